@@ -1,0 +1,5 @@
+"""``python -m edgekit``."""
+
+from edgekit.cli.main import run
+
+run()

@@ -1,0 +1,1 @@
+"""One public function a command: each composes the rooms below."""

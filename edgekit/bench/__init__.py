@@ -1,0 +1,1 @@
+"""Run built models on hosts, emulators and boards, and measure them."""

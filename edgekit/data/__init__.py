@@ -1,0 +1,1 @@
+"""Data sets, manifests, the audio cache and keyword synthesis."""

@@ -1,0 +1,1 @@
+"""C for chips: kernels, front-end, toolchains and firmware projects."""

@@ -1,0 +1,1 @@
+"""Writers of integer graphs: TFLite and QDQ ONNX."""

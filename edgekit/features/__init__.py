@@ -1,0 +1,1 @@
+"""Audio front-ends: one spec, a numpy reference and a torch twin."""

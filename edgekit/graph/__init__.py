@@ -1,0 +1,1 @@
+"""The static graph: types, readers, passes, memory planner and interpreters."""

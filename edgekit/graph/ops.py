@@ -1,0 +1,63 @@
+"""The ``edge`` dialect: operators that edgekit quantizes, interprets, plans and compiles.
+
+Meaning is TensorFlow Lite's, made explicit: activations are NHWC, paddings are numbers, a fused activation is an
+attribute. A float graph and an integer graph use the same operators; dtypes and quantization of the tensors tell them
+apart.
+
+=================== ============================================================ =====================================
+op                  inputs                                                       attributes
+=================== ============================================================ =====================================
+conv2d              x[N,H,W,C]  w[O,kh,kw,C]  bias[O] or ""                      stride (h,w)  dilation (h,w)
+                                                                                 pad ((top,bottom),(left,right))
+                                                                                 activation
+depthwise_conv2d    x[N,H,W,C]  w[1,kh,kw,C·m]  bias[C·m] or ""                  as conv2d, and multiplier m
+fully_connected     x[…,K]  w[O,K]  bias[O] or ""                                activation; keep_dims (bool): output
+                                                                                 […,O], else [elements/K, O]
+avg_pool2d          x[N,H,W,C]                                                   window (h,w)  stride (h,w)  pad as above
+                                                                                 (never counted)  activation
+max_pool2d          x[N,H,W,C]                                                   as avg_pool2d
+mean                x                                                            axes (sorted, ≥ 0)  keep_dims (bool)
+add                 x  y (numpy broadcasting)                                    activation
+pad                 x                                                            pads ((before,after), …) a pair an axis;
+                                                                                 the value is real 0 (the zero point)
+reshape             x                                                            (target is the output's shape)
+softmax             x (last axis)                                                beta
+relu, relu6         x
+quantize            float32 → int8
+dequantize          int8 → float32
+=================== ============================================================ =====================================
+
+``activation`` is "none", "relu" or "relu6". Integer forms: activations int8 per tensor; conv2d and fully_connected
+weights int8 per channel on axis 0 (or per tensor), depthwise weights per channel on axis 3, zero points 0; bias int32
+with scale = input scale × weight scale. avg_pool2d, max_pool2d, pad and reshape keep scale and zero point.
+"""
+
+from __future__ import annotations
+
+EDGE_OPS: tuple[str, ...] = (
+    "conv2d",
+    "depthwise_conv2d",
+    "fully_connected",
+    "avg_pool2d",
+    "max_pool2d",
+    "mean",
+    "add",
+    "pad",
+    "reshape",
+    "softmax",
+    "relu",
+    "relu6",
+    "quantize",
+    "dequantize",
+)
+
+ACTIVATIONS: tuple[str, ...] = ("none", "relu", "relu6")
+
+FRONTEND_KEY = "edgekit.frontend"
+"""Metadata key: FrontendSpec as canonical JSON."""
+FRONTEND_DIGEST_KEY = "edgekit.frontend_digest"
+"""Metadata key: the spec's digest, ``sha256:…``."""
+LABELS_KEY = "edgekit.labels"
+"""Metadata key: JSON list of class names in the order of the outputs."""
+MODEL_KEY = "edgekit.model"
+"""Metadata key: JSON object {"name", "arguments"} of the registry model that the graph came from."""

@@ -1,0 +1,1 @@
+"""Registry of students and teachers."""

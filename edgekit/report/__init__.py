@@ -1,0 +1,1 @@
+"""Text, JSON and HTML out of results; imports core only."""
