@@ -1,0 +1,61 @@
+"""Models by name: a decorator puts a builder here, :func:`build_model` finds it."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from edgekit.core.errors import BadConfigError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Builder = TypeVar("Builder", bound=Callable[..., Any])
+
+# model name -> module that registers it; imported when the model is first asked for.
+_MODULES: dict[str, str] = {
+    "ds-cnn": "edgekit.models.students.dscnn",
+    "cp-mobile": "edgekit.models.students.cp_mobile",
+}
+_BUILDERS: dict[str, Callable[..., Any]] = {}
+
+
+def register(name: str) -> Callable[[Builder], Builder]:
+    """Decorator: make a class or function available as ``build_model(name, **arguments)``."""
+
+    def put(builder: Builder) -> Builder:
+        _BUILDERS[name] = builder
+        return builder
+
+    return put
+
+
+def model_names() -> tuple[str, ...]:
+    """All registered names, sorted."""
+    return tuple(sorted({*_MODULES, *_BUILDERS}))
+
+
+def build_model(name: str, **arguments: Any) -> nn.Module:
+    """The model ``name`` with fresh weights: [N, 1, H, W] float32 → logits [N, classes].
+
+    Raises:
+        BadConfigError: unknown model, unknown argument, or an impossible value of one.
+    """
+    if name not in model_names():
+        near = difflib.get_close_matches(name, model_names(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(model_names())}"
+        raise BadConfigError(f"unknown model {name!r}", mend=hint)
+    if name not in _BUILDERS:
+        importlib.import_module(_MODULES[name])
+    builder = _BUILDERS[name]
+    known = list(inspect.signature(builder).parameters)
+    for key in arguments:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
+            raise BadConfigError(f"unknown argument {key!r}", where=f"model {name}", mend=hint)
+    model: nn.Module = builder(**arguments)
+    return model
