@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from edgekit.core.digest import canonical_json, digest_file, digest_json
+from edgekit.core.errors import BadFileError
+from edgekit.core.files import atomic_folder, atomic_path, write_bytes, write_json, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "model.tflite"
+    write_bytes(target, b"old")
+    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
+        temporary.write_bytes(b"half of the new")
+        raise RuntimeError("power cut")
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["model.tflite"]
+
+
+def test_a_failed_folder_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "out") as temporary:
+        (temporary / "a.c").write_text("int a;")
+        raise RuntimeError("compiler fell over")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_filled_and_keeps_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("kept")
+    with atomic_folder(tmp_path / "out") as temporary:
+        (temporary / "sub").mkdir()
+        (temporary / "sub" / "a.c").write_text("int a;")
+    assert sorted(p.name for p in (tmp_path / "out").rglob("*") if p.is_file()) == ["a.c", "mine.txt"]
+
+
+def test_an_unwritable_place_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadFileError, match="cannot write"):
+        write_text(tmp_path / "file" / "below.txt", "x")
+
+
+def test_json_refuses_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "x.json", {"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_canonical_json_does_not_depend_on_key_order() -> None:
+    assert canonical_json({"b": 1, "a": [1.5, "ü"]}) == '{"a":[1.5,"\\u00fc"],"b":1}'
+    assert digest_json({"b": 1, "a": 2}) == digest_json({"a": 2, "b": 1})
+    assert digest_json({"a": 2}) == "sha256:" + hashlib.sha256(b'{"a":2}').hexdigest()
+
+
+def test_digest_of_a_file_equals_hashlib(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 5000
+    (tmp_path / "x").write_bytes(data)
+    assert digest_file(tmp_path / "x", chunk=1000) == "sha256:" + hashlib.sha256(data).hexdigest()
+    assert json.loads(canonical_json({"x": 1})) == {"x": 1}
