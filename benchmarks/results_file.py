@@ -1,0 +1,67 @@
+"""How every benchmark ends: a table on stdout and ``benchmarks/results/NAME.json``."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.files import write_json
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def write_results(name: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> Path:
+    """Print ``rows`` as a table and write them with date, machine and commit.
+
+    Args:
+        name: the benchmark's name, which names the file.
+        rows: one mapping a row, the same keys in each.
+        more: further top-level entries of the JSON.
+    """
+    _print_table(rows)
+    path = RESULTS / f"{name}.json"
+    record = {
+        "name": name,
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "commit": _commit(),
+        **more,
+        "rows": [dict(row) for row in rows],
+    }
+    write_json(path, record)
+    return path
+
+
+def _commit() -> str:
+    """Commit the figures were taken at, marked when the tree had changes beyond the results themselves."""
+    root = Path(__file__).parents[1]
+    run = lambda *args: subprocess.run(["git", *args], cwd=root, capture_output=True, text=True).stdout.strip()  # noqa: E731
+    dirty = run("status", "--porcelain", "--untracked-files=no", "--", "edgekit", "firmware_stubs", "benchmarks/*.py")
+    return run("rev-parse", "--short", "HEAD") + ("+changes" if dirty else "")
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        return
+    table = Table()
+    for key in rows[0]:
+        table.add_column(key, justify="left" if isinstance(rows[0][key], str) else "right")
+    for row in rows:
+        table.add_row(*[_cell(row.get(key)) for key in rows[0]])
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
