@@ -28,7 +28,7 @@ def write_results(name: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> 
     record = {
         "name": name,
         "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "commit": _commit(),
         **more,
         "rows": [dict(row) for row in rows],
