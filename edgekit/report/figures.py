@@ -62,11 +62,10 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
     if points:
         right = axes.twinx()
         _style(right)
-        right.plot(*zip(*points, strict=True), label="valid accuracy", color=_SERIES[2], linestyle="--")
-        right.set_ylabel("accuracy, %")
-        right.legend(loc="center right", frameon=False, labelcolor=_INK)
-    axes.legend(loc="upper right", frameon=False, labelcolor=_INK)
-    axes.set_title("Learning curves")
+        right.plot(*zip(*points, strict=True), color=_SERIES[2], linestyle="--")
+        right.set_ylabel("accuracy, %", fontsize=8)
+        axes.plot([], [], label="valid accuracy", color=_SERIES[2], linestyle="--")
+    _legend_above(axes)
     return _svg(figure)
 
 
@@ -84,8 +83,7 @@ def memory_timeline(steps: Sequence[tuple[str, int]], arena_bytes: int) -> str:
     axes.set_yticks(positions, [_plain(name)[:28] for name, _ in steps], fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel("live bytes")
-    axes.legend(loc="lower right", frameon=False, labelcolor=_INK)
-    axes.set_title("Activation memory by layer")
+    _legend_above(axes)
     return _svg(figure)
 
 
@@ -156,6 +154,12 @@ def _style(axes: Any) -> None:
         spine.set_color(_INK)
     for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
         text.set_color(_INK)
+        text.set_fontsize(9)
+
+
+def _legend_above(axes: Any) -> None:
+    """Legend outside the plot, where it hides no data."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, frameon=False, labelcolor=_INK, fontsize=8)
 
 
 def _plain(text: str) -> str:
