@@ -1,0 +1,162 @@
+"""Output shapes of the edge dialect's operators, and the checks on their inputs that follow from them.
+
+Every edge graph that a pass of this room builds takes its shapes from here, never from a file, so that a file with
+shapes that do not fit its operators ends in an error and not in a buffer that is too small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from edgekit.core.errors import BadFileError, UnsupportedOpError
+from edgekit.graph.graph import Node
+from edgekit.graph.readers.limits import MAX_ELEMENTS, MAX_RANK
+from edgekit.graph.tensor import Tensor
+
+Dims = tuple[int, ...]
+ShapeRule = Callable[[Sequence[Dims], Mapping[str, Any]], Dims]
+
+
+def output_dims(op: str, attrs: Mapping[str, Any], inputs: Sequence[Dims], where: str) -> Dims:
+    """Shape of the output of one edge operator (``reshape`` excepted: its target is its output's shape).
+
+    Args:
+        inputs: shapes of the present inputs in order.
+        where: the layer, for messages.
+
+    Raises:
+        BadFileError: shapes or attributes that do not fit together, or a result beyond the limits.
+        UnsupportedOpError: not an edge operator.
+    """
+    rule = _RULES.get(op)
+    if rule is None:
+        raise UnsupportedOpError(f"operator {op} has no shape rule in the edge dialect", where=where)
+    try:
+        dims = rule(inputs, attrs)
+    except _Misfit as error:
+        raise BadFileError(f"{op}: {error}", where=where, mend="export the model again") from error
+    if len(dims) > MAX_RANK or any(dim < 1 for dim in dims) or prod(dims) > MAX_ELEMENTS:
+        raise BadFileError(f"{op}: output shape {dims} is empty or beyond the limits", where=where)
+    return dims
+
+
+def infer_output(node: Node, tensors: Mapping[str, Tensor]) -> Dims:
+    """:func:`output_dims` of a node over named tensors."""
+    return output_dims(node.op, node.attrs, [tensors[name].dims for name in node.inputs if name], node.name)
+
+
+class _Misfit(Exception):
+    """A condition of a shape rule does not hold; the message names it."""
+
+
+def _need(condition: bool, text: str) -> None:
+    if not condition:
+        raise _Misfit(text)
+
+
+def window_extent(size: int, window: int, stride: int, dilation: int, pad: tuple[int, int]) -> int:
+    """Output positions of a sliding window along one axis: floor((size + pads − reach) / stride) + 1."""
+    _need(window >= 1 and stride >= 1 and dilation >= 1, "window, stride and dilation must be positive")
+    _need(min(pad) >= 0 and max(pad) < 2**16, f"padding {pad} is negative or absurd")
+    reach = (window - 1) * dilation + 1
+    _need(size + sum(pad) >= reach, f"a window of {reach} does not fit {size} inputs with padding {pad}")
+    return (size + sum(pad) - reach) // stride + 1
+
+
+def _spatial(x: Dims, window: Dims, attrs: Mapping[str, Any]) -> Dims:
+    dilation = attrs.get("dilation", (1, 1))
+    return tuple(
+        window_extent(x[1 + i], window[i], attrs["stride"][i], dilation[i], attrs["pad"][i]) for i in range(2)
+    )
+
+
+def _bias(inputs: Sequence[Dims], channels: int) -> None:
+    _need(len(inputs) in (2, 3), "takes input, weights and perhaps a bias")
+    _need(len(inputs) == 2 or prod(inputs[2]) == channels, f"bias of shape {inputs[-1]} for {channels} channels")
+
+
+def _conv2d(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    x, w = inputs[:2]
+    _need(len(x) == 4 and len(w) == 4, "input and weights must have rank 4")
+    _need(x[3] == w[3], f"weights for {w[3]} channels on an input of {x[3]}")
+    _bias(inputs, w[0])
+    return (x[0], *_spatial(x, w[1:3], attrs), w[0])
+
+
+def _depthwise(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    x, w = inputs[:2]
+    _need(len(x) == 4 and len(w) == 4 and w[0] == 1, "input and weights must have rank 4, weights [1,kh,kw,C·m]")
+    _need(w[3] == x[3] * attrs["multiplier"], f"weights for {w[3]} channels on {x[3]} × {attrs['multiplier']}")
+    _bias(inputs, w[3])
+    return (x[0], *_spatial(x, w[1:3], attrs), w[3])
+
+
+def _fully_connected(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    x, w = inputs[:2]
+    _need(len(w) == 2, "weights must have rank 2")
+    _bias(inputs, w[0])
+    if attrs.get("keep_dims", False):
+        _need(len(x) >= 1 and x[-1] == w[1], f"weights for {w[1]} inputs on {x}")
+        return (*x[:-1], w[0])
+    _need(w[1] > 0 and prod(x) % w[1] == 0, f"weights for {w[1]} inputs on {x}")
+    return (prod(x) // w[1], w[0])
+
+
+def _pool(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    (x,) = inputs
+    _need(len(x) == 4, "input must have rank 4")
+    # A window that lies in the padding alone has no value (average of nothing, maximum of nothing).
+    for (before, after), window in zip(attrs["pad"], attrs["window"], strict=True):
+        _need(max(before, after) < window, f"padding {(before, after)} must be below the window {window}")
+    return (x[0], *_spatial(x, attrs["window"], attrs), x[3])
+
+
+def _mean(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    (x,) = inputs
+    axes = attrs["axes"]
+    _need(len(set(axes)) == len(axes) and all(0 <= axis < len(x) for axis in axes), f"axes {axes} of rank {len(x)}")
+    if attrs["keep_dims"]:
+        return tuple(1 if axis in axes else dim for axis, dim in enumerate(x))
+    return tuple(dim for axis, dim in enumerate(x) if axis not in axes)
+
+
+def _add(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    _need(len(inputs) == 2, "takes two inputs")
+    try:
+        return tuple(int(dim) for dim in np.broadcast_shapes(*inputs))
+    except ValueError as error:
+        raise _Misfit(f"shapes {inputs[0]} and {inputs[1]} do not broadcast") from error
+
+
+def _pad(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    (x,) = inputs
+    pads = attrs["pads"]
+    _need(len(pads) == len(x), f"{len(pads)} pairs of padding for rank {len(x)}")
+    _need(all(0 <= value < 2**16 for pair in pads for value in pair), f"padding {pads} is negative or absurd")
+    return tuple(dim + before + after for dim, (before, after) in zip(x, pads, strict=True))
+
+
+def _same(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    (x,) = inputs
+    return x
+
+
+_RULES: dict[str, ShapeRule] = {
+    "conv2d": _conv2d,
+    "depthwise_conv2d": _depthwise,
+    "fully_connected": _fully_connected,
+    "avg_pool2d": _pool,
+    "max_pool2d": _pool,
+    "mean": _mean,
+    "add": _add,
+    "pad": _pad,
+    "softmax": _same,
+    "relu": _same,
+    "relu6": _same,
+    "quantize": _same,
+    "dequantize": _same,
+}

@@ -1,0 +1,71 @@
+"""Builtin options of TFLite operators as plain Python values, for every operator of the schema."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import tflite
+
+_ENUMS: dict[str, type] = {
+    "padding": tflite.Padding,
+    "fused_activation_function": tflite.ActivationFunctionType,
+}
+"""Options that are given by name ("SAME", "RELU6") instead of by the schema's number."""
+
+
+@cache
+def enum_names(enum: type) -> dict[int, str]:
+    """Number to name of a schema enum, for instance ``enum_names(tflite.BuiltinOperator)[3] == "CONV_2D"``."""
+    return {value: name for name, value in vars(enum).items() if isinstance(value, int) and not name.startswith("_")}
+
+
+@cache
+def _fields(options: type) -> tuple[str, ...]:
+    """Accessor names of the fields of a generated options class."""
+    members = [name for name in vars(options) if name[0].isupper() and name != "Init" and "GetRootAs" not in name]
+    helpers = {f"{name}{suffix}" for name in members for suffix in ("Length", "AsNumpy", "IsNone")}
+    return tuple(name for name in members if name not in helpers and not name.endswith("BufferHasIdentifier"))
+
+
+def _snake(name: str) -> str:
+    """Schema spelling of an accessor name: DilationWFactor → dilation_w_factor."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def read_options(kind: int, table: Any) -> dict[str, Any]:
+    """Attributes of an operator from its ``builtin_options`` union.
+
+    Args:
+        kind: the union's type (schema enum BuiltinOptions); 0 gives no attributes.
+        table: the flatbuffers table of the union.
+
+    Returns:
+        Field name in snake case to int, float, bool, str or tuple; nested tables are left out.
+    """
+    name = enum_names(tflite.BuiltinOptions).get(kind, "NONE")
+    if table is None or name == "NONE":
+        return {}
+    options = getattr(tflite, name)()
+    options.Init(table.Bytes, table.Pos)
+    attrs: dict[str, Any] = {}
+    for field in _fields(type(options)):
+        value = _read_field(options, field)
+        key = _snake(field)
+        if key in _ENUMS:
+            value = enum_names(_ENUMS[key]).get(value, str(value))
+        if isinstance(value, bool | int | float | str | tuple):
+            attrs[key] = value
+    return attrs
+
+
+def _read_field(options: Any, field: str) -> Any:
+    """One field: a scalar, text, or a tuple for a vector of scalars (None for vectors of tables)."""
+    if hasattr(options, f"{field}Length"):
+        if not hasattr(options, f"{field}AsNumpy"):
+            return None
+        # AsNumpy checks the whole extent of the vector against the file before anything is copied.
+        return tuple(getattr(options, f"{field}AsNumpy")().tolist()) if getattr(options, f"{field}Length")() else ()
+    value = getattr(options, field)()
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
