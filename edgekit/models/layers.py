@@ -17,7 +17,9 @@ def pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
     """
     both = (value, value) if isinstance(value, int) else tuple(value)
     if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in both):
-        raise BadConfigError(f"{value!r} is not one or two positive whole numbers", where=name, mend="write 3 or [3, 5]")
+        raise BadConfigError(
+            f"{value!r} is not one or two positive whole numbers", where=name, mend="write 3 or [3, 5]"
+        )
     return both[0], both[1]
 
 

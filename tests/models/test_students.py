@@ -41,7 +41,13 @@ def test_cp_mobile_defaults_are_the_dcase_2024_baseline() -> None:
 
 @pytest.mark.parametrize(
     ("base", "multiplier", "expansion", "published"),
-    [(32, 2.3, 3.0, 126_952), (32, 1.9, 2.5, 84_280), (24, 1.9, 2.6, 53_010), (16, 1.5, 2.0, 13_996), (8, 1.6, 2.2, 5_734)],
+    [
+        (32, 2.3, 3.0, 126_952),
+        (32, 1.9, 2.5, 84_280),
+        (24, 1.9, 2.6, 53_010),
+        (16, 1.5, 2.0, 13_996),
+        (8, 1.6, 2.2, 5_734),
+    ],
 )
 def test_cp_mobile_2023_sizes_with_grn(base: int, multiplier: float, expansion: float, published: int) -> None:
     model = build_model("cp-mobile", base_channels=base, multiplier=multiplier, expansion=expansion, grn=True)

@@ -48,7 +48,9 @@ class CpMobile(nn.Module):
     ) -> None:
         super().__init__()
         if base_channels < 4 or multiplier <= 0 or expansion <= 0 or not blocks or min(blocks) < 1:
-            raise BadConfigError("a width, a factor or a block count is too small", where="cp-mobile", mend="see its help")
+            raise BadConfigError(
+                "a width, a factor or a block count is too small", where="cp-mobile", mend="see its help"
+            )
         by_block = _strides(_BASELINE_STRIDES if strides is None else strides, sum(blocks))
         base = make_divisible(base_channels)
         widths = [make_divisible(base * multiplier**stage) for stage in range(len(blocks))]
@@ -131,7 +133,9 @@ def _strides(given: Mapping[str, int | Sequence[int]], count: int) -> list[tuple
     strides = [(1, 1)] * count
     for key, value in given.items():
         if not str(key).isdecimal() or not 1 <= int(key) <= count:
-            raise BadConfigError(f"there is no block {key!r}", where="cp-mobile strides", mend=f"blocks are 1 to {count}")
+            raise BadConfigError(
+                f"there is no block {key!r}", where="cp-mobile strides", mend=f"blocks are 1 to {count}"
+            )
         strides[int(key) - 1] = pair(value, "cp-mobile strides")
     return strides
 
