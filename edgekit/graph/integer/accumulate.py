@@ -1,0 +1,132 @@
+"""The arithmetic that conv2d, depthwise_conv2d and fully_connected share: exact sums, then requantization."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.core.errors import BadFileError, UnsupportedOpError
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer.fixed_point import (
+    INT8_MAX,
+    INT8_MIN,
+    INT32_MAX,
+    INT32_MIN,
+    clamp_int8,
+    multiply_by_quantized_multiplier,
+    quantize_multiplier,
+    wrap_int32,
+)
+from edgekit.graph.integer.params import Accumulate
+from edgekit.graph.integer.rescale import fused_clamp, input_output
+from edgekit.graph.tensor import Quantization, Tensor
+
+_EXACT_FLOAT32 = 1 << 24
+
+
+def prepare_accumulate(graph: Graph, node: Node, channel_axis: int, *, float_product: bool = False) -> Accumulate:
+    """Parameters of a node with inputs (x, weights, bias or "").
+
+    Args:
+        graph: integer edge graph.
+        node: conv2d, depthwise_conv2d or fully_connected.
+        channel_axis: axis of the weights that is the output channel.
+        float_product: multiply input and weight scale in float32, as the per-tensor fully connected kernel does
+            (GetQuantizedConvolutionMultipler); the convolutions multiply in double.
+
+    Raises:
+        UnsupportedOpError: weights or bias of another element type, or not constant.
+        BadFileError: no scales, a weight zero point that is not 0, wrong numbers of scales.
+    """
+    source, output = input_output(graph, node)
+    weights = _weights(graph, node, channel_axis)
+    channels = weights.dims[channel_axis]
+    multiplier, shift = _multipliers(source, weights, output, channels, float_product)
+    bias = _bias(graph, node, channels)
+    _, zero_in = source.scale_zero()
+    _, zero_out = output.scale_zero()
+    data = np.ascontiguousarray(weights.data, dtype=np.int8)
+    flat = np.moveaxis(data, channel_axis, 0).reshape(channels, -1).astype(np.int64)
+    largest_input = max(INT8_MAX - zero_in, zero_in - INT8_MIN)
+    bound = int(np.abs(flat).sum(axis=1).max(initial=0)) * largest_input
+    return Accumulate(
+        weights=data,
+        bias=bias,
+        folded_bias=wrap_int32(bias - zero_in * flat.sum(axis=1)).astype(np.int32),
+        multiplier=multiplier,
+        shift=shift,
+        per_channel=not _quant_of(weights).per_tensor and _quant_of(weights).scale.size > 1,
+        input_zero_point=zero_in,
+        output_zero_point=zero_out,
+        clamp=fused_clamp(node.attrs.get("activation", "none"), output),
+        exact_in_float32=bound < _EXACT_FLOAT32,
+    )
+
+
+def float_dtype(arithmetic: Accumulate) -> type[np.floating]:
+    """The narrowest float whose arithmetic is exact for these sums (float64 is up to 2⁵³)."""
+    return np.float32 if arithmetic.exact_in_float32 else np.float64
+
+
+def requantize(arithmetic: Accumulate, sums: np.ndarray) -> np.ndarray:
+    """int8 outputs from exact sums Σ w·(x − zero_point), any shape [..., O], float or integer."""
+    total = wrap_int32(sums.astype(np.int64) + arithmetic.bias)
+    scaled = multiply_by_quantized_multiplier(
+        total, arithmetic.multiplier.astype(np.int64), arithmetic.shift.astype(np.int64)
+    )
+    return clamp_int8(scaled + arithmetic.output_zero_point, arithmetic.clamp.low, arithmetic.clamp.high)
+
+
+def _quant_of(tensor: Tensor) -> Quantization:
+    if tensor.quant is None:
+        raise BadFileError("integer weights without quantization parameters", where=tensor.name)
+    return tensor.quant
+
+
+def _weights(graph: Graph, node: Node, channel_axis: int) -> Tensor:
+    weights = graph.node_inputs(node)[1]
+    if weights is None or weights.data is None:
+        raise UnsupportedOpError(f"{node.op} with weights that are not constant", where=node.name)
+    if weights.dtype != "int8":
+        raise UnsupportedOpError(
+            f"{node.op} with {weights.dtype} weights", where=node.name, mend="quantize the model to int8"
+        )
+    quant = _quant_of(weights)
+    if np.any(quant.zero_point != 0):
+        raise UnsupportedOpError("weights with a zero point other than 0", where=weights.name)
+    if not quant.per_tensor and (quant.axis != channel_axis or quant.scale.size not in (1, weights.dims[channel_axis])):
+        raise BadFileError(
+            f"{quant.scale.size} weight scales on axis {quant.axis}; {node.op} has "
+            f"{weights.dims[channel_axis]} channels on axis {channel_axis}",
+            where=weights.name,
+        )
+    return weights
+
+
+def _bias(graph: Graph, node: Node, channels: int) -> np.ndarray:
+    inputs = graph.node_inputs(node)
+    bias = inputs[2] if len(inputs) > 2 else None
+    if bias is None:
+        return np.zeros(channels, dtype=np.int32)
+    if bias.data is None or bias.dtype != "int32" or bias.elements != channels:
+        raise UnsupportedOpError("bias must be constant int32, one value a channel", where=node.name)
+    values = bias.data.reshape(-1).astype(np.int64)
+    if values.min(initial=0) < INT32_MIN or values.max(initial=0) > INT32_MAX:
+        raise BadFileError("bias does not fit int32", where=bias.name)
+    return values.astype(np.int32)
+
+
+def _multipliers(
+    source: Tensor, weights: Tensor, output: Tensor, channels: int, float_product: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    scale_in, _ = source.scale_zero()
+    scale_out, _ = output.scale_zero()
+    scales = np.broadcast_to(_quant_of(weights).scale, (channels,))
+    pairs = []
+    for scale in scales:
+        if float_product:
+            product = float(np.float32(scale_in) * np.float32(scale))
+        else:
+            product = scale_in * float(scale)
+        pairs.append(quantize_multiplier(product / scale_out))
+    table = np.array(pairs, dtype=np.int64).reshape(channels, 2)
+    return table[:, 0].astype(np.int32), table[:, 1].astype(np.int32)

@@ -1,0 +1,95 @@
+"""relu, relu6, quantize and dequantize: element by element, rescaling from one int8 range to another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer.fixed_point import (
+    INT8_MAX,
+    INT8_MIN,
+    clamp_int8,
+    multiply_by_quantized_multiplier,
+    round_half_away,
+)
+from edgekit.graph.integer.params import Clamp, DequantizeParams, QuantizeParams, RequantizeParams
+from edgekit.graph.integer.rescale import activation_tensor, fused_clamp, input_output, to_rescale
+
+
+def prepare_relu(graph: Graph, node: Node) -> RequantizeParams:
+    """Parameters of one relu node: rescales to the output (the factor is a float32 quotient) and clips at real 0."""
+    source, output = input_output(graph, node)
+    scale_in, zero_in = source.scale_zero()
+    scale_out, zero_out = output.scale_zero()
+    factor = float(np.float32(scale_in) / np.float32(scale_out))
+    return RequantizeParams(to_rescale(factor), zero_in, zero_out, fused_clamp("relu", output))
+
+
+def prepare_relu6(graph: Graph, node: Node) -> RequantizeParams:
+    """Parameters of one relu6 node.
+
+    TFLM clips in the input's scale and copies: it does not rescale, whatever the output's scale says. A model whose
+    output scale differs would be wrong on the device, so it is refused.
+
+    Raises:
+        UnsupportedOpError: the output has another scale or zero point than the input.
+    """
+    source, output = input_output(graph, node)
+    if source.scale_zero() != output.scale_zero():
+        raise UnsupportedOpError(
+            "relu6 that changes scale or zero point (TFLM's kernel ignores the change)",
+            where=node.name,
+            mend="give input and output one scale, or fuse the relu6 into the operator before it",
+        )
+    zero_point = source.scale_zero()[1]
+    return RequantizeParams(None, zero_point, zero_point, fused_clamp("relu6", source))
+
+
+def requantize(params: RequantizeParams, x: np.ndarray) -> np.ndarray:
+    """int8 to int8 by look-up over the 256 values."""
+    values = np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.int64)
+    if params.rescale is not None:
+        centred = values - params.input_zero_point
+        values = multiply_by_quantized_multiplier(centred, params.rescale.multiplier, params.rescale.shift)
+        values = values + params.output_zero_point
+    table = clamp_int8(values, params.clamp.low, params.clamp.high)
+    return table[x.astype(np.int16) - INT8_MIN]
+
+
+def prepare_quantize(graph: Graph, node: Node) -> QuantizeParams | RequantizeParams:
+    """Parameters of one quantize node: from float32, or from int8 of another scale.
+
+    Raises:
+        UnsupportedOpError: another element type.
+    """
+    source = graph.node_inputs(node)[0]
+    output = activation_tensor(graph.tensor(node.outputs[0]), node)
+    scale_out, zero_out = output.scale_zero()
+    if source is not None and source.dtype == "float32":
+        return QuantizeParams(scale_out, zero_out)
+    scale_in, zero_in = activation_tensor(source, node).scale_zero()
+    return RequantizeParams(to_rescale(scale_in / scale_out), zero_in, zero_out, Clamp(INT8_MIN, INT8_MAX))
+
+
+def quantize(params: QuantizeParams, x: np.ndarray) -> np.ndarray:
+    """float32 to int8: x / scale in float32, halves away from zero; out of range saturates."""
+    steps = round_half_away(x.astype(np.float32) / np.float32(params.scale))
+    return clamp_int8(np.clip(steps, -(1 << 30), 1 << 30).astype(np.int64) + params.zero_point)
+
+
+def prepare_dequantize(graph: Graph, node: Node) -> DequantizeParams:
+    """Parameters of one dequantize node.
+
+    Raises:
+        UnsupportedOpError: the output is not float32.
+    """
+    source = activation_tensor(graph.node_inputs(node)[0], node)
+    if graph.tensor(node.outputs[0]).dtype != "float32":
+        raise UnsupportedOpError("dequantize to another type than float32", where=node.name)
+    return DequantizeParams(*source.scale_zero())
+
+
+def dequantize(params: DequantizeParams, x: np.ndarray) -> np.ndarray:
+    """int8 to float32: scale · (q − zero_point)."""
+    return (params.scale * (x.astype(np.int64) - params.zero_point)).astype(np.float32)

@@ -1,0 +1,85 @@
+"""gemmlowp's fixed-point exponential and reciprocal, which the int8 softmax is made of.
+
+A value in format F<m> has m integer bits: real = raw / 2^(31 − m). Source: gemmlowp ``fixedpoint/fixedpoint.h``,
+TensorFlow Lite ``kernels/internal/common.h`` (GetReciprocal).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.graph.integer.fixed_point import (
+    INT32_MAX,
+    Int64,
+    rounding_divide_by_pot,
+    rounding_half_sum,
+    saturating_rounding_doubling_high_mul,
+    saturating_shift_left,
+)
+
+# exp(−1/8) and 1/3 in F0.
+_EXP_MINUS_EIGHTH = 1895147668
+_ONE_THIRD = 715827883
+
+# Bit of |x| in F5 (weight 2^exponent, exponent −2 … 4) and exp(−2^exponent) in F0.
+EXP_STEPS: tuple[tuple[int, int], ...] = (
+    (-2, 1672461947),
+    (-1, 1302514674),
+    (0, 790015084),
+    (1, 290630308),
+    (2, 39332535),
+    (3, 720401),
+    (4, 242),
+)
+
+# 48/17 and −32/17 in F2: the first guess of Newton's division.
+_FORTY_EIGHT_SEVENTEENTHS = 1515870810
+_MINUS_THIRTY_TWO_SEVENTEENTHS = -1010580540
+
+_FRACTIONAL_BITS_F5 = 26
+
+
+def exp_on_quarter_interval(a: Int64) -> Int64:
+    """exp(a) for a in [−1/4, 0), both F0: a Taylor polynomial of degree 4 around −1/8."""
+    x = a + (1 << 28)
+    x2 = saturating_rounding_doubling_high_mul(x, x)
+    x3 = saturating_rounding_doubling_high_mul(x2, x)
+    x4 = saturating_rounding_doubling_high_mul(x2, x2)
+    x4_over_4 = rounding_divide_by_pot(x4, 2)
+    cubic = saturating_rounding_doubling_high_mul(x4_over_4 + x3, _ONE_THIRD)
+    tail = rounding_divide_by_pot(cubic + x2, 1)
+    return _EXP_MINUS_EIGHTH + saturating_rounding_doubling_high_mul(x + tail, _EXP_MINUS_EIGHTH)
+
+
+def exp_on_negative_values(a: Int64) -> Int64:
+    """exp(a) for a ≤ 0; a in F5, the result in F0."""
+    quarter = 1 << (_FRACTIONAL_BITS_F5 - 2)
+    a = np.asarray(a, dtype=np.int64)
+    a_mod = (a & (quarter - 1)) - quarter
+    result = exp_on_quarter_interval(saturating_shift_left(a_mod, 5))
+    remainder = a_mod - a
+    for exponent, factor in EXP_STEPS:
+        bit = 1 << (_FRACTIONAL_BITS_F5 + exponent)
+        result = np.where(remainder & bit, saturating_rounding_doubling_high_mul(result, factor), result)
+    return np.where(a == 0, INT32_MAX, result)
+
+
+def one_over_one_plus_x(a: Int64) -> Int64:
+    """1 / (1 + a) for a in [0, 1), both F0: three Newton–Raphson steps."""
+    half_denominator = rounding_half_sum(a, INT32_MAX)
+    x = _FORTY_EIGHT_SEVENTEENTHS + saturating_rounding_doubling_high_mul(
+        half_denominator, _MINUS_THIRTY_TWO_SEVENTEENTHS
+    )
+    for _ in range(3):
+        product = saturating_rounding_doubling_high_mul(half_denominator, x)
+        residual = (1 << 29) - product
+        x = x + saturating_shift_left(saturating_rounding_doubling_high_mul(x, residual), 2)
+    return saturating_shift_left(x, 1)
+
+
+def get_reciprocal(x: Int64, integer_bits: int) -> tuple[Int64, Int64]:
+    """1/x for x > 0 with ``integer_bits`` integer bits: (F0 value, bits over unit) so that 1/x = value · 2^−bits."""
+    x = np.asarray(x, dtype=np.int64)
+    headroom = 32 - np.frexp(x.astype(np.float64))[1].astype(np.int64)
+    fraction = ((x << headroom) & 0xFFFFFFFF) - (1 << 31)
+    return one_over_one_plus_x(fraction), integer_bits - headroom

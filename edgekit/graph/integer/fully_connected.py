@@ -1,0 +1,26 @@
+"""fully_connected on int8 (TensorFlow Lite reference_integer_ops::FullyConnected and FullyConnectedPerChannel)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer.accumulate import float_dtype, prepare_accumulate, requantize
+from edgekit.graph.integer.params import FullyConnectedParams
+
+
+def prepare_fully_connected(graph: Graph, node: Node) -> FullyConnectedParams:
+    """Parameters of one fully_connected node.
+
+    With one weight scale the reference multiplies input and weight scale in float32, with one a channel in double.
+    """
+    weights = graph.tensor(node.inputs[1])
+    one_scale = weights.quant is not None and weights.quant.scale.size == 1
+    return FullyConnectedParams(arithmetic=prepare_accumulate(graph, node, channel_axis=0, float_product=one_scale))
+
+
+def fully_connected(params: FullyConnectedParams, x: np.ndarray) -> np.ndarray:
+    """int8 x [M,K] to int8 [M,O]."""
+    arithmetic = params.arithmetic
+    centred = x.astype(float_dtype(arithmetic)) - arithmetic.input_zero_point
+    return requantize(arithmetic, centred @ arithmetic.weights.astype(centred.dtype).T)

@@ -1,0 +1,205 @@
+"""Runs an integer edge graph over a batch of clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, cast, overload
+
+import numpy as np
+
+from edgekit.core.errors import BadConfigError, BadFileError, UnsupportedOpError
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer import activation, add, conv, depthwise, fully_connected, layout, mean, pool, softmax
+from edgekit.graph.integer.params import Params, Prepared, QuantizeParams
+
+_PREPARE: dict[str, Callable[[Graph, Node], Params]] = {
+    "conv2d": conv.prepare_conv2d,
+    "depthwise_conv2d": depthwise.prepare_depthwise_conv2d,
+    "fully_connected": fully_connected.prepare_fully_connected,
+    "avg_pool2d": pool.prepare_pool2d,
+    "max_pool2d": pool.prepare_pool2d,
+    "mean": mean.prepare_mean,
+    "add": add.prepare_add,
+    "pad": layout.prepare_pad,
+    "reshape": layout.prepare_reshape,
+    "softmax": softmax.prepare_softmax,
+    "relu": activation.prepare_relu,
+    "relu6": activation.prepare_relu6,
+    "quantize": activation.prepare_quantize,
+    "dequantize": activation.prepare_dequantize,
+}
+
+# Scratch elements (im2col columns, activations) that one chunk of clips may take.
+_CHUNK_ELEMENTS = 1 << 23
+
+Run = Callable[[Any, tuple[np.ndarray, ...]], np.ndarray]
+
+
+def _spatial(kernel: Callable[[Any, np.ndarray], np.ndarray]) -> Run:
+    """Kernel on [N,H,W,C] applied to [clips, 1, H, W, C]."""
+
+    def run(params: Any, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+        x = inputs[0]
+        return kernel(params, x.reshape(-1, *x.shape[2:]))
+
+    return run
+
+
+def _rows(params: Any, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    columns = params.arithmetic.weights.shape[1]
+    return fully_connected.fully_connected(params, inputs[0].reshape(-1, columns))
+
+
+def _add(params: Any, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    # The clip axis comes first: ranks must be equal before numpy broadcasts the rest.
+    rank = max(x.ndim for x in inputs)
+    x, y = (x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in inputs)
+    return add.add(params, x, y)
+
+
+def _quantize(params: Any, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    kernel = activation.quantize if isinstance(params, QuantizeParams) else activation.requantize
+    return kernel(params, inputs[0])
+
+
+def _plain(kernel: Callable[[Any, np.ndarray], np.ndarray]) -> Run:
+    return lambda params, inputs: kernel(params, inputs[0])
+
+
+_RUN: dict[str, Run] = {
+    "conv2d": _spatial(conv.conv2d),
+    "depthwise_conv2d": _spatial(depthwise.depthwise_conv2d),
+    "fully_connected": _rows,
+    "avg_pool2d": _spatial(pool.avg_pool2d),
+    "max_pool2d": _spatial(pool.max_pool2d),
+    "mean": _plain(mean.mean),
+    "add": _add,
+    "pad": _plain(layout.pad),
+    "reshape": _plain(layout.reshape),
+    "softmax": _plain(softmax.softmax),
+    "relu": _plain(activation.requantize),
+    "relu6": _plain(activation.requantize),
+    "quantize": _quantize,
+    "dequantize": _plain(activation.dequantize),
+}
+
+
+def prepare(graph: Graph) -> Prepared:
+    """Work out every node's parameters.
+
+    Args:
+        graph: edge dialect, int8 (a quantize at the start and a dequantize at the end are allowed).
+
+    Raises:
+        UnsupportedOpError: another dialect, an unknown operator, or a node that is not int8.
+        BadFileError: missing or impossible quantization.
+    """
+    if graph.dialect != "edge":
+        raise UnsupportedOpError(f"a graph of dialect {graph.dialect!r} cannot be run", mend="lower it first")
+    nodes: dict[str, Params] = {}
+    for node in graph.nodes:
+        if node.op not in _PREPARE:
+            raise UnsupportedOpError(f"operator {node.op!r} has no integer kernel", where=node.name)
+        nodes[node.name] = _PREPARE[node.op](graph, node)
+    return Prepared(nodes)
+
+
+@overload
+def run_integer(
+    graph: Graph, x: np.ndarray, *, all_tensors: Literal[False] = False, prepared: Prepared | None = None
+) -> np.ndarray: ...
+
+
+@overload
+def run_integer(
+    graph: Graph, x: np.ndarray, *, all_tensors: Literal[True], prepared: Prepared | None = None
+) -> dict[str, np.ndarray]: ...
+
+
+def run_integer(
+    graph: Graph, x: np.ndarray, *, all_tensors: bool = False, prepared: Prepared | None = None
+) -> np.ndarray | dict[str, np.ndarray]:
+    """Run ``graph`` on N clips.
+
+    Args:
+        graph: integer edge graph with one input (and one output, unless ``all_tensors``).
+        x: int8 [N, input shape without its leading 1]; float32 where the graph starts with a quantize operator.
+        all_tensors: return every activation (graph input included) by name instead of the output.
+        prepared: result of :func:`prepare` on the same graph, to save doing it again.
+
+    Returns:
+        int8 (float32 after a final dequantize) [N, output shape without its leading 1], or a dict of such arrays.
+
+    Raises:
+        BadConfigError: wrong shape or dtype of ``x``, several graph inputs or outputs.
+        UnsupportedOpError, BadFileError: as :func:`prepare`.
+    """
+    prepared = prepared or prepare(graph)
+    clips = _clips(graph, x)
+    if not all_tensors and len(graph.outputs) != 1:
+        raise BadConfigError("the graph has several outputs", where=graph.name, mend="ask for all_tensors")
+    wanted = _activations(graph) if all_tensors else (graph.outputs[0],)
+    step = _clips_a_chunk(graph)
+    parts = [_run_chunk(graph, prepared, clips[i : i + step], wanted) for i in range(0, max(len(clips), 1), step)]
+    found = {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+    return found if all_tensors else found[graph.outputs[0]]
+
+
+def _clips(graph: Graph, x: np.ndarray) -> np.ndarray:
+    if len(graph.inputs) != 1:
+        raise BadConfigError(f"the graph has {len(graph.inputs)} inputs, one is needed", where=graph.name)
+    source = graph.tensor(graph.inputs[0])
+    shape = _without_batch(source.dims)
+    if x.shape[1:] != shape or x.ndim != len(shape) + 1:
+        raise BadConfigError(f"input of shape {x.shape}, needed [N, {', '.join(map(str, shape))}]", where=source.name)
+    if x.dtype != np.dtype(source.dtype):
+        raise BadConfigError(f"input of {x.dtype}, needed {source.dtype}", where=source.name)
+    return x.reshape(x.shape[0], *source.dims)
+
+
+def _run_chunk(graph: Graph, prepared: Prepared, clips: np.ndarray, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Values are [clips, *tensor.dims]: the clip axis stands before the graph's own batch of 1."""
+    values = {graph.inputs[0]: clips}
+    last_reader = {name: node.name for node in graph.nodes for name in node.inputs}
+    for node in graph.nodes:
+        inputs = tuple(_value(graph, values, name, len(clips)) for name in _activation_inputs(graph, node))
+        result = _RUN[node.op](prepared[node.name], inputs)
+        output = graph.tensor(node.outputs[0])
+        if result.size != len(clips) * output.elements:
+            raise BadFileError(f"makes {result.shape[1:]}, its output says {output.dims}", where=node.name)
+        values[output.name] = result.reshape(len(clips), *output.dims)
+        for name in node.inputs:
+            if last_reader.get(name) == node.name and name not in wanted:
+                values.pop(name, None)
+    return {name: values[name].reshape(len(clips), *_without_batch(graph.tensor(name).dims)) for name in wanted}
+
+
+def _activation_inputs(graph: Graph, node: Node) -> tuple[str, ...]:
+    return node.inputs if node.op == "add" else node.inputs[:1]
+
+
+def _value(graph: Graph, values: dict[str, np.ndarray], name: str, clips: int) -> np.ndarray:
+    if name in values:
+        return values[name]
+    constant = cast(np.ndarray, graph.tensor(name).data)
+    return np.broadcast_to(constant.reshape(graph.tensor(name).dims), (clips, *graph.tensor(name).dims))
+
+
+def _activations(graph: Graph) -> tuple[str, ...]:
+    return (*graph.inputs, *(name for node in graph.nodes for name in node.outputs if name))
+
+
+def _without_batch(dims: tuple[int, ...]) -> tuple[int, ...]:
+    return dims[1:] if dims and dims[0] == 1 else dims
+
+
+def _clips_a_chunk(graph: Graph) -> int:
+    largest = 1
+    for node in graph.nodes:
+        output = graph.tensor(node.outputs[0])
+        elements = output.elements
+        if node.op == "conv2d":
+            kernel = graph.tensor(node.inputs[1])
+            elements = max(elements, elements // kernel.dims[0] * (kernel.elements // kernel.dims[0]))
+        largest = max(largest, elements)
+    return max(1, _CHUNK_ELEMENTS // largest)

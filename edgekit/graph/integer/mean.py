@@ -1,0 +1,37 @@
+"""mean on int8 (TensorFlow Lite reference_ops::QuantizedMeanOrSum with compute_sum false)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer.fixed_point import clamp_int8, multiply_by_quantized_multiplier, wrap_int32
+from edgekit.graph.integer.params import MeanParams, Rescale
+from edgekit.graph.integer.rescale import input_output, to_rescale
+
+
+def prepare_mean(graph: Graph, node: Node) -> MeanParams:
+    """Parameters of one mean node; the division by the count is folded into the multiplier."""
+    source, output = input_output(graph, node)
+    axes = tuple(int(axis) for axis in node.attrs["axes"])
+    count = math.prod(source.dims[axis] for axis in axes)
+    scale_in, zero_in = source.scale_zero()
+    scale_out, zero_out = output.scale_zero()
+    rescale = to_rescale(scale_in / scale_out)
+    return MeanParams(axes, count, zero_in, zero_out, _with_count(rescale, count))
+
+
+def mean(params: MeanParams, x: np.ndarray) -> np.ndarray:
+    """int8 x [N, dims] averaged over ``params.axes`` of dims (kept as 1) to int8."""
+    sums = x.sum(axis=tuple(axis + 1 for axis in params.axes), dtype=np.int64, keepdims=True)
+    centred = wrap_int32(sums - params.input_zero_point * params.count)
+    scaled = multiply_by_quantized_multiplier(centred, params.rescale.multiplier, params.rescale.shift)
+    return clamp_int8(scaled + params.output_zero_point)
+
+
+def _with_count(rescale: Rescale, count: int) -> Rescale:
+    # The multiplier loses as few bits as the shift allows: floor(log2 count), at most 32, total shift at least -31.
+    shift = min(count.bit_length() - 1, 32, 31 + rescale.shift)
+    return Rescale((rescale.multiplier << shift) // count, rescale.shift - shift)

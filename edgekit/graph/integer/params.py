@@ -1,0 +1,209 @@
+"""What each integer node needs at run time, worked out once from scales and zero points.
+
+The interpreter computes with these values and the C generator prints the very same ones. Multipliers are int32 in
+[2³⁰, 2³¹) (or 0) with a shift s: real factor = multiplier · 2^(s − 31); s > 0 shifts left before the doubling high
+multiplication, s < 0 shifts right, rounding, after it (fixed_point.multiply_by_quantized_multiplier).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Clamp:
+    """Fused activation: the output is clipped to [low, high], both int8 values."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """One real factor as multiplier and shift."""
+
+    multiplier: int
+    shift: int
+
+
+@dataclass(frozen=True, eq=False)
+class Accumulate:
+    """Integer multiply-accumulate and requantization, shared by conv2d, depthwise_conv2d and fully_connected.
+
+    Attributes:
+        weights: int8, in the layout of the edge operator.
+        bias: int32 [O]; zeros where the node has none.
+        folded_bias: int32 [O], bias − input_zero_point · Σ weights: with it, the raw int8 input may be summed without
+            adding an offset, provided that padding is filled with the input's zero point.
+        multiplier: int32 [O], one an output channel (equal ones when per tensor).
+        shift: int32 [O].
+        per_channel: the weights carry more than one scale.
+        input_zero_point, output_zero_point: of the activations.
+        clamp: fused activation.
+        exact_in_float32: every partial sum stays within 2²⁴, so float32 arithmetic is exact.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    folded_bias: np.ndarray
+    multiplier: np.ndarray
+    shift: np.ndarray
+    per_channel: bool
+    input_zero_point: int
+    output_zero_point: int
+    clamp: Clamp
+    exact_in_float32: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ConvParams:
+    """conv2d: geometry and arithmetic."""
+
+    arithmetic: Accumulate
+    stride: Pair
+    dilation: Pair
+    pad: tuple[Pair, Pair]
+
+
+@dataclass(frozen=True, eq=False)
+class DepthwiseParams:
+    """depthwise_conv2d: output channel c·m + j reads input channel c (m = multiplier)."""
+
+    arithmetic: Accumulate
+    stride: Pair
+    dilation: Pair
+    pad: tuple[Pair, Pair]
+    multiplier: int
+
+
+@dataclass(frozen=True, eq=False)
+class FullyConnectedParams:
+    """fully_connected over the last K elements."""
+
+    arithmetic: Accumulate
+
+
+@dataclass(frozen=True)
+class PoolParams:
+    """avg_pool2d and max_pool2d; padding is never counted and never wins.
+
+    The average of n values is (sum + n/2) / n towards zero for a positive sum, (sum − n/2) / n otherwise (n/2 whole).
+    """
+
+    window: Pair
+    stride: Pair
+    pad: tuple[Pair, Pair]
+    clamp: Clamp
+
+
+@dataclass(frozen=True)
+class MeanParams:
+    """mean: (Σ q − count·input_zero_point) · rescale + output_zero_point; the rescale holds 1/count already."""
+
+    axes: tuple[int, ...]
+    count: int
+    input_zero_point: int
+    output_zero_point: int
+    rescale: Rescale
+
+
+@dataclass(frozen=True)
+class AddParams:
+    """add: each input, less its zero point, is shifted left by ``left_shift`` and rescaled to twice the larger scale.
+
+    All three shifts are ≤ 0.
+    """
+
+    left_shift: int
+    zero_points: Pair
+    rescales: tuple[Rescale, Rescale]
+    output_rescale: Rescale
+    output_zero_point: int
+    clamp: Clamp
+
+
+@dataclass(frozen=True)
+class PadParams:
+    """pad: ``pads`` a (before, after) pair an axis; the value is the zero point."""
+
+    pads: tuple[Pair, ...]
+    value: int
+
+
+@dataclass(frozen=True)
+class ReshapeParams:
+    """reshape: bytes stay, ``shape`` is the output's."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SoftmaxParams:
+    """softmax over the last axis.
+
+    Attributes:
+        rescale: of (q − max of the row) into fixed point with 5 integer bits; its shift is ≥ 0.
+        diff_min: smaller differences count as probability 0.
+    """
+
+    rescale: Rescale
+    diff_min: int
+
+
+@dataclass(frozen=True)
+class RequantizeParams:
+    """relu, relu6 and int8 → int8 quantize: (q − input_zero_point) · rescale + output_zero_point, clipped.
+
+    ``rescale`` None means copy and clip: scale and zero point are not changed at all.
+    """
+
+    rescale: Rescale | None
+    input_zero_point: int
+    output_zero_point: int
+    clamp: Clamp
+
+
+@dataclass(frozen=True)
+class QuantizeParams:
+    """quantize: float32 → int8, round(x / scale), halves away from zero, + zero_point."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class DequantizeParams:
+    """dequantize: int8 → float32, scale · (q − zero_point)."""
+
+    scale: float
+    zero_point: int
+
+
+Params = (
+    ConvParams
+    | DepthwiseParams
+    | FullyConnectedParams
+    | PoolParams
+    | MeanParams
+    | AddParams
+    | PadParams
+    | ReshapeParams
+    | SoftmaxParams
+    | RequantizeParams
+    | QuantizeParams
+    | DequantizeParams
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The parameters of every node of an integer graph, by node name."""
+
+    nodes: dict[str, Params] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Params:
+        return self.nodes[name]
