@@ -13,12 +13,12 @@ conv2d              x[N,H,W,C]  w[O,kh,kw,C]  bias[O] or ""                     
 depthwise_conv2d    x[N,H,W,C]  w[1,kh,kw,C·m]  bias[C·m] or ""                  as conv2d, and multiplier m
 fully_connected     x[…,K]  w[O,K]  bias[O] or ""                                activation; keep_dims (bool): output
                                                                                  […,O], else [elements/K, O]
-avg_pool2d          x[N,H,W,C]                                                   window (h,w)  stride (h,w)  pad as above
+avg_pool2d          x[N,H,W,C]                                                   window (h,w)  stride (h,w)  pad above
                                                                                  (never counted)  activation
 max_pool2d          x[N,H,W,C]                                                   as avg_pool2d
 mean                x                                                            axes (sorted, ≥ 0)  keep_dims (bool)
 add                 x  y (numpy broadcasting)                                    activation
-pad                 x                                                            pads ((before,after), …) a pair an axis;
+pad                 x                                                            pads ((before,after), …) one an axis;
                                                                                  the value is real 0 (the zero point)
 reshape             x                                                            (target is the output's shape)
 softmax             x (last axis)                                                beta

@@ -25,6 +25,8 @@ def output_dims(op: str, attrs: Mapping[str, Any], inputs: Sequence[Dims], where
     """Shape of the output of one edge operator (``reshape`` excepted: its target is its output's shape).
 
     Args:
+        op: name of the operator.
+        attrs: its attributes (graph/ops.py).
         inputs: shapes of the present inputs in order.
         where: the layer, for messages.
 
@@ -69,9 +71,7 @@ def window_extent(size: int, window: int, stride: int, dilation: int, pad: tuple
 
 def _spatial(x: Dims, window: Dims, attrs: Mapping[str, Any]) -> Dims:
     dilation = attrs.get("dilation", (1, 1))
-    return tuple(
-        window_extent(x[1 + i], window[i], attrs["stride"][i], dilation[i], attrs["pad"][i]) for i in range(2)
-    )
+    return tuple(window_extent(x[1 + i], window[i], attrs["stride"][i], dilation[i], attrs["pad"][i]) for i in range(2))
 
 
 def _bias(inputs: Sequence[Dims], channels: int) -> None:

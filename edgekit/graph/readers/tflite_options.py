@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import Any
 
 import tflite
@@ -13,15 +12,18 @@ _ENUMS: dict[str, type] = {
     "fused_activation_function": tflite.ActivationFunctionType,
 }
 """Options that are given by name ("SAME", "RELU6") instead of by the schema's number."""
+_NAMES: dict[type, dict[int, str]] = {}
+"""What enum_names has worked out so far; a file asks for the same few enums at every operator."""
 
 
-@cache
 def enum_names(enum: type) -> dict[int, str]:
     """Number to name of a schema enum, for instance ``enum_names(tflite.BuiltinOperator)[3] == "CONV_2D"``."""
-    return {value: name for name, value in vars(enum).items() if isinstance(value, int) and not name.startswith("_")}
+    if enum not in _NAMES:
+        members = vars(enum).items()
+        _NAMES[enum] = {value: name for name, value in members if isinstance(value, int) and not name.startswith("_")}
+    return _NAMES[enum]
 
 
-@cache
 def _fields(options: type) -> tuple[str, ...]:
     """Accessor names of the fields of a generated options class."""
     members = [name for name in vars(options) if name[0].isupper() and name != "Init" and "GetRootAs" not in name]
