@@ -1,0 +1,55 @@
+"""Free Spoken Digit Dataset in its original layout: ``recordings/7_jackson_32.wav`` = digit_speaker_take.
+
+The official split: takes 0 to 4 of every speaker and digit are the test set. A copy with a ``manifest.csv`` is read as
+a CSV manifest.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from edgekit.core.errors import DataError
+from edgekit.data.datasets import csv_manifest
+from edgekit.data.manifest import Clip, Manifest, Rejected, make_manifest
+
+FOLDER = "recordings"
+TEST_TAKES = 5
+_NAME = re.compile(r"(\d)_([^_]+)_(\d+)\.(wav|flac|ogg)")
+
+
+def matches(path: Path) -> bool:
+    """The repository's root, or the folder ``recordings`` itself."""
+    return _recordings(path) is not None
+
+
+def read(path: Path, task: str = "") -> Manifest:
+    """Read the set; files whose name is not digit_speaker_take are rejected.
+
+    Raises:
+        DataError: no clip.
+    """
+    folder = _recordings(path)
+    if folder is None:
+        if path.exists() and csv_manifest.matches(path):
+            return csv_manifest.read(path)
+        raise DataError("holds no recordings", where=str(path), mend="expected recordings/0_jackson_0.wav")
+    clips: list[Clip] = []
+    rejected: list[Rejected] = []
+    for file in sorted(folder.iterdir()):
+        match = _NAME.fullmatch(file.name)
+        if match is None:
+            rejected.append(Rejected(file.name, "the name is not digit_speaker_take"))
+            continue
+        digit, speaker, take, _ = match.groups()
+        split = "test" if int(take) < TEST_TAKES else "train"
+        clips.append(Clip(file.name, file, digit, split=split, speaker=speaker))
+    return make_manifest("fsdd", folder, clips, rejected)
+
+
+def _recordings(path: Path) -> Path | None:
+    """The folder of recordings, told by one file name of the set's form."""
+    for folder in (path / FOLDER, path):
+        if folder.is_dir() and any(_NAME.fullmatch(file.name) for file in folder.iterdir()):
+            return folder
+    return None
