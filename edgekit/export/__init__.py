@@ -1,1 +1,1 @@
-"""Writers of integer graphs: TFLite and QDQ ONNX."""
+"""Writers: TFLite and QDQ ONNX from edge graphs."""

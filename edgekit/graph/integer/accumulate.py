@@ -23,15 +23,13 @@ from edgekit.graph.tensor import Quantization, Tensor
 _EXACT_FLOAT32 = 1 << 24
 
 
-def prepare_accumulate(graph: Graph, node: Node, channel_axis: int, *, float_product: bool = False) -> Accumulate:
+def prepare_accumulate(graph: Graph, node: Node, channel_axis: int) -> Accumulate:
     """Parameters of a node with inputs (x, weights, bias or "").
 
     Args:
         graph: integer edge graph.
         node: conv2d, depthwise_conv2d or fully_connected.
         channel_axis: axis of the weights that is the output channel.
-        float_product: multiply input and weight scale in float32, as the per-tensor fully connected kernel does
-            (GetQuantizedConvolutionMultipler); the convolutions multiply in double.
 
     Raises:
         UnsupportedOpError: weights or bias of another element type, or not constant.
@@ -40,7 +38,7 @@ def prepare_accumulate(graph: Graph, node: Node, channel_axis: int, *, float_pro
     source, output = input_output(graph, node)
     weights = _weights(graph, node, channel_axis)
     channels = weights.dims[channel_axis]
-    multiplier, shift = _multipliers(source, weights, output, channels, float_product)
+    multiplier, shift = _multipliers(source, weights, output, channels)
     bias = _bias(graph, node, channels)
     _, zero_in = source.scale_zero()
     _, zero_out = output.scale_zero()
@@ -115,18 +113,12 @@ def _bias(graph: Graph, node: Node, channels: int) -> np.ndarray:
     return values.astype(np.int32)
 
 
-def _multipliers(
-    source: Tensor, weights: Tensor, output: Tensor, channels: int, float_product: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _multipliers(source: Tensor, weights: Tensor, output: Tensor, channels: int) -> tuple[np.ndarray, np.ndarray]:
     scale_in, _ = source.scale_zero()
     scale_out, _ = output.scale_zero()
     scales = np.broadcast_to(_quant_of(weights).scale, (channels,))
     pairs = []
     for scale in scales:
-        if float_product:
-            product = float(np.float32(scale_in) * np.float32(scale))
-        else:
-            product = scale_in * float(scale)
-        pairs.append(quantize_multiplier(product / scale_out))
+        pairs.append(quantize_multiplier(scale_in * float(scale) / scale_out))
     table = np.array(pairs, dtype=np.int64).reshape(channels, 2)
     return table[:, 0].astype(np.int32), table[:, 1].astype(np.int32)

@@ -10,13 +10,8 @@ from edgekit.graph.integer.params import FullyConnectedParams
 
 
 def prepare_fully_connected(graph: Graph, node: Node) -> FullyConnectedParams:
-    """Parameters of one fully_connected node.
-
-    With one weight scale the reference multiplies input and weight scale in float32, with one a channel in double.
-    """
-    weights = graph.tensor(node.inputs[1])
-    one_scale = weights.quant is not None and weights.quant.scale.size == 1
-    return FullyConnectedParams(arithmetic=prepare_accumulate(graph, node, channel_axis=0, float_product=one_scale))
+    """Parameters of one fully_connected node."""
+    return FullyConnectedParams(arithmetic=prepare_accumulate(graph, node, channel_axis=0))
 
 
 def fully_connected(params: FullyConnectedParams, x: np.ndarray) -> np.ndarray:

@@ -1,0 +1,190 @@
+"""Edge operators in TFLite's terms: operator code, version, options, and constants that TFLite takes as inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import tflite
+
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.export.padding import named_padding
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.tensor import Tensor
+
+_ACTIVATIONS = {
+    "none": tflite.ActivationFunctionType.NONE,
+    "relu": tflite.ActivationFunctionType.RELU,
+    "relu6": tflite.ActivationFunctionType.RELU6,
+}
+_PADDINGS = {"SAME": tflite.Padding.SAME, "VALID": tflite.Padding.VALID}
+
+
+@dataclass(frozen=True)
+class TfliteOp:
+    """One TFLite operator.
+
+    Attributes:
+        code: name in the schema's BuiltinOperator.
+        version: of the operator, as TensorFlow's own converter numbers it (tools/versioning/op_version.cc).
+        inputs: tensor names; "" is an absent one.
+        outputs: tensor names.
+        options: name of the options table, "" for none.
+        fields: its fields by schema accessor name.
+        constants: int32 inputs that the edge dialect keeps as attributes.
+    """
+
+    code: str
+    version: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    options: str = ""
+    fields: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    constants: tuple[Tensor, ...] = ()
+
+
+def tflite_op(graph: Graph, node: Node) -> TfliteOp:
+    """``node`` as one TFLite operator; explicit paddings must have been taken out (explicit_pads.py).
+
+    Raises:
+        UnsupportedOpError: an operator or element type that TFLite cannot express.
+    """
+    if node.op not in _WRITERS:
+        raise UnsupportedOpError(f"operator {node.op!r} cannot be written as TFLite", where=node.name)
+    return _WRITERS[node.op](graph, node)
+
+
+def spatial_padding(graph: Graph, node: Node) -> str | None:
+    """Name ("SAME" or "VALID") of the paddings of a convolution or pooling node, None where neither fits."""
+    size = graph.tensor(node.inputs[0]).dims[1:3]
+    kernel = node.attrs["window"] if "window" in node.attrs else graph.tensor(node.inputs[1]).dims[1:3]
+    pads = tuple(tuple(pair) for pair in node.attrs["pad"])
+    dilation = tuple(node.attrs.get("dilation", (1, 1)))
+    return named_padding(size, tuple(kernel), tuple(node.attrs["stride"]), dilation, pads)  # type: ignore[arg-type]
+
+
+def _integer(graph: Graph, node: Node) -> bool:
+    return graph.tensor(node.inputs[0]).dtype == "int8"
+
+
+def _two_if_integer(graph: Graph, node: Node) -> int:
+    return 2 if _integer(graph, node) else 1
+
+
+def _window_fields(graph: Graph, node: Node) -> dict[str, Any]:
+    name = spatial_padding(graph, node)
+    if name is None:
+        raise UnsupportedOpError(f"padding {node.attrs['pad']} of {node.op}", where=node.name)
+    stride = node.attrs["stride"]
+    activation = _ACTIVATIONS[node.attrs.get("activation", "none")]
+    return {
+        "Padding": _PADDINGS[name],
+        "StrideH": stride[0],
+        "StrideW": stride[1],
+        "FusedActivationFunction": activation,
+    }
+
+
+def _conv2d(graph: Graph, node: Node) -> TfliteOp:
+    height, width = node.attrs["dilation"]
+    fields = {**_window_fields(graph, node), "DilationHFactor": height, "DilationWFactor": width}
+    version = 3 if _integer(graph, node) else 1
+    return TfliteOp("CONV_2D", version, _with_bias(node), node.outputs, "Conv2DOptions", fields)
+
+
+def _depthwise_conv2d(graph: Graph, node: Node) -> TfliteOp:
+    height, width = node.attrs["dilation"]
+    fields = {
+        **_window_fields(graph, node),
+        "DepthMultiplier": node.attrs["multiplier"],
+        "DilationHFactor": height,
+        "DilationWFactor": width,
+    }
+    version = 3 if _integer(graph, node) else 2 if (height, width) != (1, 1) else 1
+    return TfliteOp("DEPTHWISE_CONV_2D", version, _with_bias(node), node.outputs, "DepthwiseConv2DOptions", fields)
+
+
+def _fully_connected(graph: Graph, node: Node) -> TfliteOp:
+    keep = bool(node.attrs["keep_dims"])
+    inputs = _with_bias(node)
+    version = 6 if len(inputs) == 2 else 5 if keep else 4 if _integer(graph, node) else 1
+    fields = {
+        "FusedActivationFunction": _ACTIVATIONS[node.attrs.get("activation", "none")],
+        "KeepNumDims": keep,
+    }
+    return TfliteOp("FULLY_CONNECTED", version, inputs, node.outputs, "FullyConnectedOptions", fields)
+
+
+def _pool2d(code: str) -> Callable[[Graph, Node], TfliteOp]:
+    def write(graph: Graph, node: Node) -> TfliteOp:
+        height, width = node.attrs["window"]
+        fields = {**_window_fields(graph, node), "FilterHeight": height, "FilterWidth": width}
+        return TfliteOp(code, _two_if_integer(graph, node), node.inputs, node.outputs, "Pool2DOptions", fields)
+
+    return write
+
+
+def _mean(graph: Graph, node: Node) -> TfliteOp:
+    axes = _constant(f"{node.name}/axes", node.attrs["axes"])
+    fields = {"KeepDims": bool(node.attrs["keep_dims"])}
+    inputs = (node.inputs[0], axes.name)
+    return TfliteOp("MEAN", _two_if_integer(graph, node), inputs, node.outputs, "ReducerOptions", fields, (axes,))
+
+
+def _add(graph: Graph, node: Node) -> TfliteOp:
+    fields = {"FusedActivationFunction": _ACTIVATIONS[node.attrs.get("activation", "none")]}
+    return TfliteOp("ADD", _two_if_integer(graph, node), node.inputs, node.outputs, "AddOptions", fields)
+
+
+def _pad(graph: Graph, node: Node) -> TfliteOp:
+    pads = _constant(f"{node.name}/pads", node.attrs["pads"])
+    inputs = (node.inputs[0], pads.name)
+    return TfliteOp("PAD", _two_if_integer(graph, node), inputs, node.outputs, "PadOptions", {}, (pads,))
+
+
+def _reshape(graph: Graph, node: Node) -> TfliteOp:
+    shape = _constant(f"{node.name}/shape", graph.tensor(node.outputs[0]).dims)
+    fields = {"NewShape": graph.tensor(node.outputs[0]).dims}
+    return TfliteOp("RESHAPE", 1, (node.inputs[0], shape.name), node.outputs, "ReshapeOptions", fields, (shape,))
+
+
+def _softmax(graph: Graph, node: Node) -> TfliteOp:
+    fields = {"Beta": float(node.attrs.get("beta", 1.0))}
+    return TfliteOp("SOFTMAX", _two_if_integer(graph, node), node.inputs, node.outputs, "SoftmaxOptions", fields)
+
+
+def _elementwise(code: str, options: str = "") -> Callable[[Graph, Node], TfliteOp]:
+    def write(graph: Graph, node: Node) -> TfliteOp:
+        return TfliteOp(code, _two_if_integer(graph, node), node.inputs, node.outputs, options)
+
+    return write
+
+
+_WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
+    "conv2d": _conv2d,
+    "depthwise_conv2d": _depthwise_conv2d,
+    "fully_connected": _fully_connected,
+    "avg_pool2d": _pool2d("AVERAGE_POOL_2D"),
+    "max_pool2d": _pool2d("MAX_POOL_2D"),
+    "mean": _mean,
+    "add": _add,
+    "pad": _pad,
+    "reshape": _reshape,
+    "softmax": _softmax,
+    "relu": _elementwise("RELU"),
+    "relu6": _elementwise("RELU6"),
+    "quantize": _elementwise("QUANTIZE", "QuantizeOptions"),
+    "dequantize": _elementwise("DEQUANTIZE", "DequantizeOptions"),
+}
+
+
+def _with_bias(node: Node) -> tuple[str, ...]:
+    return node.inputs if len(node.inputs) > 2 and node.inputs[2] else node.inputs[:2]
+
+
+def _constant(name: str, values: Any) -> Tensor:
+    data = np.asarray(values, dtype=np.int32)
+    return Tensor(name, data.shape, "int32", data=data)

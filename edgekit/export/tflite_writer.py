@@ -1,0 +1,143 @@
+"""Edge graphs as TFLite files (schema version 3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tflite
+
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.core.files import write_bytes
+from edgekit.export.explicit_pads import split_explicit_pads
+from edgekit.export.tflite_ops import TfliteOp, tflite_op
+from edgekit.export.tflite_table import TableWriter
+from edgekit.export.zero_bias import add_zero_bias
+from edgekit.graph.graph import Graph
+from edgekit.graph.tensor import Quantization, Tensor
+
+_SCHEMA_VERSION = 3
+_TYPES = {"float32": "FLOAT32", "int8": "INT8", "int32": "INT32"}
+_NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "int32": "<i4"}
+# Codes below this number also stand in the field that readers before schema 3a look at.
+_DEPRECATED_CODES = 127
+
+
+def write_tflite(graph: Graph, path: Path) -> None:
+    """Write ``graph`` to ``path``; see :func:`tflite_bytes`."""
+    write_bytes(path, tflite_bytes(graph))
+
+
+def tflite_bytes(graph: Graph) -> bytes:
+    """The TFLite file of an edge graph.
+
+    Paddings become SAME or VALID where equal, otherwise a PAD operator in front; a convolution
+    without bias gets one of zeros. ``graph.metadata`` becomes metadata
+    entries of the same names. The same graph gives the same bytes.
+
+    Args:
+        graph: edge dialect with known shapes, int8 or float32.
+
+    Raises:
+        UnsupportedOpError: another dialect, an element type or an operator form that TFLite cannot express.
+        UnknownShapeError: a shape is not known.
+    """
+    if graph.dialect != "edge":
+        raise UnsupportedOpError(f"a graph of dialect {graph.dialect!r} is not written", mend="lower it first")
+    graph = add_zero_bias(split_explicit_pads(graph))
+    operators = [tflite_op(graph, node) for node in graph.nodes]
+    constants = [tensor for operator in operators for tensor in operator.constants]
+    return _File(graph, operators, [*graph.tensors.values(), *constants]).write()
+
+
+class _File:
+    """One file in the making: buffers, then tensors, then operators that refer to them by number."""
+
+    def __init__(self, graph: Graph, operators: list[TfliteOp], tensors: list[Tensor]) -> None:
+        self._graph = graph
+        self._operators = operators
+        self._tensors = tensors
+        self._index = {tensor.name: number for number, tensor in enumerate(tensors)}
+        self._codes = sorted({(operator.code, operator.version) for operator in operators})
+        self._out = TableWriter()
+        self._buffers = [self._out.table("Buffer", {})]  # number 0 is the empty one, by the schema
+
+    def write(self) -> bytes:
+        """The bytes of the file."""
+        out = self._out
+        tensors = out.offsets([self._tensor(tensor) for tensor in self._tensors])
+        operators = out.offsets([self._operator(operator) for operator in self._operators])
+        inputs, outputs = self._numbers(self._graph.inputs), self._numbers(self._graph.outputs)
+        name = out.text(self._graph.name)
+        subgraph = out.table(
+            "SubGraph",
+            {"Tensors": tensors, "Inputs": inputs, "Outputs": outputs, "Operators": operators, "Name": name},
+        )
+        fields = {
+            "Version": _SCHEMA_VERSION,
+            "OperatorCodes": out.offsets([self._code(*code) for code in self._codes]),
+            "Subgraphs": out.offsets([subgraph]),
+            "Description": out.text("edgekit"),
+            "Metadata": out.offsets([self._entry(*item) for item in sorted(self._graph.metadata.items())]),
+        }
+        fields["Buffers"] = out.offsets(self._buffers)
+        return out.finish(out.table("Model", fields))
+
+    def _numbers(self, names: tuple[str, ...]) -> int:
+        return self._out.ints([self._index[name] if name else -1 for name in names])
+
+    def _buffer(self, payload: bytes) -> int:
+        self._buffers.append(self._out.table("Buffer", {"Data": self._out.data(payload)}))
+        return len(self._buffers) - 1
+
+    def _entry(self, name: str, value: str) -> int:
+        buffer = self._buffer(value.encode("utf-8"))
+        return self._out.table("Metadata", {"Name": self._out.text(name), "Buffer": buffer})
+
+    def _tensor(self, tensor: Tensor) -> int:
+        if tensor.dtype not in _TYPES:
+            raise UnsupportedOpError(f"element type {tensor.dtype}", where=tensor.name)
+        fields = {
+            "Shape": self._out.ints(tensor.dims),
+            "Type": getattr(tflite.TensorType, _TYPES[tensor.dtype]),
+            "Buffer": 0 if tensor.data is None else self._buffer(_payload(tensor)),
+            "Name": self._out.text(tensor.name),
+        }
+        if tensor.quant is not None:
+            fields["Quantization"] = self._quantization(tensor.quant)
+        return self._out.table("Tensor", fields)
+
+    def _quantization(self, quant: Quantization) -> int:
+        fields = {
+            "Scale": self._out.floats(quant.scale),
+            "ZeroPoint": self._out.ints(quant.zero_point.tolist(), "<i8"),
+            "QuantizedDimension": quant.axis or 0,
+        }
+        return self._out.table("QuantizationParameters", fields)
+
+    def _operator(self, operator: TfliteOp) -> int:
+        fields = {
+            "OpcodeIndex": self._codes.index((operator.code, operator.version)),
+            "Inputs": self._numbers(operator.inputs),
+            "Outputs": self._numbers(operator.outputs),
+        }
+        if operator.options:
+            values = {
+                key: self._out.ints(value) if isinstance(value, tuple) else value
+                for key, value in operator.fields.items()
+            }
+            fields["BuiltinOptions"] = self._out.table(operator.options, values)
+            fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, operator.options)
+        return self._out.table("Operator", fields)
+
+    def _code(self, name: str, version: int) -> int:
+        number = getattr(tflite.BuiltinOperator, name)
+        fields = {"DeprecatedBuiltinCode": min(number, _DEPRECATED_CODES), "Version": version, "BuiltinCode": number}
+        return self._out.table("OperatorCode", fields)
+
+
+def _payload(tensor: Tensor) -> bytes:
+    data = np.asarray(tensor.data)
+    if data.size != tensor.elements:
+        raise UnsupportedOpError(f"{data.size} values for shape {tensor.dims}", where=tensor.name)
+    return np.ascontiguousarray(data, dtype=_NUMPY_TYPES[tensor.dtype]).tobytes()

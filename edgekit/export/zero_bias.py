@@ -1,0 +1,35 @@
+"""Convolutions without a bias, given one of zeros: TFLite's convolution kernels require the third input."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.tensor import Quantization, Tensor
+
+_CHANNEL_AXIS = {"conv2d": 0, "depthwise_conv2d": 3}
+
+
+def add_zero_bias(graph: Graph) -> Graph:
+    """``graph`` in which every convolution has a bias; int32 with scale input × weight where integer."""
+    nodes: list[Node] = []
+    added: list[Tensor] = []
+    for node in graph.nodes:
+        if node.op not in _CHANNEL_AXIS or (len(node.inputs) > 2 and node.inputs[2]):
+            nodes.append(node)
+            continue
+        bias = _zero_bias(graph, node)
+        added.append(bias)
+        nodes.append(node.replace(inputs=(*node.inputs[:2], bias.name)))
+    return graph.rebuild(nodes, added) if added else graph
+
+
+def _zero_bias(graph: Graph, node: Node) -> Tensor:
+    source, weights = graph.tensor(node.inputs[0]), graph.tensor(node.inputs[1])
+    channels = weights.dims[_CHANNEL_AXIS[node.op]]
+    name = f"{node.name}/zero_bias"
+    if weights.quant is None:
+        return Tensor(name, (channels,), "float32", data=np.zeros(channels, np.float32))
+    scale = np.float32(source.scale_zero()[0]) * weights.quant.scale
+    quant = Quantization(scale, np.zeros(scale.size, np.int64), None if scale.size == 1 else 0)
+    return Tensor(name, (channels,), "int32", quant, np.zeros(channels, np.int32))
