@@ -1,0 +1,173 @@
+"""The Lightning module: a student behind its front-end, trained on augmented batches."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgekit.core.errors import EdgekitError
+from edgekit.data.cache import AudioCache
+from edgekit.features.torch_frontend import TorchFrontend
+from edgekit.train.augment_features import FeatureAugment, mix_pairs
+from edgekit.train.augment_pcm import NoiseBank, draw_factors, resample, scale_levels
+from edgekit.train.dataset import ClipBatches, Step, label_indices, plain_windows
+from edgekit.train.metrics import Scores, score, softmax
+from edgekit.train.recipe import Recipe
+
+_VALID_BATCH = 256
+
+
+class StudentModule(LightningModule):
+    """Trains ``model`` by ``recipe``.
+
+    Lightning's batches are step numbers: the clips of a step, its augmentation and its dropout follow from (seed,
+    epoch, step), see :mod:`edgekit.train.dataset`.
+
+    Args:
+        model: [N, 1, H, W] → logits.
+        frontend: PCM → features; part of the training step, on the model's device.
+        train: training batches.
+        valid: validation clips, or None.
+        recipe: everything else.
+        labels: class names in the order of the outputs.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        frontend: TorchFrontend,
+        train: ClipBatches,
+        valid: AudioCache | None,
+        recipe: Recipe,
+        labels: tuple[str, ...],
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.frontend = frontend
+        self.clips, self.valid, self.recipe, self.classes = train, valid, recipe, len(labels)
+        self.valid_targets = None if valid is None else label_indices(valid, labels)
+        self.augment_features = FeatureAugment(recipe.augment, frontend.spec)
+        self.noise: NoiseBank | None = None
+        if recipe.augment.noise_probability:
+            spec = frontend.spec
+            self.noise = NoiseBank(spec.sample_rate, spec.clip_samples, train.background(), recipe.seed)
+        self.average: nn.Module | None = None
+        if recipe.schedule.ema_decay:
+            self.average = copy.deepcopy(model).requires_grad_(False).eval()
+        self.loss_sum, self.loss_count = 0.0, 0
+
+    @property
+    def kept(self) -> nn.Module:
+        """The weights that are validated and exported: the average, where the recipe has one."""
+        return self.model if self.average is None else self.average
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        """Loss of one step.
+
+        Raises:
+            EdgekitError: the loss is not a finite number.
+        """
+        step = Step(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(step.torch_seed())
+        features, targets = self.batch(step)
+        logits = self.model(features)
+        loss = functional.cross_entropy(logits, targets, label_smoothing=self.recipe.schedule.label_smoothing)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise EdgekitError(
+                f"the training loss became {value} in epoch {self.current_epoch + 1}, step {batch_idx + 1}",
+                where=f"recipe {self.recipe.name}",
+                mend="lower optimiser.learning_rate; the checkpoint of the last good epoch is kept",
+            )
+        self.loss_sum, self.loss_count = self.loss_sum + value, self.loss_count + 1
+        return loss
+
+    @torch.no_grad()
+    def batch(self, step: Step) -> tuple[Tensor, Tensor]:
+        """Augmented features [N, 1, H, W] and target shares [N, classes] of one step."""
+        augment, draw = self.recipe.augment, step.draw()
+        indices = self.clips.indices(step.epoch, step.step, step.rank)
+        pcm = torch.from_numpy(self.clips.pcm(indices, draw)).to(self.device).to(torch.float32) / 32768.0
+        if augment.speed:
+            speeds = torch.as_tensor(draw_factors(draw, augment.speed, len(pcm)), device=pcm.device)
+            pcm = resample(pcm, speeds, self.frontend.spec.clip_samples)
+        if augment.gain_db:
+            pcm = scale_levels(pcm, draw, augment.gain_db)
+        if self.noise is not None:
+            pcm = self.noise.mix(pcm, draw, augment.noise_probability, augment.noise_snr_db)
+        features = self.augment_features(self.frontend(pcm), draw)
+        targets = torch.from_numpy(self.clips.targets[indices]).to(self.device)
+        shares = functional.one_hot(targets, self.classes).to(torch.float32)
+        if augment.mixup_probability:
+            features, shares = mix_pairs(features, shares, draw, augment)
+        return features, shares
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Move the averaged weights; early in training they follow faster."""
+        if self.average is None:
+            return
+        taken = self.global_step
+        decay = min(self.recipe.schedule.ema_decay, (1.0 + taken) / (10.0 + taken))
+        with torch.no_grad():
+            current = self.model.state_dict()
+            for name, value in self.average.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(current[name], 1.0 - decay)
+                else:
+                    value.copy_(current[name])
+
+    @torch.no_grad()
+    def validate(self) -> Scores | None:
+        """Scores of the kept weights on the validation clips; None without any."""
+        if self.valid is None or self.valid_targets is None:
+            return None
+        return score(self.valid_targets, softmax(predict(self.kept, self.frontend, self.valid, self.device)))
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser without weight decay on vectors, and warm-up + cosine stepped every step."""
+        optimiser = make_optimiser(self.model, self.recipe)
+        total = self.recipe.schedule.epochs * self.clips.steps
+        warm = self.recipe.schedule.warmup_epochs * self.clips.steps
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_factor(step, warm, total))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def predict(model: nn.Module, frontend: TorchFrontend, cache: AudioCache, device: torch.device) -> np.ndarray:
+    """Logits of all clips, unaugmented, float32 [clips, classes]; the model's mode is restored."""
+    was_training = model.training
+    model.eval()
+    parts = []
+    for first in range(0, len(cache), _VALID_BATCH):
+        indices = np.arange(first, min(first + _VALID_BATCH, len(cache)))
+        pcm = torch.from_numpy(plain_windows(cache, frontend.spec.clip_samples, indices)).to(device)
+        with torch.no_grad():
+            parts.append(model(frontend(pcm)).float().cpu().numpy())
+    model.train(was_training)
+    return np.concatenate(parts)
+
+
+def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW or SGD with Nesterov momentum; batch norm and biases are not decayed."""
+    choice = recipe.optimiser
+    matrices = [p for p in model.parameters() if p.requires_grad and p.dim() > 1]
+    vectors = [p for p in model.parameters() if p.requires_grad and p.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": choice.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = [group for group in groups if group["params"]]
+    if choice.name == "sgd":
+        return torch.optim.SGD(groups, choice.learning_rate, choice.momentum, nesterov=choice.momentum > 0)
+    return torch.optim.AdamW(groups, choice.learning_rate)
+
+
+def learning_rate_factor(step: int, warm: float, total: int) -> float:
+    """Linear from 1/(warm + 1) to 1 over ``warm`` steps, then half a cosine to 0 at ``total``."""
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    share = (step - warm) / max(1.0, total - warm)
+    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))

@@ -1,0 +1,164 @@
+"""Recipes from TOML files, the overrides of ``--set``, and back to TOML."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from edgekit.core.errors import BadConfigError
+from edgekit.train.recipe import Recipe
+
+_LARGEST_FILE = 1 << 20
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes that come with edgekit."""
+    folder = resources.files("edgekit.train") / "recipes"
+    return tuple(sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml")))
+
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe by name or from a ``.toml`` file, with ``a.b=value`` overrides applied.
+
+    Raises:
+        BadConfigError: no such recipe, not TOML, an unknown key, a value of the wrong type or out of range.
+    """
+    name = str(name_or_path)
+    if name in recipe_names():
+        text = (resources.files("edgekit.train") / "recipes" / f"{name}.toml").read_text("utf-8")
+    else:
+        text = _read(Path(name))
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfigError(f"not TOML: {error}", where=name, mend="mend the file") from error
+    table.setdefault("name", Path(name).stem)
+    for override in overrides:
+        _apply(table, override)
+    return recipe_from(table, where=name)
+
+
+def recipe_from(table: Mapping[str, Any], *, where: str = "recipe") -> Recipe:
+    """A recipe from nested tables.
+
+    Raises:
+        BadConfigError: an unknown key (with the nearest known one), a wrong type, an impossible value.
+    """
+    recipe: Recipe = _build(Recipe, table, where, "")
+    return recipe
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe with every key written out."""
+    lines: list[str] = []
+    _write_table(recipe.to_json(), "", lines)
+    return "\n".join(lines) + "\n"
+
+
+def _read(path: Path) -> str:
+    if not path.is_file():
+        near = difflib.get_close_matches(str(path), recipe_names(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"recipes: {', '.join(recipe_names())}; or give a .toml file"
+        raise BadConfigError("is neither a recipe nor a file", where=str(path), mend=hint)
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise BadConfigError("is larger than 1 MiB", where=str(path), mend="give a recipe")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfigError("cannot be read as UTF-8 text", where=str(path), mend="give a TOML file") from error
+
+
+def _apply(table: dict[str, Any], override: str) -> None:
+    """Set one key from ``a.b=value``; the value is TOML, or a bare word taken as text."""
+    key, equals, text = override.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not equals or not all(parts):
+        raise BadConfigError(f"{override!r} is no override", where="--set", mend="write for instance schedule.epochs=5")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    node = table
+    for part in parts[:-1]:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            raise BadConfigError(f"{part!r} is no table", where=f"--set {override}", mend="check the key")
+    node[parts[-1]] = value
+
+
+def _build(kind: Any, table: Any, where: str, path: str) -> Any:
+    if not isinstance(table, Mapping):
+        raise BadConfigError(f"{path} is {table!r}, not a table", where=where, mend=f"write [{path}]")
+    types = get_type_hints(kind)
+    known = [item.name for item in fields(kind)]
+    values = {}
+    for key, value in table.items():
+        full = f"{path}.{key}" if path else str(key)
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise BadConfigError(f"unknown key {full!r}", where=where, mend=hint)
+        wanted = types[key]
+        values[key] = _build(wanted, value, where, full) if is_dataclass(wanted) else _value(wanted, value, where, full)
+    return kind(**values)
+
+
+def _value(kind: Any, value: Any, where: str, path: str) -> Any:
+    """``value`` as ``kind``: whole numbers may stand for floats, nothing else is converted."""
+    origin = get_origin(kind)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if origin is Literal:
+        if value in get_args(kind) and isinstance(value, str):
+            return value
+        near = difflib.get_close_matches(str(value), get_args(kind), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(get_args(kind))}"
+        raise BadConfigError(f"{path} is {value!r}", where=where, mend=hint)
+    if kind is float and number:
+        return float(value)
+    if origin is tuple and isinstance(value, list | tuple) and len(value) == len(get_args(kind)):
+        return tuple(_value(item, part, where, path) for item, part in zip(get_args(kind), value, strict=True))
+    if origin is not tuple and isinstance(value, origin or kind) and not (kind is int and isinstance(value, bool)):
+        return dict(value) if isinstance(value, Mapping) else value
+    raise BadConfigError(
+        f"{path} is {value!r}", where=where, mend=f"give {_NAMES.get(origin or kind, 'another value')}"
+    )
+
+
+_NAMES: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    tuple: "a pair [low, high]",
+    Mapping: "a table",
+}
+
+
+def _write_table(table: Mapping[str, Any], path: str, lines: list[str]) -> None:
+    """Plain keys first, then the tables: TOML's own order."""
+    for key, value in table.items():
+        if not isinstance(value, Mapping):
+            lines.append(f"{_key(key)} = {_toml(value)}")
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            inner = f"{path}.{_key(key)}" if path else _key(key)
+            lines.extend(["", f"[{inner}]"])
+            _write_table(value, inner, lines)
+
+
+def _key(key: str) -> str:
+    plain = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
+    return key if plain else json.dumps(key)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value) if not isinstance(value, float) else repr(value)
