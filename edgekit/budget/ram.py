@@ -1,0 +1,34 @@
+"""Peak RAM: the arena of the memory plan that the generated C uses."""
+
+from __future__ import annotations
+
+from edgekit.budget.tally import Reason, Tally
+from edgekit.core.errors import EdgekitError, UnknownShapeError
+from edgekit.graph.graph import Graph
+
+
+def ram_tally(graph: Graph, blocking: tuple[Reason, ...]) -> Tally:
+    """Arena bytes of the plan, over the lowered graph where edgekit can compile it, else over the file's own operators.
+
+    Undecided where ``blocking`` says so or where a shape is unknown.
+    """
+    from edgekit.graph.passes.lower import lower
+    from edgekit.graph.planner import plan_memory
+
+    if blocking:
+        return Tally(0, "B", "planned", blocking)
+    try:
+        planned, how = lower(graph), "as edgekit compiles it"
+    except EdgekitError:
+        planned, how = graph, "over the file's own operators, which edgekit does not compile yet"
+    try:
+        arena = plan_memory(planned).arena_bytes
+    except UnknownShapeError as error:
+        return Tally(0, "B", "planned", (Reason(error.what, error.where or "", error.mend or ""),))
+    return Tally(arena, "B", "planned", caveat=f"activation arena {how}; stack and state are not in it{_dtype(planned)}")
+
+
+def _dtype(graph: Graph) -> str:
+    kinds = {graph.tensor(name).dtype for node in graph.nodes for name in node.outputs if name}
+    floats = sorted(kinds & {"float16", "bfloat16", "float32", "float64"})
+    return f"; activations in {', '.join(floats)} as stored" if floats else ""

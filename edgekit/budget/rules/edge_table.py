@@ -1,0 +1,26 @@
+"""Operators of the edge dialect (graph/ops.py): which rule counts each and which are free."""
+
+from __future__ import annotations
+
+from edgekit.budget.layer import Rule
+from edgekit.budget.rules.convolution import edge_convolution
+from edgekit.budget.rules.learned import free
+from edgekit.budget.rules.linear import fully_connected
+
+COUNTED: dict[str, Rule] = {
+    "conv2d": edge_convolution,
+    "depthwise_conv2d": edge_convolution,
+    "fully_connected": fully_connected,
+}
+
+MOVES: frozenset[str] = frozenset({"pad", "reshape"})
+"""Operators that place values and compute none."""
+
+FREE: frozenset[str] = frozenset(
+    {*MOVES, "avg_pool2d", "max_pool2d", "mean", "add", "softmax", "relu", "relu6", "quantize", "dequantize"}
+)
+"""Operators without multiply-accumulates of a linear layer."""
+
+UNDECIDABLE: dict[str, str] = {}
+
+RULES: dict[str, Rule] = {**dict.fromkeys(FREE, free), **COUNTED}

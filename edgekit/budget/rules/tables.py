@@ -1,0 +1,48 @@
+"""The tables of all dialects in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgekit.budget.layer import Rule
+from edgekit.budget.rules import edge_table, onnx_table, tflite_table
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.graph.graph import Node
+
+
+@dataclass(frozen=True)
+class Table:
+    """What one dialect's operators cost.
+
+    Attributes:
+        rules: operator to its rule, free ones included.
+        undecidable: operator to the reason why it cannot be counted.
+        moves: operators that place values and compute none.
+    """
+
+    rules: Mapping[str, Rule]
+    undecidable: Mapping[str, str]
+    moves: frozenset[str]
+
+    def rule(self, node: Node) -> Rule:
+        """The rule of ``node``.
+
+        Raises:
+            UnsupportedOpError: it is undecidable, or has no rule.
+        """
+        if node.op in self.rules:
+            return self.rules[node.op]
+        label = f"{node.op} {node.attrs['custom_code']!r}" if node.attrs.get("custom_code") else node.op
+        reason = self.undecidable.get(node.op, "has no counting rule")
+        raise UnsupportedOpError(
+            f"operator {label} {reason}", where=node.name, mend="replace it by operators that have a counting rule"
+        )
+
+
+TABLES: dict[str, Table] = {
+    "onnx": Table(onnx_table.RULES, onnx_table.UNDECIDABLE, onnx_table.MOVES),
+    "tflite": Table(tflite_table.RULES, tflite_table.UNDECIDABLE, tflite_table.MOVES),
+    "edge": Table(edge_table.RULES, edge_table.UNDECIDABLE, edge_table.MOVES),
+}
+"""Dialect to its table."""
