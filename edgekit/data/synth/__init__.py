@@ -1,0 +1,1 @@
+"""Keyword sets from text: voices, plan, acoustics, rendering in worker processes."""
