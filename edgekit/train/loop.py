@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from edgekit.core.errors import BadFileError
+from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.files import atomic_path, write_json, write_text
 from edgekit.core.progress import Progress
 from edgekit.data.cache import AudioCache
@@ -127,9 +127,12 @@ class RunKeeper(Callback):
         last = epoch == self.recipe.schedule.epochs
         due = last or epoch % self.recipe.schedule.valid_every == 0
         scores = pl_module.validate() if due else None
-        row: dict[str, Any] = {"epoch": epoch, "loss": pl_module.loss_sum / max(1, pl_module.loss_count)}
+        row: dict[str, Any] = {"epoch": epoch, "train_loss": pl_module.loss_sum / max(1, pl_module.loss_count)}
         row["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
-        row.update({f"valid_{k}": v for k, v in scores.to_json().items()} if scores else {})
+        if scores:
+            row["valid_loss"] = scores.log_loss
+            row["valid_accuracy"] = scores.accuracy
+            row["valid_macro_accuracy"] = scores.macro_accuracy
         row["seconds"] = round(time.monotonic() - self.started, 3)
         pl_module.loss_sum, pl_module.loss_count = 0.0, 0
         self.rows.append(row)
@@ -220,8 +223,6 @@ class StepNumbers:
 
 def _check_shape(model: torch.nn.Module, spec: FrontendSpec, recipe: Recipe) -> None:
     """Run one blank clip through: strides that eat up a small input fail here and not an hour later."""
-    from edgekit.core.errors import BadConfigError
-
     height, width = spec.input_shape[1:3]
     was_training = model.training
     try:

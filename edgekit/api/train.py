@@ -1,0 +1,154 @@
+"""Train a student by a recipe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.core.errors import BadConfigError, DataError
+from edgekit.core.optional import require
+from edgekit.core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from edgekit.data.manifest import Manifest, Rejected
+    from edgekit.train.recipe import Recipe
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run left.
+
+    Attributes:
+        folder: the run folder.
+        epoch: epoch of the kept weights.
+        validation: "clips", "accuracy", "macro_accuracy", "log_loss" of the kept weights; None without any clips.
+        clips: number of training and of validation clips.
+        rejected: recordings that were left out.
+    """
+
+    folder: Path
+    epoch: int
+    validation: dict[str, Any] | None
+    clips: tuple[int, int]
+    rejected: tuple[Rejected, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionary for JSON output."""
+        return {
+            "run": str(self.folder),
+            "epoch": self.epoch,
+            "validation": self.validation,
+            "train_clips": self.clips[0],
+            "validation_clips": self.clips[1],
+            "rejected": [{"path": item.path, "reason": item.reason} for item in self.rejected],
+        }
+
+
+def train(
+    recipe: str | Path | Recipe,
+    data: str | Path | Manifest,
+    out: str | Path,
+    *,
+    train_select: str | None = None,
+    valid_select: str | None = None,
+    overrides: Sequence[str] = (),
+    kind: str = "auto",
+    device: str = "auto",
+    devices: int = 1,
+    overwrite: bool = False,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> TrainResult:
+    """Train, or go on with, the run ``out``.
+
+    Args:
+        recipe: name, TOML file or :class:`Recipe`.
+        data: manifest, or path of a data set.
+        out: run folder. A run that was interrupted here goes on, a finished one is left as it is.
+        train_select: selection as in :mod:`edgekit.data.selector`; ``split=train`` by default, where there is one.
+        valid_select: likewise, or "none"; ``split=validation`` by default, where there is one.
+        overrides: ``a.b=value`` settings of the recipe.
+        kind: kind of data set, see :func:`edgekit.data.manifest.read_manifest`.
+        device: "auto", "cpu" or "cuda".
+        devices: processes under Lightning's DDP.
+        overwrite: throw away what ``out`` holds.
+        cache: folder of decoded audio.
+        progress: told about decoding and training.
+
+    Raises:
+        EdgekitError: a bad recipe, no clips, a run folder of another run, a loss that is no longer finite.
+    """
+    from edgekit.data.manifest import Manifest, read_manifest
+    from edgekit.train.recipe import Recipe
+    from edgekit.train.recipe_file import load_recipe
+
+    if device not in DEVICES:
+        raise BadConfigError(f"unknown device {device!r}", mend=f"use one of {', '.join(DEVICES)}")
+    resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
+    if isinstance(recipe, Recipe) and overrides:
+        raise BadConfigError("overrides are for named recipes", mend="change the Recipe itself")
+    manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)
+    training, validation = _split(manifest, train_select, valid_select)
+    require("lightning.pytorch", "train")
+    from edgekit.data.cache import AudioCache
+    from edgekit.train.loop import train_student
+    from edgekit.train.run_folder import open_run
+
+    folder = Path(out)
+    rate = resolved.frontend.spec().sample_rate
+    train_cache = AudioCache(training, rate, cache, progress)
+    valid_cache = AudioCache(validation, rate, cache, progress) if validation else None
+    kept_valid = valid_cache.manifest if valid_cache else None
+    open_run(folder, resolved, train_cache.manifest, kept_valid, overwrite=overwrite)
+    train_student(
+        resolved,
+        train_cache,
+        valid_cache,
+        manifest.labels,
+        folder,
+        device=device,
+        devices=devices,
+        progress=progress,
+    )
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    return TrainResult(
+        folder=folder,
+        epoch=metrics["epoch"],
+        validation=metrics["validation"],
+        clips=(len(train_cache), len(valid_cache) if valid_cache else 0),
+        rejected=manifest.rejected + train_cache.rejected + (valid_cache.rejected if valid_cache else ()),
+    )
+
+
+def _split(manifest: Manifest, train: str | None, valid: str | None) -> tuple[Manifest, Manifest | None]:
+    """Training and validation clips.
+
+    Raises:
+        DataError: no selection and no splits, or a clip in both.
+    """
+    from edgekit.data.selector import select_clips
+
+    splits = {clip.split for clip in manifest.clips}
+    if train is None and "train" not in splits:
+        raise DataError(
+            "the manifest has no split 'train'",
+            where=manifest.name,
+            mend='say which clips to train on, for instance --train "speaker=spk00..spk17", or --train all',
+        )
+    if valid is None:
+        valid = "split=validation" if "validation" in splits else "none"
+    training = select_clips(manifest, train or "split=train")
+    validation = None if valid == "none" else select_clips(manifest, valid)
+    shared = {c.id for c in training.clips} & {c.id for c in validation.clips} if validation else set()
+    if shared:
+        raise DataError(
+            f"{len(shared)} clips are selected for training and for validation, for instance {min(shared)}",
+            where=manifest.name,
+            mend="choose selections that do not overlap",
+        )
+    return training, validation

@@ -1,0 +1,72 @@
+"""``edgekit train``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edgekit.cli.progress import progress_bar
+
+
+@click.command("train")
+@click.argument("recipe")
+@click.option("--data", "data", required=True, help="Data set: a CSV manifest or a folder; KIND:PATH names its kind.")
+@click.option(
+    "--train", "train_select", help='Training clips, e.g. "speaker=spk00..spk17"; "all". Default: split=train.'
+)
+@click.option(
+    "--valid", "valid_select", help='Validation clips; "none". Default: split=validation, where there is one.'
+)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Processes (Lightning DDP).")
+@click.option("--overwrite", is_flag=True, help="Throw away the run that the folder holds.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
+def command(
+    recipe: str,
+    data: str,
+    train_select: str | None,
+    valid_select: str | None,
+    overrides: tuple[str, ...],
+    device: str,
+    devices: int,
+    overwrite: bool,
+    form: str,
+    out: Path,
+) -> None:
+    """Train a student by RECIPE (a name or a TOML file).
+
+    An interrupted run goes on when the same command is given again.
+    """
+    from edgekit.api.train import train
+
+    with progress_bar() as progress:
+        result = train(
+            recipe,
+            data,
+            out,
+            train_select=train_select,
+            valid_select=valid_select,
+            overrides=overrides,
+            device=device,
+            devices=devices,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    for item in result.rejected[:10]:
+        click.echo(f"left out: {item.path}: {item.reason}", err=True)
+    if len(result.rejected) > 10:
+        click.echo(f"left out: {len(result.rejected) - 10} more; see 'edgekit data inspect'", err=True)
+    if form == "json":
+        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        return
+    click.echo(f"run          {result.folder}")
+    click.echo(f"clips        {result.clips[0]} training, {result.clips[1]} validation")
+    click.echo(f"kept epoch   {result.epoch}")
+    if result.validation:
+        scores = result.validation
+        click.echo(f"validation   accuracy {scores['accuracy']:.4f}, macro {scores['macro_accuracy']:.4f},", nl=False)
+        click.echo(f" log loss {scores['log_loss']:.4f}")

@@ -1,0 +1,180 @@
+"""One way to ask any model for probabilities: a run, a float graph, an integer graph."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError
+from edgekit.data.cache import AudioCache
+from edgekit.features.quantized import dequantize_features, quantize_features
+from edgekit.features.spec import FrontendSpec, from_json
+from edgekit.graph.graph import Graph
+from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
+from edgekit.train.checkpoint import load_checkpoint
+from edgekit.train.dataset import plain_windows
+from edgekit.train.metrics import softmax
+
+Arithmetic = Literal["float32", "int8"]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model with everything that evaluation needs.
+
+    Attributes:
+        name: file or folder name.
+        arithmetic: of the model: "float32" or "int8".
+        spec: its front-end.
+        labels: class names in the order of the outputs.
+        features: int16 PCM [N, samples] → float32 [N, 1, H, W].
+        probabilities: float32 features [N, 1, H, W] → float64 [N, classes], rows that sum to 1.
+    """
+
+    name: str
+    arithmetic: Arithmetic
+    spec: FrontendSpec
+    labels: tuple[str, ...]
+    features: Callable[[np.ndarray], np.ndarray]
+    probabilities: Callable[[np.ndarray], np.ndarray]
+
+    def predict(self, cache: AudioCache, indices: np.ndarray) -> np.ndarray:
+        """Probabilities of clips of a cache at the spec's rate: float64 [n, classes]."""
+        return self.probabilities(self.features(plain_windows(cache, self.spec.clip_samples, indices)))
+
+
+def open_predictor(
+    path: Path, frontend: FrontendSpec | None = None, labels: Sequence[str] | None = None, device: str = "cpu"
+) -> Predictor:
+    """The predictor of a run folder, a ``.safetensors``, ``.onnx`` or ``.tflite`` file.
+
+    Args:
+        path: the model.
+        frontend: the front-end the caller means; must be the model's, and is needed where the model names none.
+        labels: class names for a model that carries none.
+        device: of a run: "cpu" or "cuda".
+
+    Raises:
+        DigestMismatchError: the model was made for another front-end.
+        BadConfigError: the model names no front-end or no labels, and neither did the caller.
+        BadFileError: a damaged model.
+    """
+    if path.is_dir() or path.suffix == ".safetensors":
+        return run_predictor(path, frontend, device)
+    from edgekit.graph.passes.lower import lower
+    from edgekit.graph.readers.load import load_graph
+
+    return graph_predictor(lower(load_graph(path)), path.name, frontend, labels)
+
+
+def run_predictor(path: Path, frontend: FrontendSpec | None = None, device: str = "cpu") -> Predictor:
+    """Float predictor of a checkpoint; features by the torch front-end."""
+    import torch
+
+    from edgekit.features.torch_frontend import TorchFrontend
+
+    checkpoint = load_checkpoint(path)
+    spec = agreed_frontend(checkpoint.metadata, frontend, str(path))
+    model = checkpoint.build().to(device)
+    transform = TorchFrontend(spec)
+
+    def features(pcm: np.ndarray) -> np.ndarray:
+        out: np.ndarray = transform(torch.from_numpy(pcm)).numpy()
+        return out
+
+    def probabilities(x: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return softmax(model(torch.from_numpy(x).to(device)).cpu().numpy())
+
+    return Predictor(path.name, "float32", spec, checkpoint.labels, features, probabilities)
+
+
+def graph_predictor(
+    graph: Graph, name: str, frontend: FrontendSpec | None = None, labels: Sequence[str] | None = None
+) -> Predictor:
+    """Predictor of an edge graph, float or integer; features by the numpy reference, no torch needed."""
+    from edgekit.features.reference import features as reference
+
+    spec = agreed_frontend(graph.metadata, frontend, name)
+    names = _labels(graph, labels, name)
+    given = graph.tensor(graph.inputs[0])
+    if given.elements != spec.frames * spec.bins:
+        raise DigestMismatchError(
+            f"the model takes {given.dims}, its front-end gives {spec.input_shape}", where=name, mend="check --frontend"
+        )
+    integer = any(tensor.dtype == "int8" for tensor in graph.tensors.values())
+
+    def features(pcm: np.ndarray) -> np.ndarray:
+        return np.stack([reference(spec, clip) for clip in pcm])[:, None].astype(np.float32)
+
+    def probabilities(x: np.ndarray) -> np.ndarray:
+        return _graph_probabilities(graph, x.reshape(len(x), *given.dims[1:]), integer=integer)
+
+    return Predictor(name, "int8" if integer else "float32", spec, names, features, probabilities)
+
+
+def agreed_frontend(metadata: object, frontend: FrontendSpec | None, where: str) -> FrontendSpec:
+    """The model's own front-end, which ``frontend`` must equal; ``frontend`` where the model names none.
+
+    Raises:
+        DigestMismatchError, BadConfigError: see :func:`open_predictor`.
+    """
+    table = dict(metadata)  # type: ignore[call-overload]
+    own = from_json(table[FRONTEND_KEY], where=where) if FRONTEND_KEY in table else None
+    digest = table.get(FRONTEND_DIGEST_KEY) or (own.digest if own else None)
+    spec = own or frontend
+    if spec is None:
+        raise BadConfigError("the model names no front-end", where=where, mend="give one with --frontend")
+    for known in (own, frontend):
+        if known is not None and digest is not None and known.digest != digest:
+            raise DigestMismatchError(
+                f"made for front-end {digest[:19]}…, given {known.digest[:19]}…",
+                where=where,
+                mend="use the frontend.json that lies beside the model",
+            )
+    return spec
+
+
+def _labels(graph: Graph, labels: Sequence[str] | None, where: str) -> tuple[str, ...]:
+    text = graph.metadata.get(LABELS_KEY)
+    if text is None and labels is None:
+        raise BadConfigError("the model carries no labels", where=where, mend="give them with --labels labels.txt")
+    try:
+        names = tuple(json.loads(text)) if text is not None else tuple(labels or ())
+    except (ValueError, TypeError) as error:
+        raise BadFileError(f"{LABELS_KEY} is not a JSON list", where=where, mend="export the model again") from error
+    outputs = graph.tensor(graph.outputs[0]).elements
+    if len(names) != outputs:
+        raise BadFileError(f"{len(names)} labels for {outputs} outputs", where=where, mend="check the labels")
+    return names
+
+
+def _graph_probabilities(graph: Graph, x: np.ndarray, *, integer: bool) -> np.ndarray:
+    """Run a graph on float32 x [N, …] and read its output, logits or softmax, as probabilities."""
+    if integer:
+        from edgekit.graph.integer.interpreter import run_integer
+
+        given = graph.tensor(graph.inputs[0])
+        fed = quantize_features(x, *given.scale_zero()) if given.dtype == "int8" else x
+        y = run_integer(graph, fed)
+        made = graph.tensor(graph.outputs[0])
+        y = dequantize_features(y, *made.scale_zero()) if made.dtype == "int8" else y
+    else:
+        from edgekit.graph.float_interpreter import run_float
+
+        y = run_float(graph, x)
+    y = y.reshape(len(x), -1)
+    return y.astype(np.float64) if _ends_in_softmax(graph) else softmax(y)
+
+
+def _ends_in_softmax(graph: Graph) -> bool:
+    producers = graph.producers()
+    node = producers.get(graph.outputs[0])
+    while node is not None and node.op in ("dequantize", "reshape"):
+        node = producers.get(node.inputs[0])
+    return node is not None and node.op == "softmax"

@@ -1,0 +1,71 @@
+"""Who a run folder belongs to: a run goes on only where the same run began."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edgekit.core.digest import digest_json
+from edgekit.core.errors import BadConfigError, BadFileError
+from edgekit.core.files import write_json, write_text
+from edgekit.data.manifest import Manifest
+from edgekit.train.recipe import Recipe
+from edgekit.train.recipe_file import to_toml
+
+IDENTITY = "run.json"
+_OWN_FILES = (
+    IDENTITY,
+    "recipe.toml",
+    "frontend.json",
+    "last.ckpt",
+    "history.csv",
+    "checkpoint.safetensors",
+    "metrics.json",
+)
+
+
+def open_run(folder: Path, recipe: Recipe, train: Manifest, valid: Manifest | None, *, overwrite: bool) -> None:
+    """Make ``folder`` the run of this recipe on these clips, or find that it is.
+
+    Raises:
+        BadConfigError: the folder holds another run, or files that are no run.
+    """
+    identity = {
+        "schema_version": 1,
+        "recipe": digest_json(recipe.to_json()),
+        "train": _clips_digest(train),
+        "valid": _clips_digest(valid) if valid else None,
+        "labels": list(train.labels),
+    }
+    if overwrite:
+        for name in _OWN_FILES:
+            (folder / name).unlink(missing_ok=True)
+    found = _identity(folder)
+    if found is not None:
+        changed = [key for key in identity if identity[key] != found.get(key)]
+        if changed:
+            raise BadConfigError(
+                f"holds a run with another {' and '.join(changed)}",
+                where=str(folder),
+                mend="choose another folder, or --overwrite it",
+            )
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadConfigError("is not empty and holds no run", where=str(folder), mend="choose another folder")
+    write_json(folder / IDENTITY, identity)
+    write_text(folder / "recipe.toml", to_toml(recipe))
+
+
+def _identity(folder: Path) -> dict[str, object] | None:
+    path = folder / IDENTITY
+    if not path.is_file():
+        return None
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadFileError("is damaged", where=str(path), mend="choose another folder, or --overwrite it") from error
+    return value if isinstance(value, dict) else {}
+
+
+def _clips_digest(manifest: Manifest) -> str:
+    return digest_json([[clip.id, clip.label] for clip in manifest.clips])
