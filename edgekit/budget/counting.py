@@ -6,7 +6,7 @@ undecided with a reason, and what the other layers cost is then a lower bound.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edgekit.budget.flash import flash_tally
@@ -76,25 +76,43 @@ def count(graph: Graph) -> Counts:
     except UnknownShapeError as error:
         stored, blocking = (), (*blocking, Reason(error.what, error.where or "", error.mend or ""))
     floats = float_reasons(graph, constants)
-    layers = tuple(_layer(graph, node, stored, works[node.name], reasons.get(node.name), floats) for node in graph.nodes)
-    unknown = tuple({reason: None for reason in reasons.values()})
-    tallies = {
-        "parameters": _tally(sum(layer.parameters for layer in layers), "parameter", blocking, caveat=_PARAMETERS),
-        "parameter_bytes_true": _tally(
-            sum(layer.parameter_bytes + layer.buffer_bytes for layer in layers), "B", blocking, "true", _BYTES_TRUE
+    owned: dict[str, list[Stored]] = {}
+    for item in stored:
+        owned.setdefault(item.layer, []).append(item)
+    layers = tuple(
+        _layer(graph, node, owned.get(node.name, []), works[node.name], reasons.get(node.name), floats)
+        for node in graph.nodes
+    )
+    return Counts(layers, _tallies(graph, layers, stored, blocking, tuple(reasons.values())), dims)
+
+
+def _tallies(
+    graph: Graph,
+    layers: tuple[LayerCount, ...],
+    stored: tuple[Stored, ...],
+    blocking: tuple[Reason, ...],
+    uncounted: tuple[Reason, ...],
+) -> dict[str, Tally]:
+    def total(
+        share: Callable[[LayerCount], int], unit: str, reasons: tuple[Reason, ...], convention: str, caveat: str
+    ) -> Tally:
+        parts = tuple((layer.name, share(layer)) for layer in layers if share(layer))
+        whole, why = sum(amount for _, amount in parts), tuple(dict.fromkeys(reasons))
+        return Tally(whole, unit, "exact", why, convention, caveat, parts)
+
+    unclear = (*blocking, *uncounted)
+    return {
+        "parameters": total(lambda layer: layer.parameters, "parameter", blocking, "", _PARAMETERS),
+        "parameter_bytes_true": total(
+            lambda layer: layer.parameter_bytes + layer.buffer_bytes, "B", blocking, "true", _BYTES_TRUE
         ),
-        "parameter_bytes_dcase": _tally(
-            sum(layer.parameter_bytes for layer in layers), "B", blocking, "dcase", _BYTES_DCASE
-        ),
-        "macs_true": _tally(sum(w.true for w in works.values() if w), "MAC", (*blocking, *unknown), "true", _MACS_TRUE),
-        "macs_dcase": _tally(
-            sum(w.dcase for w in works.values() if w), "MAC", (*blocking, *unknown), "dcase", _MACS_DCASE
-        ),
-        "float_ops": _tally(len(floats), "op", blocking, caveat=_FLOAT_OPS),
+        "parameter_bytes_dcase": total(lambda layer: layer.parameter_bytes, "B", blocking, "dcase", _BYTES_DCASE),
+        "macs_true": total(lambda layer: layer.work.true if layer.work else 0, "MAC", unclear, "true", _MACS_TRUE),
+        "macs_dcase": total(lambda layer: layer.work.dcase if layer.work else 0, "MAC", unclear, "dcase", _MACS_DCASE),
+        "float_ops": total(lambda layer: int(bool(layer.float_reason)), "op", blocking, "", _FLOAT_OPS),
         "peak_ram": ram_tally(graph, blocking),
         "flash": flash_tally(graph, stored, blocking),
     }
-    return Counts(layers, tallies, dims)
 
 
 _PARAMETERS = "learned weights, each once; batch norm's running statistics are buffers, not parameters"
@@ -150,19 +168,14 @@ def _blocking(graph: Graph, reasons: Mapping[str, Reason]) -> tuple[Reason, ...]
     return tuple(reasons[node.name] for node in graph.nodes if node.op not in rules and node.name in reasons)
 
 
-def _tally(known: int, unit: str, reasons: tuple[Reason, ...], convention: str = "", caveat: str = "") -> Tally:
-    return Tally(known, unit, "exact", tuple(dict.fromkeys(reasons)), convention, caveat)
-
-
 def _layer(
     graph: Graph,
     node: Node,
-    stored: tuple[Stored, ...],
+    own: list[Stored],
     work: Work | None,
     reason: Reason | None,
     floats: Mapping[str, str],
 ) -> LayerCount:
-    own = [item for item in stored if item.layer == node.name]
     weights = [item for item in own if item.role in _WEIGHTS]
     outputs = graph.node_outputs(node)
     return LayerCount(
@@ -176,5 +189,3 @@ def _layer(
         undecided=reason.text if reason else "",
         float_reason=floats.get(node.name, ""),
     )
-
-

@@ -1,8 +1,6 @@
-"""Operators that compute in floating point, and why: in an integer model each one is a fallback that nobody asked for."""
+"""Operators that compute in floating point, and why: each one in an integer model is a fallback nobody asked for."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from edgekit.budget.rules.tables import TABLES
 from edgekit.graph.graph import Graph, Node
@@ -33,12 +31,6 @@ def float_reasons(graph: Graph, constants: frozenset[str]) -> dict[str, str]:
     return reasons
 
 
-@dataclass(frozen=True)
-class _Edges:
-    producers: dict[str, Node]
-    consumers: dict[str, list[Node]]
-
-
 class _View:
     """A graph with its edges, seen past the operators that only place values."""
 
@@ -46,7 +38,9 @@ class _View:
         self.graph = graph
         self.constants = constants
         self.moves = TABLES[graph.dialect].moves
-        self.edges = _Edges(graph.producers(), graph.consumers())
+        self.producers = graph.producers()
+        self.consumers = graph.consumers()
+        self.has_qdq = any(node.op in _QDQ for node in graph.nodes)
 
     def follows_from_file(self, node: Node) -> bool:
         return all(name in self.constants for name in node.outputs if name)
@@ -61,10 +55,11 @@ class _View:
         if not inputs and not outputs:
             return ""
         if node.op in _QUANTIZERS:
-            inner = [name for name in inputs if not self.from_graph_input(name)]
+            inner = [name for name in inputs if self.origin(name) is not None]
             return "quantizes a value that was computed in float" if inner else ""
         if node.op in _DEQUANTIZERS:
-            return "" if all(self.to_graph_output(name) for name in outputs) else "hands an integer value on as float"
+            at_end = all(reader is None for name in outputs for reader in self.readers(name))
+            return "" if at_end else "hands an integer value on as float"
         dtype = self.graph.tensor((inputs or outputs)[0]).dtype
         weights = [self.graph.tensor(n) for n in node.inputs if n in self.constants]
         if any(w.dtype in ("int4", "int8") for w in weights):
@@ -77,66 +72,63 @@ class _View:
         if node.op in _QDQ or (not inputs and not outputs):
             return ""
         dtype = self.graph.tensor((inputs or outputs)[0]).dtype
-        if not any(n.op == "DequantizeLinear" for n in self.graph.nodes[:1]) and not self.has_qdq:
+        if not self.has_qdq:
             return f"computes on {dtype} activations"
         for name in inputs:
             if not self.dequantized(name, node):
                 return f"its input {name!r} is {dtype} and not quantized"
         for name in node.inputs:
-            if name in self.constants and self.graph.tensor(name).dtype in _FLOATS and not self.quantized_constant(name):
+            if name in self.constants and not self.quantized_constant(name):
                 return f"its constant {name!r} is {self.graph.tensor(name).dtype} and not quantized"
         for name in outputs:
             if not self.quantized(name):
                 return f"its output {name!r} is {dtype} and not quantized"
         return ""
 
-    @property
-    def has_qdq(self) -> bool:
-        return any(node.op in _QDQ for node in self.graph.nodes)
-
     def origin(self, name: str) -> Node | None:
         """The node that computed ``name``, past operators that only place values; None for a graph input."""
-        node = self.edges.producers.get(name)
+        node = self.producers.get(name)
         while node is not None and node.op in self.moves:
             sources = self.floats(node.inputs) or [n for n in node.inputs if n]
-            node = self.edges.producers.get(sources[0]) if sources else None
+            node = self.producers.get(sources[0]) if sources else None
         return node
 
     def readers(self, name: str) -> list[Node | None]:
         """The nodes that compute with ``name``, past operators that only place values; None for a graph output."""
-        found: list[Node | None] = [None] if name in self.graph.outputs else []
-        for node in self.edges.consumers.get(name, []):
-            if node.op not in self.moves:
-                found.append(node)
-                continue
-            for output in filter(None, node.outputs):
-                found.extend(self.readers(output))
+        found: list[Node | None] = []
+        waiting, seen = [name], {name}
+        while waiting:
+            current = waiting.pop()
+            if current in self.graph.outputs:
+                found.append(None)
+            for node in self.consumers.get(current, []):
+                if node.op not in self.moves:
+                    found.append(node)
+                    continue
+                fresh = [output for output in node.outputs if output and output not in seen]
+                seen.update(fresh)
+                waiting.extend(fresh)
         return found
-
-    def from_graph_input(self, name: str) -> bool:
-        return self.origin(name) is None
-
-    def to_graph_output(self, name: str) -> bool:
-        return all(reader is None for reader in self.readers(name))
 
     def dequantized(self, name: str, node: Node) -> bool:
         """``name`` comes out of a DequantizeLinear, or out of the operator that ``node`` is the activation of."""
         source = self.origin(name)
-        if source is None:
+        if source is None or source.op == "DequantizeLinear":
+            return source is not None
+        if node.op not in _FUSED or len(self.readers(name)) != 1:
             return False
-        if source.op == "DequantizeLinear":
-            return True
-        alone = len(self.readers(name)) == 1
-        return node.op in _FUSED and alone and all(self.dequantized(n, source) for n in self.floats(source.inputs))
+        before = [self.origin(n) for n in self.floats(source.inputs)]
+        return all(origin is not None and origin.op == "DequantizeLinear" for origin in before)
 
     def quantized(self, name: str) -> bool:
         """``name`` goes into QuantizeLinear alone, or into one activation that does."""
         readers = self.readers(name)
-        if len(readers) == 1 and readers[0] is not None and readers[0].op in _FUSED:
-            return all(self.quantized(output) for output in readers[0].outputs if output)
+        only = readers[0] if len(readers) == 1 else None
+        if only is not None and only.op in _FUSED:
+            readers = [reader for output in only.outputs if output for reader in self.readers(output)]
         return bool(readers) and all(reader is not None and reader.op == "QuantizeLinear" for reader in readers)
 
     def quantized_constant(self, name: str) -> bool:
-        """A constant out of a DequantizeLinear, or a number without an axis."""
-        source = self.origin(name)
-        return (source is not None and source.op in _QDQ) or not self.graph.tensor(name).shape
+        """A constant that is no float array, or that comes out of a quantizer."""
+        tensor, source = self.graph.tensor(name), self.origin(name)
+        return tensor.dtype not in _FLOATS or not tensor.shape or (source is not None and source.op in _QDQ)

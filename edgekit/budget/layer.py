@@ -97,12 +97,16 @@ class Layer:
         Raises:
             UnknownShapeError: the leading dimension is unknown.
         """
-        tensors = [self.graph.tensor(name) for name in (*self.graph.inputs, *self.graph.outputs)]
-        leading = {tensor.shape[0] for tensor in tensors if tensor.shape}
-        if len(leading) != 1 or any(len(self.graph.tensor(name).shape) < 2 for name in self.graph.inputs):
+        inputs = [self.graph.tensor(name) for name in self.graph.inputs]
+        outputs = [self.graph.tensor(name) for name in self.graph.outputs]
+        if any(len(tensor.shape) < 2 and tensor.static for tensor in inputs):
             return 1
-        first = next(tensor for tensor in tensors if tensor.shape)
-        return first.replace(shape=first.shape[:1], data=None).dims[0]
+        leading = {_leading(tensor) for tensor in (*inputs, *outputs) if tensor.shape}
+        return leading.pop() if len(leading) == 1 else 1
+
+
+def _leading(tensor: Tensor) -> int:
+    return tensor.replace(shape=tensor.shape[:1], data=None).dims[0]
 
 
 Rule = Callable[[Layer], Work]

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from edgekit.budget.rules.names import op_names
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.tensor import Tensor
 
@@ -96,19 +97,19 @@ _ROLES: dict[str, dict[str, dict[Role, tuple[int, ...]]]] = {
 }
 """Dialect, operator and role to the inputs that have it; all others are weights if their element type can be."""
 
-_CARRIERS = frozenset(
+_CARRIERS = op_names(
     """
-    Identity Cast Reshape Flatten Transpose Squeeze Unsqueeze Expand Tile Slice Split Concat Gather QuantizeLinear
-    DequantizeLinear RESHAPE TRANSPOSE CAST SQUEEZE EXPAND_DIMS CONCATENATION PACK SPLIT SLICE STRIDED_SLICE DENSIFY
-    QUANTIZE DEQUANTIZE
-    """.split()
+    Identity Cast Reshape Flatten Transpose Squeeze Unsqueeze Expand Tile Slice Split Concat Gather
+    QuantizeLinear DequantizeLinear RESHAPE TRANSPOSE CAST SQUEEZE EXPAND_DIMS CONCATENATION PACK SPLIT SLICE
+    STRIDED_SLICE DENSIFY QUANTIZE DEQUANTIZE
+    """
 )
 _DEQUANTIZERS = frozenset({"DequantizeLinear", "DEQUANTIZE", "dequantize"})
-_RANDOM = frozenset(
+_RANDOM = op_names(
     """
     Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike MULTINOMIAL
     RANDOM_STANDARD_NORMAL RANDOM_UNIFORM STABLEHLO_RNG_BIT_GENERATOR READ_VARIABLE VAR_HANDLE
-    """.split()
+    """
 )
 _SMALL_INTEGERS = frozenset({"int4", "int8", "uint8", "int16", "uint16"})
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64", "complex64"})

@@ -22,10 +22,12 @@ def ram_tally(graph: Graph, blocking: tuple[Reason, ...]) -> Tally:
     except EdgekitError:
         planned, how = graph, "over the file's own operators, which edgekit does not compile yet"
     try:
-        arena = plan_memory(planned).arena_bytes
+        plan = plan_memory(planned)
     except UnknownShapeError as error:
         return Tally(0, "B", "planned", (Reason(error.what, error.where or "", error.mend or ""),))
-    return Tally(arena, "B", "planned", caveat=f"activation arena {how}; stack and state are not in it{_dtype(planned)}")
+    caveat = f"activation arena {how}; stack and state are not in it{_dtype(planned)}"
+    parts = tuple((step.node, step.bytes) for step in plan.steps)
+    return Tally(plan.arena_bytes, "B", "planned", caveat=caveat, parts=parts)
 
 
 def _dtype(graph: Graph) -> str:

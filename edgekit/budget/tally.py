@@ -29,6 +29,7 @@ class Tally:
         known: sum over all layers that could be counted: the total, or a lower bound where there are reasons.
         unit, method, convention, caveat: as of :class:`~edgekit.core.quantity.Quantity`.
         reasons: why it is not decided; empty where it is.
+        parts: layer and its share of ``known``, for naming the layers that cost most.
         at_least: what the total cannot be below, where that is less than ``known``, which is then an estimate.
     """
 
@@ -38,6 +39,7 @@ class Tally:
     reasons: tuple[Reason, ...] = ()
     convention: str = ""
     caveat: str = ""
+    parts: tuple[tuple[str, int], ...] = ()
     at_least: int | None = None
 
     @property

@@ -41,7 +41,7 @@ class Budget:
 
     Attributes:
         name: the file's name without its suffix.
-        limits: key of :data:`~edgekit.budget.limits.LIMITS` to the limit in the base unit (B, MAC, parameter, op, ratio).
+        limits: key of :data:`~edgekit.budget.limits.LIMITS` to the limit in the base unit (B, MAC, op, ratio, …).
         latency: target to milliseconds.
         counting: "true" or "dcase": the convention in which conventional limits are meant.
         source: where the limits come from: a rule page, a data sheet.
@@ -116,7 +116,9 @@ def parse_budget(name: str, text: str, *, where: str) -> Budget:
         raise BadConfigError("limits is not a table", where=where, mend="write a line [limits] and the limits below it")
     for key in limits:
         _known(key, LIMITS, where=where, what="limit")
-    counts = {key: LIMITS[key].parse(value, where=f"{where}: {key}") for key, value in limits.items() if key != "latency"}
+    counts = {
+        key: LIMITS[key].parse(value, where=f"{where}: {key}") for key, value in limits.items() if key != "latency"
+    }
     counting = _text(document, "counting", where, default="true")
     _known(counting, COUNTINGS, where=f"{where}: counting", what="counting convention")
     return Budget(

@@ -96,8 +96,8 @@ def onnx_einsum(layer: Layer) -> Work:
 def onnx_add(layer: Layer) -> Work:
     """An addition is free.
 
-    dcase: free, except that a constant vector on a matrix product with a weight is the bias of that Linear: its elements
-    once a clip.
+    dcase: free, except that a constant vector on a matrix product with a weight is the bias of that Linear: its
+    elements once a clip.
     """
     for bias, data in ((0, 1), (1, 0)):
         vector = layer.optional(bias)

@@ -10,6 +10,7 @@ from edgekit.budget.rules.attention import onnx_affine_grid, onnx_attention, onn
 from edgekit.budget.rules.convolution import onnx_convolution, onnx_transposed
 from edgekit.budget.rules.learned import embedding, free, parameters_once
 from edgekit.budget.rules.linear import onnx_add, onnx_einsum, onnx_gemm, onnx_matmul
+from edgekit.budget.rules.names import op_names
 from edgekit.budget.rules.recurrence import onnx_recurrence
 
 COUNTED: dict[str, Rule] = {
@@ -40,39 +41,45 @@ COUNTED: dict[str, Rule] = {
     "PRelu": parameters_once(1),
 }
 
-MOVES: frozenset[str] = frozenset(
+MOVES: frozenset[str] = op_names(
     """
-    BitCast Cast CastLike CenterCropPad Compress Concat Constant ConstantOfShape DepthToSpace Dropout Expand EyeLike
-    Flatten Gather GatherElements GatherND Identity MaxUnpool NonZero OneHot Optional OptionalGetElement
-    OptionalHasElement Pad Range Reshape ReverseSequence Scatter ScatterElements ScatterND Shape Size Slice SpaceToDepth
-    Split Squeeze TensorScatter Tile Transpose Trilu Unsqueeze Where
-    """.split()
+    BitCast Cast CastLike CenterCropPad Compress Concat Constant ConstantOfShape DepthToSpace Dropout Expand
+    EyeLike Flatten Gather GatherElements GatherND Identity MaxUnpool NonZero OneHot Optional OptionalGetElement
+    OptionalHasElement Pad Range Reshape ReverseSequence Scatter ScatterElements ScatterND Shape Size Slice
+    SpaceToDepth Split Squeeze TensorScatter Tile Transpose Trilu Unsqueeze Where
+    """
 )
 """Operators that place values and compute none."""
 
-_POINTWISE = """
-    Abs Acos Acosh And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil Celu Clip Cos Cosh
-    Div Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish IsInf IsNaN LeakyRelu Less LessOrEqual
-    Log Max Mean Min Mish Mod Mul Neg Not Or Pow Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign
-    Sqrt Sub Sum SwiGLU Swish Tan Tanh ThresholdedRelu Xor DequantizeLinear QuantizeLinear DynamicQuantizeLinear
-    RotaryEmbedding
-    """.split()
+_POINTWISE = op_names(
+    """
+    Abs Acos Acosh And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil Celu Clip
+    Cos Cosh Div Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish IsInf IsNaN LeakyRelu
+    Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or Pow Reciprocal Relu Round Selu Shrink Sigmoid Sign
+    Sin Sinh Softplus Softsign Sqrt Sub Sum SwiGLU Swish Tan Tanh ThresholdedRelu Xor DequantizeLinear
+    QuantizeLinear DynamicQuantizeLinear RotaryEmbedding
+    """
+)
 
-_REDUCTIONS = """
-    ArgMax ArgMin CumProd CumSum GlobalLpPool GlobalMaxPool GlobalAveragePool AveragePool MaxPool LpPool MaxRoiPool Hardmax
-    LogSoftmax Softmax LRN LpNormalization MeanVarianceNormalization ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp
-    ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare TopK Unique NonMaxSuppression
-    NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss
-    """.split()
+_REDUCTIONS = op_names(
+    """
+    ArgMax ArgMin CumProd CumSum GlobalLpPool GlobalMaxPool GlobalAveragePool AveragePool MaxPool LpPool
+    MaxRoiPool Hardmax LogSoftmax Softmax LRN LpNormalization MeanVarianceNormalization ReduceL1 ReduceL2
+    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare TopK Unique
+    NonMaxSuppression NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss
+    """
+)
 
-_RESAMPLING = "Col2Im GridSample Resize RoiAlign Upsample".split()
+_RESAMPLING = op_names("Col2Im GridSample Resize RoiAlign Upsample")
 
-_GENERATORS = """
+_GENERATORS = op_names(
+    """
     Bernoulli BlackmanWindow HammingWindow HannWindow MelWeightMatrix Multinomial RandomNormal RandomNormalLike
     RandomUniform RandomUniformLike
-    """.split()
+    """
+)
 
-_TEXT = "RegexFullMatch StringConcat StringNormalizer StringSplit TfIdfVectorizer".split()
+_TEXT = op_names("RegexFullMatch StringConcat StringNormalizer StringSplit TfIdfVectorizer")
 
 FREE: frozenset[str] = frozenset(
     {*MOVES, *_POINTWISE, *_REDUCTIONS, *_RESAMPLING, *_GENERATORS, *_TEXT} - COUNTED.keys()

@@ -1,0 +1,48 @@
+"""Multiplications of the audio front-end over one clip, by a written-out formula.
+
+Per frame: the window (one a sample), one real FFT of ``n_fft`` points (budget.rules.transform), two a bin for the power
+(re² + im²), one a non-zero tap of the mel triangles, the DCT as a matrix (n_mfcc × mel bins), one a value for the
+normalisation where the spec normalises; pre-emphasis is one a sample, of the frame or of the clip. Square roots and
+logarithms are no multiply-accumulates; a magnitude spectrum (power 1) takes its root of the same power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from edgekit.budget.rules.transform import fft_multiplies
+from edgekit.core.quantity import Quantity
+from edgekit.features.spec import FrontendSpec
+
+CONVENTION = "edgekit-frontend-1"
+
+
+def frontend_parts(spec: FrontendSpec) -> Mapping[str, int]:
+    """Multiplications of one clip by stage, in the order of the chain."""
+    import numpy as np
+
+    from edgekit.features.mel import mel_filterbank
+
+    frames = spec.frames
+    emphasised = spec.signal_samples if spec.emphasises_signal else frames * spec.window_length
+    taps = int(np.count_nonzero(mel_filterbank(spec)))
+    normalised = spec.mean != 0.0 or spec.std != 1.0
+    return MappingProxyType(
+        {
+            "pre-emphasis": emphasised if spec.preemphasis else 0,
+            "window": frames * spec.window_length if spec.window != "rect" else 0,
+            "FFT": frames * fft_multiplies(spec.n_fft, real=True),
+            "power": frames * 2 * (spec.n_fft // 2 + 1),
+            "mel": frames * taps,
+            "DCT": frames * spec.mel_bins * (spec.n_mfcc or 0),
+            "normalisation": frames * spec.bins if normalised else 0,
+        }
+    )
+
+
+def frontend_macs(spec: FrontendSpec) -> Quantity:
+    """All multiplications of one clip."""
+    parts = frontend_parts(spec)
+    caveat = "real multiplications of one clip: " + ", ".join(f"{name} {n:,}" for name, n in parts.items() if n)
+    return Quantity(sum(parts.values()), "MAC", "estimated", CONVENTION, caveat)

@@ -1,0 +1,105 @@
+"""``edgekit check-budget MODEL… --budget NAME|FILE…``."""
+
+from __future__ import annotations
+
+import click
+
+from edgekit.core.errors import BadConfigError
+
+
+@click.command("check-budget")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL…")
+@click.option(
+    "--budget", "budgets", multiple=True, metavar="NAME|FILE", help="Name of a budget, or a TOML file. Repeatable."
+)
+@click.option("--frontend", metavar="SPEC", help="Preset or frontend.json whose cost belongs to the model.")
+@click.option(
+    "--counting", type=click.Choice(["true", "dcase"]), help="Counting convention; default: the budget's own."
+)
+@click.option(
+    "--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension: batch=1,time=100."
+)
+@click.option(
+    "--measured", multiple=True, metavar="KEY=VALUE", help="accuracy=0.91, accuracy_drop=0.01, latency.TARGET=20ms."
+)
+@click.option("--why", is_flag=True, help="Show the table of all layers.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(
+    models: tuple[str, ...],
+    budgets: tuple[str, ...],
+    frontend: str | None,
+    counting: str | None,
+    dims: tuple[str, ...],
+    measured: tuple[str, ...],
+    why: bool,
+    form: str,
+) -> None:
+    """Judge .onnx and .tflite models, or folders of them, against budgets.
+
+    Exit code 0: all within; 1: one is over; 2: undecided, or a model or option is wrong.
+    """
+    from edgekit.api.check_budget import check_budget
+    from edgekit.budget.toml import DEFAULT_BUDGET
+
+    sizes = parse_dims(dims)
+    verdict = check_budget(
+        models, budgets, frontend=frontend, counting=counting, dims=sizes, measured=parse_measured(measured)
+    )
+    if not budgets:
+        click.echo(f"edgekit: no --budget given, judged against {DEFAULT_BUDGET}", err=True)
+    if form == "json":
+        import json
+
+        from edgekit.report.json import verdict_json
+
+        click.echo(json.dumps(verdict_json(verdict, why), indent=2, allow_nan=False))
+    else:
+        from edgekit.report.text import unreadable_lines, verdict_text
+
+        for line in unreadable_lines(verdict):
+            click.echo(f"edgekit: {line}", err=True)
+        click.echo(verdict_text(verdict, why), nl=False)
+    raise click.exceptions.Exit(verdict.exit_code)
+
+
+def parse_dims(texts: tuple[str, ...]) -> dict[str, int]:
+    """``("batch=1,time=100",)`` as a dictionary.
+
+    Raises:
+        BadConfigError: no ``NAME=INT``, or a size below 1.
+    """
+    sizes: dict[str, int] = {}
+    for part in _parts(texts):
+        name, _, size = part.rpartition("=")
+        if not name or not size.isascii() or not size.isdigit() or int(size) < 1:
+            raise BadConfigError(f"{part!r} is not NAME=INT", where="--dim", mend="write for instance --dim batch=1")
+        sizes[name.strip()] = int(size)
+    return sizes
+
+
+def parse_measured(texts: tuple[str, ...]) -> dict[str, float]:
+    """``("accuracy=0.91", "latency.cortex-m4=20 ms")`` as shares and milliseconds.
+
+    Raises:
+        BadConfigError: an unknown key, or a value that is none.
+    """
+    from edgekit.budget.limits import LIMITS, TARGETS
+
+    keys = [key for key, kind in LIMITS.items() if kind.measured and key != "latency"]
+    keys += [f"latency.{target}" for target in TARGETS]
+    values: dict[str, float] = {}
+    for part in _parts(texts):
+        key, _, value = part.partition("=")
+        if key.strip() not in keys:
+            import difflib
+
+            near = difflib.get_close_matches(key, keys, n=1)
+            cure = f"did you mean {near[0]}?" if near else f"use one of {', '.join(keys)}"
+            raise BadConfigError(f"unknown measurement {key!r}", where="--measured", mend=cure)
+        kind = LIMITS[key.strip().split(".")[0]]
+        values[key.strip()] = float(kind.parse(value.strip(), where=f"--measured {key}"))
+    return values
+
+
+def _parts(texts: tuple[str, ...]) -> list[str]:
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
