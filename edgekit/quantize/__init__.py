@@ -1,1 +1,1 @@
-"""Calibration and post-training quantization of edge graphs."""
+"""Post-training quantization: calibration, observers, integer graphs."""

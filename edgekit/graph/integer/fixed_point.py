@@ -72,7 +72,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     TensorFlow Lite's QuantizeMultiplier: a factor too small for a shift of −31 becomes 0.
 
     Raises:
-        BadFileError: the factor is negative, not finite, or needs a shift of more than 30.
+        BadFileError: the factor is negative, not finite, or needs a shift of more than 31.
     """
     if not math.isfinite(real) or real < 0:
         raise BadFileError(f"rescaling factor {real!r} is not a positive number", mend="check the model's scales")
@@ -84,7 +84,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
         multiplier, shift = multiplier >> 1, shift + 1
     if shift < -31:
         return 0, 0
-    if shift > 30:
+    if shift > 31:
         raise BadFileError(f"rescaling factor {real:g} is too large", mend="check the model's scales")
     return multiplier, shift
 

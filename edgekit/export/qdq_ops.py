@@ -1,0 +1,157 @@
+"""Edge operators as float ONNX operators over dequantized values.
+
+Activations of rank 4 are NCHW here and NHWC in the graph; those of other ranks keep their order. Each function reads
+the float names of its inputs and returns the float name of its result, not yet quantized.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from edgekit.export.onnx_builder import OnnxBuilder
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer.rescale import RELU6_MAX
+
+TO_NCHW = (0, 3, 1, 2)
+TO_NHWC = (0, 2, 3, 1)
+
+Emit = Callable[[OnnxBuilder, Graph, Node, list[str]], str]
+
+
+def emit(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    """Append ``node``; ``inputs`` are float ONNX names ("" where absent), the result is one."""
+    result = _EMIT[node.op](builder, graph, node, inputs)
+    return _activation(builder, node, result)
+
+
+def _activation(builder: OnnxBuilder, node: Node, x: str) -> str:
+    kind = {"relu": "relu", "relu6": "relu6"}.get(node.op, node.attrs.get("activation", "none"))
+    if kind == "relu":
+        return builder.node("Relu", [x], f"{node.name}/relu")
+    if kind == "relu6":
+        low = builder.constant(f"{node.name}/low", np.array(0, np.float32))
+        high = builder.constant(f"{node.name}/high", np.array(RELU6_MAX, np.float32))
+        return builder.node("Clip", [x, low, high], f"{node.name}/relu6")
+    return x
+
+
+def _window(node: Node) -> dict[str, Any]:
+    (top, bottom), (left, right) = node.attrs["pad"]
+    return {"pads": [top, left, bottom, right], "strides": list(node.attrs["stride"])}
+
+
+def _conv(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    kernel = graph.tensor(node.inputs[1]).dims
+    group = graph.tensor(node.inputs[0]).dims[3] if node.op == "depthwise_conv2d" else 1
+    attributes = {**_window(node), "dilations": list(node.attrs["dilation"]), "kernel_shape": list(kernel[1:3])}
+    return builder.node("Conv", [name for name in inputs if name], f"{node.name}/conv", group=group, **attributes)
+
+
+def _fully_connected(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    columns = graph.tensor(node.inputs[1]).dims[1]
+    output = graph.tensor(node.outputs[0]).dims
+    x = as_nhwc(builder, inputs[0], len(graph.tensor(node.inputs[0]).dims), node.name)
+    if len(graph.tensor(node.inputs[0]).dims) != 2 or graph.tensor(node.inputs[0]).dims[1] != columns:
+        x = _reshaped(builder, x, (-1, columns), f"{node.name}/rows")
+    result = builder.node("Gemm", [x, *filter(None, inputs[1:])], f"{node.name}/gemm", transB=1)
+    if len(output) == 2:
+        return result
+    return as_nchw(builder, _reshaped(builder, result, output, f"{node.name}/dims"), len(output), node.name)
+
+
+def _avg_pool(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    attributes = {**_window(node), "kernel_shape": list(node.attrs["window"]), "count_include_pad": 0}
+    return builder.node("AveragePool", inputs, f"{node.name}/pool", **attributes)
+
+
+def _max_pool(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    return builder.node(
+        "MaxPool", inputs, f"{node.name}/pool", kernel_shape=list(node.attrs["window"]), **_window(node)
+    )
+
+
+def _mean(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    rank, axes, keep = len(graph.tensor(node.inputs[0]).dims), list(node.attrs["axes"]), bool(node.attrs["keep_dims"])
+    if rank == 4 and (keep or axes == [1, 2]):
+        axes = sorted(TO_NCHW.index(axis) for axis in axes)
+        return builder.node("ReduceMean", inputs, f"{node.name}/mean", axes=axes, keepdims=int(keep))
+    x = as_nhwc(builder, inputs[0], rank, node.name)
+    return builder.node("ReduceMean", [x], f"{node.name}/mean", axes=axes, keepdims=int(keep))
+
+
+def _add(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    rank = len(graph.tensor(node.outputs[0]).dims)
+    if rank != 4:
+        return builder.node("Add", inputs, f"{node.name}/add")
+    names = []
+    for name, source in zip(inputs, node.inputs, strict=True):
+        dims = graph.tensor(source).dims
+        if len(dims) != 4:
+            # numpy broadcasting counts axes from the last, which is C in the graph and W here.
+            name = _reshaped(builder, name, (*(1,) * (4 - len(dims)), *dims), f"{node.name}/rank4")
+            name = as_nchw(builder, name, 4, node.name)
+        names.append(name)
+    return builder.node("Add", names, f"{node.name}/add")
+
+
+def _pad(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    pads = list(node.attrs["pads"])
+    if len(pads) == 4:
+        pads = [pads[axis] for axis in TO_NCHW]
+    values = np.array([before for before, _ in pads] + [after for _, after in pads], dtype=np.int64)
+    return builder.node("Pad", [inputs[0], builder.constant(f"{node.name}/pads", values)], f"{node.name}/pad")
+
+
+def _reshape(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    dims = graph.tensor(node.outputs[0]).dims
+    x = as_nhwc(builder, inputs[0], len(graph.tensor(node.inputs[0]).dims), node.name)
+    return as_nchw(builder, _reshaped(builder, x, dims, f"{node.name}/reshape"), len(dims), node.name)
+
+
+def _softmax(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    x, beta = inputs[0], float(node.attrs.get("beta", 1.0))
+    if beta != 1.0:
+        x = builder.node(
+            "Mul", [x, builder.constant(f"{node.name}/beta", np.array(beta, np.float32))], f"{node.name}/scaled"
+        )
+    axis = 1 if len(graph.tensor(node.inputs[0]).dims) == 4 else -1
+    return builder.node("Softmax", [x], f"{node.name}/softmax", axis=axis)
+
+
+def _same(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    return inputs[0]
+
+
+_EMIT: dict[str, Emit] = {
+    "conv2d": _conv,
+    "depthwise_conv2d": _conv,
+    "fully_connected": _fully_connected,
+    "avg_pool2d": _avg_pool,
+    "max_pool2d": _max_pool,
+    "mean": _mean,
+    "add": _add,
+    "pad": _pad,
+    "reshape": _reshape,
+    "softmax": _softmax,
+    "relu": _same,
+    "relu6": _same,
+    "quantize": _same,
+    "dequantize": _same,
+}
+
+
+def as_nhwc(builder: OnnxBuilder, x: str, rank: int, where: str) -> str:
+    """``x`` in the graph's order."""
+    return builder.node("Transpose", [x], f"{where}/nhwc", perm=list(TO_NHWC)) if rank == 4 else x
+
+
+def as_nchw(builder: OnnxBuilder, x: str, rank: int, where: str) -> str:
+    """``x`` in ONNX's order."""
+    return builder.node("Transpose", [x], f"{where}/nchw", perm=list(TO_NCHW)) if rank == 4 else x
+
+
+def _reshaped(builder: OnnxBuilder, x: str, dims: tuple[int, ...], name: str) -> str:
+    return builder.node("Reshape", [x, builder.constant(f"{name}/shape", np.array(dims, dtype=np.int64))], name)

@@ -1,0 +1,87 @@
+"""Scale and zero point of every activation, shared where an operator moves int8 values as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.graph.graph import Graph
+from edgekit.graph.tensor import Quantization
+from edgekit.quantize.observers import LEVELS, Range
+
+SHARING_OPS: tuple[str, ...] = ("avg_pool2d", "max_pool2d", "pad", "reshape", "relu6")
+"""Operators whose output keeps the input's scale and zero point.
+
+relu6 is among them because TFLM's kernel clips without rescaling.
+"""
+
+SOFTMAX_QUANT = (1.0 / 256, -128)
+"""Scale and zero point that the softmax kernel writes."""
+
+_IDLE_SCALE = 1.0 / 128
+"""Scale of an activation that was 0 on every clip: any does."""
+
+
+def affine(extent: Range) -> Quantization:
+    """int8 quantization that covers ``extent`` with real 0 exactly on an integer (TFLite int8 specification)."""
+    if extent.high == extent.low:
+        return _quantization(_IDLE_SCALE, 0)
+    scale = np.float32((extent.high - extent.low) / LEVELS)
+    zero_point = round(-128 - extent.low / float(scale))
+    return _quantization(float(scale), min(max(zero_point, -128), 127))
+
+
+def activation_quantization(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Quantization]:
+    """Quantization of every activation by name.
+
+    Activations joined by :data:`SHARING_OPS` take the union of their ranges; those joined to a softmax output take the
+    softmax's fixed scale.
+
+    Raises:
+        UnsupportedOpError: one activation would need two fixed scales.
+    """
+    groups = sharing_groups(graph)
+    fixed = {node.outputs[0] for node in graph.nodes if node.op == "softmax"}
+    found: dict[str, Quantization] = {}
+    for members in groups:
+        quant = _quantization(*SOFTMAX_QUANT) if fixed & set(members) else affine(_union(members, ranges))
+        found.update(dict.fromkeys(members, quant))
+    return found
+
+
+def sharing_groups(graph: Graph) -> list[tuple[str, ...]]:
+    """Activations in groups that must have one scale; most groups have one member."""
+    parent = {name: name for name in activation_names(graph)}
+
+    def root(name: str) -> str:
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    for node in graph.nodes:
+        if node.op in SHARING_OPS:
+            if node.inputs[0] not in parent:
+                raise UnsupportedOpError(f"{node.op} of a constant", where=node.name, mend="fold constants first")
+            parent[root(node.outputs[0])] = root(node.inputs[0])
+    groups: dict[str, list[str]] = {}
+    for name in parent:
+        groups.setdefault(root(name), []).append(name)
+    return [tuple(members) for members in groups.values()]
+
+
+def activation_names(graph: Graph) -> tuple[str, ...]:
+    """Graph inputs and node outputs, in order."""
+    return (*graph.inputs, *(name for node in graph.nodes for name in node.outputs if name))
+
+
+def _union(members: tuple[str, ...], ranges: Mapping[str, Range]) -> Range:
+    extent = ranges[members[0]]
+    for name in members[1:]:
+        extent = extent.union(ranges[name])
+    return extent
+
+
+def _quantization(scale: float, zero_point: int) -> Quantization:
+    return Quantization(np.array([scale], np.float32), np.array([zero_point], np.int64))

@@ -1,0 +1,114 @@
+"""Calibration: run the float graph over clips and note what every activation holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekit.core.errors import BadConfigError, DataError
+from edgekit.core.progress import Progress, silent
+from edgekit.graph.float_interpreter import run_float
+from edgekit.graph.graph import Graph
+from edgekit.quantize.observers import OBSERVERS, Histogram, Range, min_max
+
+BINS = 4096
+_CLIPS_A_RUN = 32
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What calibration found.
+
+    Attributes:
+        ranges: by activation name, graph inputs and outputs included.
+        clips: over how many clips.
+        observer: by which observer.
+    """
+
+    ranges: Mapping[str, Range]
+    clips: int
+    observer: str
+
+
+def calibrate(graph: Graph, clips: np.ndarray, observer: str = "minmax", progress: Progress = silent) -> Calibration:
+    """Ranges of all activations of a float edge graph.
+
+    Graph outputs always keep their full range: clipped logits are wrong in a way that no later step mends.
+
+    Args:
+        graph: float edge graph with one input.
+        clips: float32 [N, input shape without the leading 1].
+        observer: a name of :data:`~edgekit.quantize.observers.OBSERVERS`.
+        progress: told about clips done.
+
+    Raises:
+        BadConfigError: unknown observer.
+        DataError: see :func:`check_clips`; or the float graph itself gives NaN.
+    """
+    if observer not in OBSERVERS:
+        raise BadConfigError(f"unknown observer {observer!r}", mend=f"use one of {', '.join(OBSERVERS)}")
+    clips = check_clips(graph, clips)
+    extremes = _extremes(graph, clips, progress)
+    if observer == "minmax":
+        return Calibration({name: Range(*extreme) for name, extreme in extremes.items()}, len(clips), observer)
+    histograms = _histograms(graph, clips, extremes, progress)
+    observers = {name: min_max if name in graph.outputs else OBSERVERS[observer] for name in histograms}
+    return Calibration({name: observers[name](h) for name, h in histograms.items()}, len(clips), observer)
+
+
+def check_clips(graph: Graph, clips: np.ndarray) -> np.ndarray:
+    """``clips`` as float32, after the checks that bad calibration data fails.
+
+    Raises:
+        DataError: no clips, another shape than the model's input, NaN or infinity, or every value the same (silence).
+    """
+    if len(graph.inputs) != 1:
+        raise DataError(f"the model has {len(graph.inputs)} inputs", where=graph.name, mend="one input is supported")
+    dims = graph.tensor(graph.inputs[0]).dims
+    shape = dims[1:] if len(dims) > 1 else dims
+    if clips.ndim == 0 or clips.shape[0] == 0:
+        raise DataError("no calibration clips", mend="give at least a few dozen")
+    if clips.shape[1:] != shape:
+        wanted = ", ".join(map(str, shape))
+        raise DataError(
+            f"calibration of shape {clips.shape}; the model needs [N, {wanted}]", mend="use the model's own front-end"
+        )
+    values = np.ascontiguousarray(clips, dtype=np.float32)
+    bad = int(np.count_nonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1)))
+    if bad:
+        raise DataError(f"{bad} of {len(values)} calibration clips hold NaN or infinity", mend="leave them out")
+    if values.min() == values.max():
+        raise DataError(
+            f"every calibration value is {values.flat[0]:g} (silence?)", mend="calibrate with recordings of the task"
+        )
+    return values
+
+
+def _batches(graph: Graph, clips: np.ndarray, what: str, progress: Progress) -> Iterator[dict[str, np.ndarray]]:
+    for start in range(0, len(clips), _CLIPS_A_RUN):
+        yield run_float(graph, clips[start : start + _CLIPS_A_RUN], all_tensors=True)
+        progress(what, min(start + _CLIPS_A_RUN, len(clips)), len(clips))
+
+
+def _extremes(graph: Graph, clips: np.ndarray, progress: Progress) -> dict[str, tuple[float, float]]:
+    extremes: dict[str, tuple[float, float]] = {}
+    for tensors in _batches(graph, clips, "calibrating", progress):
+        for name, values in tensors.items():
+            low, high = float(values.min()), float(values.max())
+            if not np.isfinite([low, high]).all():
+                raise DataError("the float model gives NaN or infinity", where=name, mend="check the model's weights")
+            before = extremes.get(name, (low, high))
+            extremes[name] = (min(low, before[0]), max(high, before[1]))
+    return extremes
+
+
+def _histograms(
+    graph: Graph, clips: np.ndarray, extremes: Mapping[str, tuple[float, float]], progress: Progress
+) -> dict[str, Histogram]:
+    counts = {name: np.zeros(BINS, np.int64) for name in extremes}
+    for tensors in _batches(graph, clips, "observing", progress):
+        for name, values in tensors.items():
+            counts[name] += np.histogram(values, BINS, extremes[name])[0]
+    return {name: Histogram(*extremes[name], counts[name]) for name in extremes}

@@ -1,0 +1,96 @@
+"""From what an activation was seen to hold, the range that its int8 values shall cover."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVELS = 255
+"""Steps between the 256 int8 values."""
+
+PERCENTILE = 99.99
+"""Share of the values, in percent, that the percentile observer keeps (half of the rest at each end)."""
+
+_MSE_SHRINKS = np.linspace(0.2, 1.0, 33)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Real values from ``low`` to ``high``, 0 always inside, so that 0 is exactly an int8 value."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low", min(float(self.low), 0.0))
+        object.__setattr__(self, "high", max(float(self.high), 0.0))
+
+    def union(self, other: Range) -> Range:
+        """The smallest range that holds both."""
+        return Range(min(self.low, other.low), max(self.high, other.high))
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Values of one tensor over all calibration clips.
+
+    Attributes:
+        low, high: smallest and largest value seen.
+        counts: int64 [bins], equal bins from ``low`` to ``high``.
+    """
+
+    low: float
+    high: float
+    counts: np.ndarray
+
+    @property
+    def centers(self) -> np.ndarray:
+        """Middle of each bin, float64 [bins]."""
+        step = (self.high - self.low) / self.counts.size
+        return self.low + step * (np.arange(self.counts.size) + 0.5)
+
+
+Observer = Callable[[Histogram], Range]
+
+
+def min_max(histogram: Histogram) -> Range:
+    """Everything that was seen."""
+    return Range(histogram.low, histogram.high)
+
+
+def percentile(histogram: Histogram) -> Range:
+    """All but the outermost 0.01 % of the values."""
+    share = np.cumsum(histogram.counts) / histogram.counts.sum()
+    tail = (100.0 - PERCENTILE) / 200.0
+    first, last = np.searchsorted(share, tail, side="right"), np.searchsorted(share, 1.0 - tail)
+    step = (histogram.high - histogram.low) / histogram.counts.size
+    return Range(histogram.low + first * step, min(histogram.high, histogram.low + (last + 1) * step))
+
+
+def mean_squared_error(histogram: Histogram) -> Range:
+    """The range whose int8 values are nearest to the seen ones in the mean square, clipping included.
+
+    Each end is tried at 33 shares of its extreme, from a fifth to the whole.
+    """
+    full = min_max(histogram)
+    lows = full.low * _MSE_SHRINKS if full.low < 0 else np.zeros(1)
+    highs = full.high * _MSE_SHRINKS if full.high > 0 else np.zeros(1)
+    seen = histogram.counts > 0
+    values, counts = histogram.centers[seen], histogram.counts[seen]
+    best, best_error = full, np.inf
+    for low in lows:
+        for high in highs:
+            step = (high - low) / LEVELS
+            if step <= 0:
+                continue
+            nearest = np.clip(np.rint(values / step), np.rint(low / step), np.rint(high / step)) * step
+            error = float(counts @ np.square(values - nearest))
+            if error < best_error:
+                best, best_error = Range(low, high), error
+    return best
+
+
+OBSERVERS: dict[str, Observer] = {"minmax": min_max, "percentile": percentile, "mse": mean_squared_error}
+"""Observers by the name that ``edgekit quantize --observer`` takes."""

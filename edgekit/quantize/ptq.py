@@ -1,0 +1,126 @@
+"""Post-training quantization of a float edge graph to int8."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.core.progress import Progress, silent
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.ops import EDGE_OPS
+from edgekit.graph.passes.check_edge import WEIGHTED, check_edge
+from edgekit.graph.tensor import Quantization, Tensor
+from edgekit.quantize.activations import activation_names, activation_quantization
+from edgekit.quantize.bias_correction import corrected_biases
+from edgekit.quantize.calibrate import Calibration, calibrate
+from edgekit.quantize.weights import quantize_bias, quantize_constant, quantize_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class PtqOptions:
+    """How to quantize.
+
+    Attributes:
+        observer: what decides activation ranges: "minmax", "percentile" or "mse".
+        per_channel_dense: one weight scale an output of fully connected layers too, not only of convolutions.
+        bias_correction: take the mean error that rounded weights cause out of the biases.
+    """
+
+    observer: str = "minmax"
+    per_channel_dense: bool = False
+    bias_correction: bool = False
+
+
+def quantize_graph(
+    graph: Graph, clips: np.ndarray, options: PtqOptions | None = None, progress: Progress = silent
+) -> Graph:
+    """Calibrate and quantize; see :func:`calibrate` and :func:`apply_calibration`.
+
+    Args:
+        graph: float edge graph (passes/lower.py).
+        clips: float32 [N, H, W, C] calibration features.
+        options: how; the defaults when None.
+        progress: told about clips done.
+
+    Returns:
+        The integer edge graph: int8 in and out, same node and activation names, same metadata.
+    """
+    options = options or PtqOptions()
+    require_float(graph)
+    return apply_calibration(graph, calibrate(graph, clips, options.observer, progress), clips, options)
+
+
+def apply_calibration(graph: Graph, calibration: Calibration, clips: np.ndarray, options: PtqOptions) -> Graph:
+    """The integer form of ``graph`` for known activation ranges.
+
+    Activations are int8 asymmetric per tensor, weights int8 symmetric per output channel (fully connected: per tensor
+    unless asked otherwise), biases int32. No operator stays in float.
+
+    Raises:
+        UnsupportedOpError: the graph is not entirely float, or holds what cannot be made integer.
+        BadFileError: weights or biases are not finite.
+    """
+    require_float(graph)
+    quants = activation_quantization(graph, calibration.ranges)
+    if options.bias_correction:
+        graph = corrected_biases(graph, quants, clips, options.per_channel_dense)
+    tensors = [graph.tensor(name).replace(dtype="int8", quant=quants[name]) for name in activation_names(graph)]
+    nodes = []
+    for node in graph.nodes:
+        node, constants = _quantized_node(graph, node, quants, options.per_channel_dense)
+        nodes.append(node)
+        tensors += constants
+    return check_edge(graph.rebuild(nodes, tensors))
+
+
+def require_float(graph: Graph) -> None:
+    """Check that ``graph`` is a float edge graph that can become integer as a whole.
+
+    Raises:
+        UnsupportedOpError: another dialect, an operator without integer form, or a part that is already quantized.
+    """
+    if graph.dialect != "edge":
+        raise UnsupportedOpError(f"a graph of dialect {graph.dialect!r} is not quantized", mend="lower it first")
+    for node in graph.nodes:
+        if node.op not in EDGE_OPS:
+            raise UnsupportedOpError(f"operator {node.op!r} has no integer form", where=node.name)
+        for tensor in (*filter(None, graph.node_inputs(node)), *graph.node_outputs(node)):
+            if tensor.dtype != "float32":
+                raise UnsupportedOpError(
+                    f"the model is quantized already ({node.op} on {tensor.dtype})",
+                    where=node.name,
+                    mend="give the float model",
+                )
+
+
+def _quantized_node(
+    graph: Graph, node: Node, quants: Mapping[str, Quantization], per_channel_dense: bool
+) -> tuple[Node, list[Tensor]]:
+    """The node with constants of its own (an integer bias depends on the node's input scale), and these."""
+    if node.op in WEIGHTED:
+        return _weighted_node(graph, node, quants, per_channel_dense or node.op != "fully_connected")
+    constants = [quantize_constant(graph.tensor(name)) for name in node.inputs if name and graph.tensor(name).constant]
+    return node, constants
+
+
+def _weighted_node(
+    graph: Graph, node: Node, quants: Mapping[str, Quantization], per_channel: bool
+) -> tuple[Node, list[Tensor]]:
+    input_scale, _ = quants[node.inputs[0]].scalar()
+    weights = graph.tensor(node.inputs[1])
+    bias = graph.tensor(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
+    bias_data = None if bias is None or bias.data is None else bias.data.reshape(-1)
+    whole = quantize_weights(weights, WEIGHTED[node.op], per_channel, input_scale, bias_data)
+    constants = [_own(graph, node, whole)]
+    if bias is not None:
+        constants.append(_own(graph, node, quantize_bias(bias, input_scale, whole)))
+    names = tuple(tensor.name for tensor in constants)
+    return node.replace(inputs=(node.inputs[0], *names, *("",) * (bias is None))), constants
+
+
+def _own(graph: Graph, node: Node, tensor: Tensor) -> Tensor:
+    readers = graph.consumers()[tensor.name]
+    return tensor if len(readers) == 1 else tensor.replace(name=f"{tensor.name}@{node.name}")

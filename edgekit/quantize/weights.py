@@ -1,0 +1,84 @@
+"""Constants of an integer graph: symmetric int8 weights, int32 biases, int8 addends."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.core.errors import BadFileError
+from edgekit.graph.tensor import Quantization, Tensor
+from edgekit.quantize.activations import affine
+from edgekit.quantize.observers import Range
+
+WEIGHT_MAX = 127
+"""Weights lie in [−127, 127]: the TFLite int8 specification leaves −128 out."""
+
+BIAS_MAX = 1 << 30
+"""Largest quantized bias; the other half of int32 is left to the sum of products."""
+
+_IDLE_SCALE = 1.0 / WEIGHT_MAX
+
+
+def quantize_weights(
+    tensor: Tensor, axis: int, per_channel: bool, input_scale: float, bias: np.ndarray | None
+) -> Tensor:
+    """``tensor`` as symmetric int8.
+
+    A scale is made larger than the weights need where the bias, at input scale × weight scale, would not fit int32.
+
+    Args:
+        tensor: constant float32 weights.
+        axis: output-channel axis.
+        per_channel: one scale a channel, otherwise one for all.
+        input_scale: of the activation that the node reads.
+        bias: float32 [channels] or None.
+
+    Raises:
+        BadFileError: weights or bias hold NaN or infinity.
+    """
+    values = _finite(tensor)
+    by_channel = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
+    scale = np.abs(by_channel).max(axis=1, initial=0.0) / WEIGHT_MAX
+    if bias is not None:
+        scale = np.maximum(scale, np.abs(bias.astype(np.float64)) / (input_scale * BIAS_MAX))
+    if not per_channel:
+        scale = scale.max(keepdims=True)
+    scale = np.where(scale > 0, scale, _IDLE_SCALE).astype(np.float32)
+    shape = [1] * values.ndim
+    shape[axis] = -1
+    steps = np.rint(values / scale.astype(np.float64).reshape(shape if per_channel else [1] * values.ndim))
+    data = np.clip(steps, -WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
+    quant = Quantization(scale, np.zeros(scale.size, np.int64), axis if per_channel else None)
+    return tensor.replace(dtype="int8", quant=quant, data=data)
+
+
+def quantize_bias(tensor: Tensor, input_scale: float, weights: Tensor) -> Tensor:
+    """``tensor`` as int32 at input scale × weight scale.
+
+    Raises:
+        BadFileError: a value does not fit, which :func:`quantize_weights` prevents unless the value is not finite.
+    """
+    quantized = weights.quant
+    if quantized is None:
+        raise BadFileError("weights without scales", where=weights.name)
+    scale = (np.float32(input_scale) * quantized.scale).astype(np.float32)
+    steps = np.rint(_finite(tensor) / (input_scale * quantized.scale.astype(np.float64)))
+    if np.abs(steps).max(initial=0.0) > BIAS_MAX * 1.01:
+        raise BadFileError("bias does not fit int32", where=tensor.name, mend="check the scale of the weights")
+    quant = Quantization(scale, np.zeros(scale.size, np.int64), 0 if scale.size > 1 else None)
+    return tensor.replace(dtype="int32", quant=quant, data=steps.astype(np.int32))
+
+
+def quantize_constant(tensor: Tensor) -> Tensor:
+    """A constant addend as asymmetric int8 over its own range."""
+    values = _finite(tensor)
+    quant = affine(Range(float(values.min()), float(values.max())))
+    scale, zero_point = quant.scalar()
+    data = np.clip(np.rint(values / scale) + zero_point, -128, 127).astype(np.int8)
+    return tensor.replace(dtype="int8", quant=quant, data=data)
+
+
+def _finite(tensor: Tensor) -> np.ndarray:
+    values = np.asarray(tensor.data, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise BadFileError("weights hold NaN or infinity", where=tensor.name, mend="train the model again")
+    return values
