@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from edgekit.core.errors import BadConfigError, BadFileError
@@ -51,13 +51,30 @@ def infer_shapes(model: Any) -> dict[str, tuple[int, Shape]]:
     Shape inference reads the values of small tensors only, so weights stay out of the copy that it makes: they enter it
     as typed inputs. Data propagation is on, because exporters compute reshape targets in the graph.
 
+    What follows from the inputs and the operators is computed; shapes that the file declares for inner tensors and
+    outputs are asked only where that does not answer, so that a wrong or stale declaration changes nothing.
+
     Raises:
         BadFileError: the model contradicts itself so badly that inference gives up.
     """
+    computed = _infer(model, ())
+    declared = [value for value in (*model.graph.value_info, *model.graph.output) if not _static(computed, value.name)]
+    if not any(value.type.tensor_type.HasField("shape") for value in declared):
+        return computed
+    known = {name: found for name, found in computed.items() if _static(computed, name)}
+    return {**_infer(model, declared), **known}
+
+
+def _static(shapes: Mapping[str, tuple[int, Shape]], name: str) -> bool:
+    return name in shapes and all(isinstance(dim, int) for dim in shapes[name][1])
+
+
+def _infer(model: Any, declared: Sequence[Any]) -> dict[str, tuple[int, Shape]]:
+    """Inference over the inputs, the operators and the ``declared`` shapes alone."""
     import onnx
     from onnx import shape_inference
 
-    skeleton = _skeleton(model)
+    skeleton = _skeleton(model, declared)
     try:
         inferred = shape_inference.infer_shapes(skeleton, check_type=False, strict_mode=False, data_prop=True)
     except (shape_inference.InferenceError, RuntimeError, ValueError, TypeError) as error:
@@ -67,8 +84,8 @@ def infer_shapes(model: Any) -> dict[str, tuple[int, Shape]]:
     return _shapes((*graph.input, *graph.value_info, *graph.output))
 
 
-def _skeleton(model: Any) -> Any:
-    """A copy of the model in which every larger initializer is a typed input."""
+def _skeleton(model: Any, declared: Sequence[Any]) -> Any:
+    """A copy of the model in which larger initializers are typed inputs and only ``declared`` shapes are stated."""
     import onnx
 
     skeleton = onnx.ModelProto()
@@ -77,8 +94,14 @@ def _skeleton(model: Any) -> Any:
     graph = skeleton.graph
     graph.name = model.graph.name or "graph"
     graph.node.extend(model.graph.node)
-    graph.output.extend(model.graph.output)
-    graph.value_info.extend(model.graph.value_info)
+    stated = {value.name for value in declared}
+    outputs = {value.name for value in model.graph.output}
+    for value in model.graph.output:
+        output = graph.output.add()
+        output.CopyFrom(value)
+        if value.name not in stated and value.type.WhichOneof("value") == "tensor_type":
+            output.type.tensor_type.ClearField("shape")
+    graph.value_info.extend(value for value in declared if value.name not in outputs)
     initializers = {proto.name for proto in model.graph.initializer}
     graph.input.extend(value for value in model.graph.input if value.name not in initializers)
     for proto in model.graph.initializer:
