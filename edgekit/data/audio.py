@@ -26,6 +26,9 @@ RATES = (1_000, 768_000)
 SILENT_RANGE = 2
 """A clip whose int16 samples span no more than this (-90 dBFS) is silent: dither, a dead microphone, a DC offset."""
 
+SILENT = "silent: the samples do not move"
+"""Reason under which a silent clip is left out."""
+
 _STREAMED = {0, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFFF}  # sizes that programs write into a WAV header they cannot seek to
 
 
@@ -84,7 +87,7 @@ def decode(path: Path, sample_rate: int, start: int = 0, samples: int = 0) -> np
                 audio.seek(start)
                 signal = audio.read(count, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise BadFileError(f"damaged: {error}", where=str(path)) from error
+        raise BadFileError(f"damaged: {_plain(error)}", where=str(path)) from error
     except OSError as error:
         raise BadFileError(f"cannot read: {error.strerror}", where=str(path)) from error
     if len(signal) != count:
@@ -151,10 +154,15 @@ def _probe(stream: BinaryIO, path: Path) -> AudioInfo:
         with soundfile.SoundFile(stream) as audio:
             info = AudioInfo(int(audio.samplerate), int(audio.frames), int(audio.channels), container)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
-        raise BadFileError(f"damaged header: {error}", where=str(path)) from error
+        raise BadFileError(f"damaged header: {_plain(error)}", where=str(path)) from error
     stream.seek(0)
     _check_limits(info, path)
     return info
+
+
+def _plain(error: Exception) -> str:
+    """Text of libsndfile's error without its ornaments."""
+    return str(error).rpartition("Error : ")[2].strip().rstrip(".")
 
 
 def _container(head: bytes) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from edgekit.core.digest import digest_json
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.progress import Progress, silent
-from edgekit.data.audio import RATES, SILENT_RANGE, decode, mismatch, probe
+from edgekit.data.audio import RATES, SILENT, SILENT_RANGE, decode, mismatch, probe
 from edgekit.data.manifest import SILENCE_LABELS, Clip, Manifest, Rejected
 from edgekit.data.store import Entry, Store
 
@@ -196,5 +196,5 @@ def _judge(clip: Clip, key: str, store: Store) -> Entry:
         return Entry(0, 0, 0, key.split(":", 2)[1].strip())
     entry = store.entries[key]
     if not entry.reason and entry.range <= SILENT_RANGE and clip.label not in SILENCE_LABELS:
-        return Entry(0, 0, 0, "silent: the samples do not move")
+        return Entry(0, 0, 0, SILENT)
     return entry

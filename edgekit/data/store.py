@@ -13,7 +13,6 @@ journal names never moves.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
@@ -25,6 +24,7 @@ import numpy as np
 
 from edgekit.core.digest import digest_file
 from edgekit.core.errors import BadFileError
+from edgekit.data.lock import exclusive
 
 _RACY_NS = 2_000_000_000  # a file changed this recently may change again within the clock's resolution
 
@@ -103,8 +103,7 @@ class Store:
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Exclude other writers, see what they wrote, and cut off what an interrupted one left behind."""
-        with (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive(self.folder / "lock"):
             good = self.reload()
             journal = self.folder / "journal.jsonl"
             if journal.exists() and journal.stat().st_size > good:

@@ -157,5 +157,8 @@ def _check_words(config: SynthConfig) -> None:
     both = set(config.words) & set(config.unknown_words or ())
     if both:
         raise BadConfigError(f"{min(both)!r} is a keyword as well", where="unknown_words", mend="remove one of them")
+    if config.unknown_words is None and not config.language.startswith("en"):
+        mend = "give --unknown-words in that language; an empty list makes none"
+        raise BadConfigError(f"the built-in words are not {config.language!r}", where="unknown_words", mend=mend)
     if config.unknown_words == () and config.unknown:
         raise BadConfigError("no unknown word to say", where="unknown_words", mend="give words, or unknown = 0")

@@ -18,6 +18,7 @@ from typing import Any
 from edgekit.core.errors import DataError
 from edgekit.core.files import write_json, write_text
 from edgekit.core.progress import Progress, silent
+from edgekit.data.lock import exclusive
 from edgekit.data.manifest import Manifest, read_manifest
 from edgekit.data.synth.config import SynthConfig
 from edgekit.data.synth.espeak import library_version, list_variants
@@ -26,9 +27,14 @@ from edgekit.data.synth.studio import Studio
 from edgekit.data.synth.voices import SPLITS, plan_voices
 from edgekit.data.synth.worker import BABBLE_WORDS
 
-RECORD = "synth.json"
+RECORD, LOCK = "synth.json", ".lock"
 _GROUP = 400  # silence clips in one group: a voice's worth of work
+_PATIENCE_S = 10.0
 _HEADER = ("path", "label", "split", "speaker", "device", "sample_rate", "samples", "word", "noise", "snr_db", "room")
+
+
+class ImpossibleTake(DataError):
+    """A word cannot be said as planned: the same configuration would fail again."""
 
 
 def synthesise(config: SynthConfig, folder: Path, progress: Progress = silent, workers: int | None = None) -> Manifest:
@@ -51,13 +57,58 @@ def synthesise(config: SynthConfig, folder: Path, progress: Progress = silent, w
     studio = Studio(config)
     voices = plan_voices(config, list_variants())
     takes = plan_takes(config, voices, studio.noises, studio.devices)
-    record = {"schema_version": 1, "digest": config.digest, "espeakng_loader": library_version(), **config.to_json()}
-    if not _claim(folder, record) or not all((folder / take.path).is_file() for take in takes):
-        (folder / "manifest.csv").unlink(missing_ok=True)
-        groups = _groups(config, takes)
-        _run(config, folder, groups, progress, workers or min(8, os.cpu_count() or 1))
-        _write_manifest(folder / "manifest.csv", config, takes)
+    record = {
+        "schema_version": 1,
+        "digest": config.digest,
+        "espeakng_loader": library_version(),
+        "recordings": _sizes(config.noise_folder, config.microphone_folder),
+        **config.to_json(),
+    }
+    make_folder(folder)
+    with exclusive(folder / LOCK):
+        if not _claim(folder, record) or not all((folder / take.path).is_file() for take in takes):
+            (folder / "manifest.csv").unlink(missing_ok=True)
+            try:
+                _run(config, folder, _groups(config, takes), progress, workers or min(8, os.cpu_count() or 1))
+            except ImpossibleTake:
+                _withdraw(folder, takes)
+                raise
+            _write_manifest(folder / "manifest.csv", config, takes)
+    (folder / LOCK).unlink(missing_ok=True)
     return read_manifest(folder / "manifest.csv")
+
+
+def _sizes(*folders: Path | None) -> list[list[Any]]:
+    """Names and sizes of the user's recordings: a set made with others is another set."""
+    files = (file for folder in folders if folder for file in sorted(folder.iterdir()) if file.is_file())
+    return [[file.name, file.stat().st_size] for file in files]
+
+
+def _withdraw(folder: Path, takes: Sequence[Take]) -> None:
+    """Remove what was rendered of a set that cannot be completed."""
+    for take in takes:
+        (folder / take.path).unlink(missing_ok=True)
+    for label in {(folder / take.path).parent for take in takes}:
+        if label.is_dir() and not any(label.iterdir()):
+            label.rmdir()
+    (folder / RECORD).unlink()
+    (folder / LOCK).unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a set.
+
+    Raises:
+        DataError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOCK).touch()
+    except OSError as error:
+        mend = "choose another folder"
+        raise DataError(f"cannot write: {error.strerror}", where=str(folder), mend=mend) from error
 
 
 def _claim(folder: Path, record: dict[str, Any]) -> bool:
@@ -74,7 +125,7 @@ def _claim(folder: Path, record: dict[str, Any]) -> bool:
         for leftover in folder.glob("*/.*.*"):
             leftover.unlink()
         return (folder / "manifest.csv").exists()
-    if folder.exists() and any(folder.iterdir()):
+    if any(child.name != LOCK for child in folder.iterdir()):
         raise DataError("is not empty", where=str(folder), mend="choose a new folder")
     write_json(path, record)
     return False
@@ -114,10 +165,19 @@ def _run(config: SynthConfig, folder: Path, groups: list[dict[str, Any]], progre
                     done += _answer(line)
                     progress("synthesising", done, total)
     finally:
-        for process in processes:
+        _stop(processes)
+
+
+def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End the workers: without a reader they finish the clip at hand and go, so that nothing is written afterwards."""
+    for process in processes:
+        process.stdout.close()  # type: ignore[union-attr]
+    for process in processes:
+        try:
+            process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            process.stdout.close()  # type: ignore[union-attr]
 
 
 def _start(config: SynthConfig, folder: Path, groups: list[dict[str, Any]]) -> subprocess.Popen[bytes]:
@@ -139,7 +199,7 @@ def _answer(line: bytes) -> int:
     message = json.loads(line)
     if "error" in message:
         what, where, mend = message["error"]
-        raise DataError(what, where=where, mend=mend)
+        raise ImpossibleTake(what, where=where, mend=mend)
     return int(message["done"])
 
 

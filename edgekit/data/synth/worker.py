@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -29,6 +31,7 @@ BABBLE_WORDS = 24
 
 def main() -> int:
     """Work through the groups; exit code 1 after a fault, which was reported on stdout."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller gets it too, and stops reading
     job = json.load(sys.stdin)
     try:
         studio = Studio(config_from_json(job["config"]))
@@ -36,7 +39,7 @@ def main() -> int:
         _say({"error": [error.what, error.where, error.mend]})
         return 1
     for group in job["groups"]:
-        if not _in_child(studio, Path(job["folder"]), group):
+        if abandoned() or not _in_child(studio, Path(job["folder"]), group):
             return 1
         _say({"done": len(group["takes"])})
     return 0
@@ -82,6 +85,8 @@ def render_group(studio: Studio, folder: Path, takes: list[Take], babble: list[l
     rate = studio.config.rate
     babblers = [_speech(espeak.say(text, voice, speed, 50, 50), espeak.rate, rate) for text, voice, speed in babble]
     for take in takes:
+        if abandoned():
+            return
         word = _word(espeak, take, studio.config) if take.text else None
         path = folder / take.path
         if not path.exists():
@@ -115,9 +120,17 @@ def _speech(pcm: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     return resampled
 
 
+def abandoned() -> bool:
+    """True when nobody reads stdout any more: the process that wanted the set is gone, however it ended."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
 def _say(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+    if not abandoned():
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
