@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edgekit.graph.graph import Graph
 from edgekit.graph.passes.check_edge import check_edge
-from edgekit.graph.passes.lower_tflite import lower_tflite
+from edgekit.graph.passes.drop_dead import drop_dead
+from edgekit.graph.passes.fold_affine import fold_affine
+from edgekit.graph.passes.fold_pad import fold_pad
+from edgekit.graph.passes.fuse_activation import fuse_activation
+from edgekit.graph.passes.merge_reshape import merge_reshape
+
+FLOAT_PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    drop_dead,
+    fold_pad,
+    drop_dead,
+    fold_affine,
+    fuse_activation,
+    merge_reshape,
+    drop_dead,
+    check_edge,
+)
+"""What runs over the plain lowering of an ONNX graph, in this order; each returns a new graph."""
 
 
 def lower(graph: Graph) -> Graph:
     """The edge graph that computes what ``graph`` does: NHWC, batch 1, static shapes, checked (passes/check_edge.py).
 
     Args:
-        graph: of the ``onnx`` dialect (float or QDQ, NCHW), of the ``tflite`` dialect (float or int8), or already edge.
+        graph: of the ``onnx`` dialect (float, NCHW), of the ``tflite`` dialect (float or int8), or already edge.
 
     Raises:
         UnsupportedOpError: names the operator and its layer.
@@ -20,4 +38,13 @@ def lower(graph: Graph) -> Graph:
     """
     if graph.dialect == "edge":
         return check_edge(graph)
-    return lower_tflite(graph)
+    if graph.dialect == "tflite":
+        from edgekit.graph.passes.lower_tflite import lower_tflite
+
+        return lower_tflite(graph)
+    from edgekit.graph.passes.lower_onnx import lower_onnx
+
+    lowered = lower_onnx(graph)
+    for step in FLOAT_PASSES:
+        lowered = step(lowered)
+    return lowered

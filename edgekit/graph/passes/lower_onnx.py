@@ -1,0 +1,181 @@
+"""ONNX float graphs (NCHW) into edge float graphs (NHWC)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from edgekit.core.errors import BadFileError, UnsupportedOpError
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.passes import onnx_elementwise as elementwise
+from edgekit.graph.passes import onnx_pooling as pooling
+from edgekit.graph.passes import onnx_reshaping as reshaping
+from edgekit.graph.passes import onnx_weighted as weighted
+from edgekit.graph.passes.onnx_builder import Builder, unsupported
+from edgekit.graph.passes.onnx_constants import evaluate
+from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, layouts, permuted
+from edgekit.graph.readers.onnx_reader import OPSET_KEY
+
+Rule = Callable[[Node, Builder], None]
+MAX_INDEX = 2**26
+"""Elements of an activation that a view can describe (its index is kept in memory)."""
+TO_NHWC = (0, 3, 1, 2)
+"""The Transpose that models converted from TensorFlow begin with: their input is NHWC already."""
+
+
+def lower_onnx(graph: Graph) -> Graph:
+    """An edge graph of float32 that computes what the ONNX graph does.
+
+    Operators on constants are folded, rearranging operators become views (passes/views.py), every other operator goes
+    through its rule. Inputs and outputs of rank 4 are NHWC; the others keep their shape. BatchNormalization and other
+    arithmetic with constants come out as the internal operator ``affine``, activations unfused: the passes that
+    :func:`edgekit.graph.passes.lower.lower` runs next clean up.
+
+    Raises:
+        UnsupportedOpError: an operator, or a form of one, without a rule.
+        UnknownShapeError: an unknown dimension at an input.
+        BadFileError: attributes and shapes that contradict each other.
+    """
+    build = Builder(opset=int(graph.metadata.get(OPSET_KEY, "17")))
+    for tensor in graph.tensors.values():
+        if tensor.data is not None:
+            build.values[tensor.name] = tensor.data
+    for name in graph.inputs:
+        _input(graph, name, build)
+    for node in graph.nodes:
+        _lower_node(node, build)
+    outputs = tuple(_output(name, build) for name in graph.outputs)
+    metadata = {key: value for key, value in graph.metadata.items() if key != OPSET_KEY}
+    return _renamed(build, graph, outputs, metadata)
+
+
+def _input(graph: Graph, name: str, build: Builder) -> None:
+    tensor = graph.tensor(name)
+    dims = tensor.dims
+    if tensor.dtype != "float32":
+        raise UnsupportedOpError(
+            f"input of type {tensor.dtype}", where=name, mend="export the model with float32 input"
+        )
+    if dims and dims[0] != 1:
+        raise UnsupportedOpError(f"batch is {dims[0]}", where=name, mend="export the model with batch 1")
+    if 0 in dims or tensor.elements > MAX_INDEX:
+        raise UnsupportedOpError(f"input of shape {dims} is empty or too large", where=name, mend="use shorter clips")
+    readers = graph.consumers().get(name, [])
+    if len(dims) == 4 and not _already_nhwc(readers):
+        edge = tuple(dims[axis] for axis in NHWC_OF_NCHW)
+        build.input(name, edge)
+        build.values[name] = permuted(name, edge, NHWC_OF_NCHW)
+    else:
+        build.input(name, dims)
+        build.values[name] = direct(name, dims)
+
+
+def _already_nhwc(readers: list[Node]) -> bool:
+    return bool(readers) and all(node.op == "Transpose" and node.attrs.get("perm") == TO_NHWC for node in readers)
+
+
+def _lower_node(node: Node, build: Builder) -> None:
+    _check_form(node)
+    values = [build.values.get(name) if name else None for name in node.inputs]
+    if not any(isinstance(value, View) for value in values):
+        folded = evaluate(node, [None if isinstance(value, View) else value for value in values])
+        if folded is not None:
+            build.result(node, folded)
+            return
+    rule = RULES.get(node.op)
+    if rule is None:
+        raise unsupported(node, f"operator {node.op} is not supported")
+    rule(node, build)
+    result = build.values.get(node.outputs[0])
+    if isinstance(result, View) and result.index.size > MAX_INDEX:
+        raise unsupported(node, f"an activation of {result.index.size} elements")
+
+
+def _check_form(node: Node) -> None:
+    """An output, and attributes of the types that ONNX gives them, so that the rules can compute with them."""
+    if not node.outputs or not node.outputs[0]:
+        raise BadFileError(f"{node.op} has no output", where=node.name)
+    for key, value in node.attrs.items():
+        kind = ATTRIBUTES.get(key)
+        items = value if isinstance(value, tuple) else (value,)
+        is_list = isinstance(value, tuple)
+        if kind and (is_list != kind[1] or not all(isinstance(item, kind[0]) for item in items)):
+            raise BadFileError(f"{node.op} with {key} = {value!r}", where=node.name, mend="export the model again")
+
+
+def _output(name: str, build: Builder) -> str:
+    """The edge tensor that holds an output: NHWC for rank 4, else in the ONNX tensor's order and shape."""
+    value = build.values.get(name)
+    place = Node("output", name, (), ())
+    if not isinstance(value, View):
+        raise unsupported(place, "an output that does not depend on the input")
+    fitting = layouts(value, build.tensors[value.name].dims)
+    wanted = NHWC_OF_NCHW if value.index.ndim == 4 else tuple(range(value.index.ndim))
+    if wanted not in fitting:
+        raise unsupported(place, "an output whose elements would have to be moved")
+    return build.arranged(place, value, wanted)
+
+
+def _renamed(build: Builder, graph: Graph, outputs: tuple[str, ...], metadata: Mapping[str, str]) -> Graph:
+    """The finished graph, its outputs called as in the file."""
+    nodes, names = list(build.nodes), {}
+    for original, edge in zip(graph.outputs, outputs, strict=True):
+        source = edge
+        if edge in graph.inputs or edge in names:
+            source = build.emit("reshape", f"{original}/copy", [edge], {}, dims=build.tensors[edge].dims)
+            nodes.append(build.nodes[-1])
+        names[source] = original
+    taken = set(names.values()) & (build.tensors.keys() - names.keys())
+    if taken:
+        raise UnsupportedOpError("an output has the name of another tensor", where=sorted(taken)[0])
+    tensors = {names.get(t.name, t.name): t.replace(name=names.get(t.name, t.name)) for t in build.tensors.values()}
+    renamed = tuple(
+        node.replace(
+            inputs=tuple(names.get(name, name) for name in node.inputs),
+            outputs=tuple(names.get(name, name) for name in node.outputs),
+        )
+        for node in nodes
+    )
+    whole = Graph(graph.name, "edge", tensors, renamed, graph.inputs, graph.outputs, dict(metadata))
+    return whole.rebuild(renamed)
+
+
+ATTRIBUTES: Mapping[str, tuple[type, bool]] = {
+    **dict.fromkeys(("strides", "pads", "dilations", "kernel_shape", "axes", "perm", "shape"), (int, True)),
+    **dict.fromkeys(("starts", "ends", "steps"), (int, True)),
+    **dict.fromkeys(
+        ("group", "axis", "keepdims", "ceil_mode", "count_include_pad", "transA", "transB", "to"), (int, False)
+    ),
+    **dict.fromkeys(("allowzero", "start", "end", "training_mode", "noop_with_empty_axes"), (int, False)),
+    **dict.fromkeys(("alpha", "beta", "epsilon", "min", "max"), (float, False)),
+    **dict.fromkeys(("auto_pad", "mode"), (str, False)),
+}
+"""Attributes that the rules read: element type, and whether it is a list."""
+
+RULES: Mapping[str, Rule] = {
+    "Conv": weighted.conv,
+    "Gemm": weighted.gemm,
+    "MatMul": weighted.matmul,
+    "BatchNormalization": weighted.batch_norm,
+    "Relu": elementwise.relu,
+    "Clip": elementwise.clip,
+    "Add": elementwise.add,
+    "Sub": elementwise.sub,
+    "Mul": elementwise.mul,
+    "Div": elementwise.div,
+    "MaxPool": pooling.max_pool,
+    "AveragePool": pooling.average_pool,
+    "GlobalAveragePool": pooling.global_average_pool,
+    "GlobalMaxPool": pooling.global_max_pool,
+    "ReduceMean": pooling.reduce_mean,
+    "Pad": pooling.pad,
+    "Softmax": pooling.softmax,
+    "Identity": reshaping.identity,
+    "Dropout": reshaping.dropout,
+    "Cast": reshaping.cast,
+    "Shape": reshaping.shape,
+    "Reshape": reshaping.reshape,
+    "Flatten": reshaping.flatten,
+    "Squeeze": reshaping.squeeze,
+    "Unsqueeze": reshaping.unsqueeze,
+    "Transpose": reshaping.transpose,
+}

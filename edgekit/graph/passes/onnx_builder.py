@@ -1,0 +1,171 @@
+"""The edge graph under construction while an ONNX graph is walked (lower_onnx.py), as the rules see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from edgekit.core.errors import BadFileError, UnsupportedOpError
+from edgekit.graph.graph import Node
+from edgekit.graph.passes.shapes import Dims, output_dims
+from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, in_order, scatter
+from edgekit.graph.tensor import Tensor
+
+Value = View | np.ndarray
+"""What an ONNX name stands for: an activation, or a constant."""
+
+
+@dataclass
+class Builder:
+    """Nodes and tensors emitted so far, and the value of every ONNX name.
+
+    Attributes:
+        opset: version of the default operator set.
+        scales: ONNX name of a dequantized constant to its scales (QDQ models).
+    """
+
+    opset: int
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    scales: dict[str, np.ndarray] = field(default_factory=dict)
+    _names: set[str] = field(default_factory=set)
+
+    # --- asking for inputs
+
+    def view(self, node: Node, position: int = 0) -> View:
+        """Input ``position`` of ``node``, which must be an activation."""
+        value = self.value(node, position)
+        if not isinstance(value, View):
+            raise unsupported(node, f"{node.op} whose input {position} is a constant")
+        return value
+
+    def constant(self, node: Node, position: int) -> np.ndarray | None:
+        """Input ``position`` of ``node`` as a constant; None where it is absent.
+
+        Raises:
+            UnsupportedOpError: it is computed from the model's input.
+        """
+        if position >= len(node.inputs) or not node.inputs[position]:
+            return None
+        value = self.value(node, position)
+        if isinstance(value, View):
+            raise unsupported(node, f"{node.op} whose input {position} ({node.inputs[position]!r}) is not a constant")
+        return value
+
+    def ints(self, node: Node, position: int, attribute: str) -> tuple[int, ...] | None:
+        """A list of integers that older operator sets give as an attribute and newer ones as an input."""
+        if attribute in node.attrs:
+            given = node.attrs[attribute]
+            return tuple(given) if isinstance(given, tuple) else (given,)
+        value = self.constant(node, position)
+        return None if value is None else tuple(int(item) for item in np.asarray(value).reshape(-1))
+
+    def value(self, node: Node, position: int) -> Value:
+        """Input ``position`` of ``node``."""
+        if position >= len(node.inputs) or node.inputs[position] not in self.values:
+            raise BadFileError(f"{node.op} lacks its input {position}", where=node.name)
+        return self.values[node.inputs[position]]
+
+    # --- layouts
+
+    def nhwc(self, node: Node, view: View) -> str:
+        """The edge tensor of shape [1,H,W,C] that holds an NCHW view (NCW with H = 1)."""
+        index = view.index[:, :, None, :] if view.index.ndim == 3 else view.index
+        if index.ndim != 4:
+            raise unsupported(node, f"{node.op} on an input of rank {view.index.ndim}")
+        return self.arranged(node, view.moved(index), NHWC_OF_NCHW)
+
+    def arranged(self, node: Node, view: View, order: tuple[int, ...]) -> str:
+        """The edge tensor that holds the view with its axes in ``order``, through a reshape where shapes differ.
+
+        Raises:
+            UnsupportedOpError: data would have to be moved.
+        """
+        if not in_order(view.index.transpose(order)):
+            raise unsupported(node, f"a transposition in front of {node.op} that moves data")
+        return self.reshaped(view.name, tuple(view.shape[axis] for axis in order), node.name)
+
+    def reshaped(self, name: str, dims: Dims, place: str) -> str:
+        """Tensor ``name`` in the shape ``dims`` (a reshape node unless it has it)."""
+        if self.tensors[name].dims == dims:
+            return name
+        return self.emit("reshape", f"{place}/reshape", [name], {}, dims=dims)
+
+    # --- emitting
+
+    def emit(self, op: str, name: str, inputs: list[str], attrs: dict[str, Any], dims: Dims | None = None) -> str:
+        """Append an edge node; returns the name of its output tensor, whose shape follows from the inputs."""
+        if dims is None and op in INTERNAL_OPS:
+            dims = self.tensors[inputs[0]].dims
+        if dims is None:
+            dims = output_dims(op, attrs, [self.tensors[item].dims for item in inputs if item], name)
+        label = self._unique(name)
+        output = self._unique(f"{label}:0")
+        self.tensors[output] = Tensor(output, dims, "float32")
+        self.nodes.append(Node(op, label, tuple(inputs), (output,), attrs))
+        return output
+
+    def weight(self, name: str, data: np.ndarray) -> str:
+        """Store a float32 constant; returns its name."""
+        label = self._unique(name)
+        array = np.ascontiguousarray(data, dtype=np.float32)
+        self.tensors[label] = Tensor(label, array.shape, "float32", data=array)
+        return label
+
+    def affine(self, node: Node, view: View, scale: np.ndarray, shift: np.ndarray) -> View:
+        """scale·x + shift with constants that broadcast to the view; by channel where possible, else by element."""
+        dims = self.tensors[view.name].dims
+        tensors = [scatter(view, dims, np.asarray(values, np.float64)) for values in (scale, shift)]
+        vectors = [by_channel(tensor) for tensor in tensors]
+        source = view.name
+        if any(vector is None for vector in vectors):
+            source = self.reshaped(view.name, (1, prod(dims)), node.name)
+            vectors = [tensor.reshape(-1) for tensor in tensors]
+        inputs = [
+            self.weight(f"{node.name}/{kind}", np.asarray(vector))
+            for kind, vector in zip(("scale", "shift"), vectors, strict=True)
+        ]
+        return view.like(self.emit("affine", node.name, [source, *inputs], {}))
+
+    def input(self, name: str, dims: Dims) -> None:
+        """Declare a graph input."""
+        self._names.add(name)
+        self.tensors[name] = Tensor(name, dims, "float32")
+
+    def result(self, node: Node, value: Value) -> None:
+        """Bind the (first) output of ``node``."""
+        self.values[node.outputs[0]] = value
+
+    def direct(self, name: str) -> View:
+        """View of an edge tensor as it is."""
+        return direct(name, self.tensors[name].dims)
+
+    def _unique(self, name: str) -> str:
+        label, count = name, 1
+        while label in self._names:
+            count += 1
+            label = f"{name}_{count}"
+        self._names.add(label)
+        return label
+
+
+INTERNAL_OPS = ("affine", "fake_quant")
+"""Operators that exist only between the passes: affine (x, scale[C], shift[C]; last axis) and fake_quant (scale,
+zero_point). Both keep the shape."""
+
+
+def by_channel(values: np.ndarray) -> np.ndarray | None:
+    """The vector over the last axis that ``values`` repeats along all others; None if it does not."""
+    rows = values.reshape(-1, values.shape[-1])
+    return rows[0] if bool(np.all(rows == rows[0])) else None
+
+
+def unsupported(node: Node, what: str) -> UnsupportedOpError:
+    """The error of a rule: what cannot be carried, at which layer."""
+    return UnsupportedOpError(
+        what, where=node.name, mend="replace the layer by one of the operators in graph/ops.py and export again"
+    )

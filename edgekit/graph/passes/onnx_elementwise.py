@@ -1,0 +1,105 @@
+"""Rules of the ONNX lowering for elementwise arithmetic: Relu, Clip, Add, Sub, Mul, Div."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.graph.graph import Node
+from edgekit.graph.passes.onnx_builder import Builder, Value, unsupported
+from edgekit.graph.passes.views import View, layouts
+
+
+def relu(node: Node, build: Builder) -> None:
+    """Relu → relu; the layout does not matter."""
+    view = build.view(node)
+    build.result(node, view.like(build.emit("relu", node.name, [view.name], {})))
+
+
+def clip(node: Node, build: Builder) -> None:
+    """Clip(0, 6) → relu6, Clip(0, ∞) → relu."""
+    view = build.view(node)
+    low, high = (_bound(node, build, *bound) for bound in ((1, "min", -np.inf), (2, "max", np.inf)))
+    if low == -np.inf and high == np.inf:
+        build.result(node, view)
+        return
+    if low != 0 or (high != 6 and high < 3e38):
+        raise unsupported(node, f"Clip to {low} … {high}")
+    build.result(node, view.like(build.emit("relu6" if high == 6 else "relu", node.name, [view.name], {})))
+
+
+def _bound(node: Node, build: Builder, position: int, attribute: str, default: float) -> float:
+    value = build.constant(node, position)
+    bound = node.attrs.get(attribute, default) if value is None else np.asarray(value).reshape(-1)[0]
+    return float(bound)
+
+
+def add(node: Node, build: Builder) -> None:
+    """Add of two activations → add; with a constant → affine."""
+    x, y = build.value(node, 0), build.value(node, 1)
+    if isinstance(x, View) and isinstance(y, View):
+        build.result(node, _add_views(node, build, x, y))
+    else:
+        view, constant = _sides(node, x, y)
+        build.result(node, build.affine(node, view, np.ones(()), constant))
+
+
+def sub(node: Node, build: Builder) -> None:
+    """Sub with a constant on either side → affine."""
+    x, y = build.value(node, 0), build.value(node, 1)
+    view, constant = _sides(node, x, y)
+    sign = 1.0 if view is x else -1.0
+    build.result(node, build.affine(node, view, np.asarray(sign), -sign * constant))
+
+
+def mul(node: Node, build: Builder) -> None:
+    """Mul with a constant → affine."""
+    view, constant = _sides(node, build.value(node, 0), build.value(node, 1))
+    build.result(node, build.affine(node, view, constant, np.zeros(())))
+
+
+def div(node: Node, build: Builder) -> None:
+    """Div by a constant → affine."""
+    x, y = build.value(node, 0), build.value(node, 1)
+    view, constant = _sides(node, x, y)
+    if view is not x or np.any(constant == 0):
+        raise unsupported(node, "Div of a constant by an activation, or by zero")
+    build.result(node, build.affine(node, view, 1.0 / constant, np.zeros(())))
+
+
+def _sides(node: Node, x: Value, y: Value) -> tuple[View, np.ndarray]:
+    """The activation and the constant of a binary operator; the constant must not enlarge the activation."""
+    if isinstance(x, View) and not isinstance(y, View):
+        view, constant = x, y
+    elif isinstance(y, View) and not isinstance(x, View):
+        view, constant = y, x
+    else:
+        raise unsupported(node, f"{node.op} of two activations")
+    values = np.asarray(constant, np.float64)
+    leading = values.ndim - view.index.ndim
+    if leading > 0 and all(dim == 1 for dim in values.shape[:leading]):
+        values = values.reshape(values.shape[leading:])
+    try:
+        fits = np.broadcast_shapes(values.shape, view.shape) == view.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise unsupported(node, f"{node.op} of {view.shape} with a constant of shape {values.shape}")
+    return view, values
+
+
+def _add_views(node: Node, build: Builder, x: View, y: View) -> View:
+    """Add of two activations, in the edge tensors' own layout if it is the same, else in a common one."""
+    same = build.tensors[x.name].dims == build.tensors[y.name].dims and np.array_equal(x.index, y.index)
+    if same:
+        return x.like(build.emit("add", node.name, [x.name, y.name], {"activation": "none"}))
+    rank = max(x.index.ndim, y.index.ndim)
+    sides = [side.moved(side.index.reshape((1,) * (rank - side.index.ndim) + side.shape)) for side in (x, y)]
+    large = max(sides, key=lambda side: side.index.size)
+    orders = [layouts(side, build.tensors[side.name].dims) for side in sides]
+    preferred = layouts(large, build.tensors[large.name].dims)
+    order = next((item for item in preferred if all(item in fitting for fitting in orders)), None)
+    if order is None:
+        raise unsupported(node, "Add of activations in different layouts")
+    names = [build.arranged(node, side, order) for side in sides]
+    output = build.emit("add", node.name, names, {"activation": "none"})
+    return View(output, np.ascontiguousarray(build.direct(output).index.transpose(np.argsort(order))))
