@@ -16,6 +16,7 @@ def merge_reshape(graph: Graph) -> Graph:
     nodes: list[Node] = []
     alias: dict[str, str] = {}
     made: dict[str, Node] = {}
+    consumers = graph.consumers()
     for original in graph.nodes:
         node = original.replace(inputs=tuple(alias.get(name, name) for name in original.inputs))
         if node.op == "reshape":
@@ -23,7 +24,7 @@ def merge_reshape(graph: Graph) -> Graph:
             if before is not None and before.op == "reshape":
                 node = node.replace(inputs=before.inputs)
             same = graph.tensor(node.inputs[0]).dims == graph.tensor(node.outputs[0]).dims
-            if (same or _only_flattened(graph, node)) and node.outputs[0] not in graph.outputs:
+            if (same or _only_flattened(consumers, node)) and node.outputs[0] not in graph.outputs:
                 alias[node.outputs[0]] = node.inputs[0]
                 continue
         made.update(dict.fromkeys(node.outputs, node))
@@ -31,9 +32,9 @@ def merge_reshape(graph: Graph) -> Graph:
     return _unkept_means(graph.rebuild(nodes))
 
 
-def _only_flattened(graph: Graph, node: Node) -> bool:
+def _only_flattened(consumers: dict[str, list[Node]], node: Node) -> bool:
     """Every reader is a fully_connected that takes its input as a flat list anyway."""
-    readers = graph.consumers().get(node.outputs[0], [])
+    readers = consumers.get(node.outputs[0], [])
     return bool(readers) and all(
         reader.op == "fully_connected" and not reader.attrs["keep_dims"] and reader.inputs[0] == node.outputs[0]
         for reader in readers

@@ -1,0 +1,152 @@
+"""Float32 kernels of the edge operators in numpy: im2col and BLAS for convolutions, sums of shifts elsewhere.
+
+Every kernel takes arrays with the clips in front: a tensor of shape ``dims`` for N clips is [N, *dims].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Kernel = Callable[[Sequence[np.ndarray | None], Mapping[str, Any], tuple[int, ...]], np.ndarray]
+"""(inputs, attributes, output shape without the clips) → output."""
+Attrs = Mapping[str, Any]
+Operands = Sequence[np.ndarray | None]
+
+
+def activate(x: np.ndarray, activation: str) -> np.ndarray:
+    """Fused activation, in place on a kernel's own result."""
+    if activation == "none":
+        return x
+    return np.clip(x, 0, 6 if activation == "relu6" else None, out=x)
+
+
+def windows(x: np.ndarray, window: Sequence[int], attrs: Attrs, fill: float) -> np.ndarray:
+    """All windows of images [n,H,W,C] as a view [n,oh,ow,kh,kw,C] of the padded images."""
+    (top, bottom), (left, right) = attrs["pad"]
+    if top or bottom or left or right:
+        x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    (height, width), (down, across) = attrs.get("dilation", (1, 1)), attrs["stride"]
+    reach = ((window[0] - 1) * height + 1, (window[1] - 1) * width + 1)
+    view = np.lib.stride_tricks.sliding_window_view(x, reach, axis=(1, 2))
+    return view[:, ::down, ::across, :, ::height, ::width].transpose(0, 1, 2, 4, 5, 3)
+
+
+def _images(x: np.ndarray | None) -> np.ndarray:
+    """[N,1,H,W,C] → [N,H,W,C]."""
+    array = _need(x)
+    return array.reshape(-1, *array.shape[2:])
+
+
+def _need(x: np.ndarray | None) -> np.ndarray:
+    if x is None:
+        raise ValueError("an input that is needed is absent")
+    return x
+
+
+def _finish(y: np.ndarray, bias: np.ndarray | None, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    if bias is not None:
+        y += bias
+    return activate(y, attrs.get("activation", "none")).reshape(-1, *dims)
+
+
+def conv2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """conv2d: one matrix product over all windows."""
+    x, w = _images(inputs[0]), _need(inputs[1])
+    patches = windows(x, w.shape[1:3], attrs, 0.0)
+    y = patches.reshape(-1, w[0].size) @ w.reshape(len(w), -1).T
+    return _finish(y, inputs[2], attrs, dims)
+
+
+def depthwise_conv2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """depthwise_conv2d: a sum over the window's positions."""
+    x, w = _images(inputs[0]), _need(inputs[1])
+    patches = windows(x, w.shape[1:3], attrs, 0.0)
+    y = np.zeros((*patches.shape[:3], w.shape[3]), np.float32)
+    for row in range(w.shape[1]):
+        for column in range(w.shape[2]):
+            tap = patches[:, :, :, row, column]
+            y += np.repeat(tap, attrs["multiplier"], axis=-1) * w[0, row, column]
+    return _finish(y, inputs[2], attrs, dims)
+
+
+def fully_connected(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """fully_connected: rows of K."""
+    x, w = _need(inputs[0]), _need(inputs[1])
+    return _finish(x.reshape(-1, w.shape[1]) @ w.T, inputs[2], attrs, dims)
+
+
+def avg_pool2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """avg_pool2d: padding is not counted."""
+    x = _images(inputs[0])
+    total = windows(x, attrs["window"], attrs, 0.0).sum(axis=(3, 4), dtype=np.float32)
+    count = windows(np.ones((1, *x.shape[1:3], 1), np.float32), attrs["window"], attrs, 0.0).sum(axis=(3, 4))
+    return _finish(total / count, None, attrs, dims)
+
+
+def max_pool2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """max_pool2d: padding never wins."""
+    y = windows(_images(inputs[0]), attrs["window"], attrs, -np.inf).max(axis=(3, 4))
+    return _finish(y, None, attrs, dims)
+
+
+def mean(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Mean over axes of the tensor (the clips' axis comes before them)."""
+    x = _need(inputs[0])
+    return x.mean(axis=tuple(axis + 1 for axis in attrs["axes"]), dtype=np.float32).reshape(-1, *dims)
+
+
+def add(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Add with broadcasting of the tensors' shapes, the clips' axis apart."""
+    x, y = (_ranked(_need(side), len(dims)) for side in inputs)
+    return _finish(x + y, None, attrs, dims)
+
+
+def _ranked(x: np.ndarray, rank: int) -> np.ndarray:
+    """[N, *dims] with axes of size 1 put behind the clips up to ``rank`` axes of the tensor."""
+    return x.reshape(x.shape[0], *(1,) * (rank + 1 - x.ndim), *x.shape[1:])
+
+
+def pad(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Pad with zeros."""
+    return np.pad(_need(inputs[0]), ((0, 0), *attrs["pads"]))
+
+
+def reshape(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Reshape to the output's shape."""
+    return _need(inputs[0]).reshape(-1, *dims)
+
+
+def softmax(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Softmax of β·x over the last axis."""
+    x = _need(inputs[0]) * np.float32(attrs["beta"])
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def relu(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """max(x, 0)."""
+    return np.maximum(_need(inputs[0]), np.float32(0))
+
+
+def relu6(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """min(max(x, 0), 6)."""
+    return np.clip(_need(inputs[0]), np.float32(0), np.float32(6))
+
+
+KERNELS: Mapping[str, Kernel] = {
+    "conv2d": conv2d,
+    "depthwise_conv2d": depthwise_conv2d,
+    "fully_connected": fully_connected,
+    "avg_pool2d": avg_pool2d,
+    "max_pool2d": max_pool2d,
+    "mean": mean,
+    "add": add,
+    "pad": pad,
+    "reshape": reshape,
+    "softmax": softmax,
+    "relu": relu,
+    "relu6": relu6,
+}
