@@ -1,0 +1,1 @@
+"""The model in C: one emitter a kernel family, a static memory plan, sources and header."""

@@ -1,0 +1,130 @@
+"""conv2d in C: a patch of the input a pixel (two pixels at a time), times all filters.
+
+A 1×1 convolution without stride and padding reads its input in place. Otherwise the patch, kh·kw·C bytes with the
+zero point where the kernel hangs over the edge, is gathered into scratch: whole kernel rows inside, tap by tap at the
+border.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from edgekit.deploy.c.accumulate import channel_table, paren
+from edgekit.deploy.c.dot import rows1, rows2
+from edgekit.deploy.c.fully_connected import over_rows
+from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, whole
+from edgekit.deploy.c.text import fill
+from edgekit.graph.integer.params import ConvParams
+
+_GATHER = """\
+static void @self@(const int8_t *x, int32_t row, int32_t column, int8_t *patch) {
+    const int32_t y0 = row * @stride_h@ - @top@;
+    const int32_t x0 = column * @stride_w@ - @left@;
+    if (y0 >= 0 && y0 <= @last_y@ && x0 >= 0 && x0 <= @last_x@) {
+        const int8_t *from = x + (y0 * @width@ + x0) * @channels@;
+        for (int32_t i = 0; i < @kernel_h@; i++) {
+@inside@            from += @row_step@;
+        }
+        return;
+    }
+    for (int32_t i = 0; i < @kernel_h@; i++) {
+        const int32_t y = y0 + i * @dilation_h@;
+        for (int32_t j = 0; j < @kernel_w@; j++) {
+            const int32_t at = x0 + j * @dilation_w@;
+            if (y >= 0 && y < @height@ && at >= 0 && at < @width@) {
+                memcpy(patch, x + (y * @width@ + at) * @channels@, @channels@);
+            } else {
+                memset(patch, @zero@, @channels@);
+            }
+            patch += @channels@;
+        }
+    }
+}
+"""
+
+_INSIDE_ROW = """\
+            memcpy(patch, from, @row_bytes@);
+            patch += @row_bytes@;
+"""
+
+_INSIDE_TAPS = """\
+            for (int32_t j = 0; j < @kernel_w@; j++) {
+                memcpy(patch, from + j * @tap_step@, @channels@);
+                patch += @channels@;
+            }
+"""
+
+_PIXELS = """\
+static void @self@(const int8_t *w, const channel *c, const int8_t *x, int8_t *y, int8_t *patch) {
+    int32_t row = 0;
+    int32_t column = 0;
+    for (int32_t pixel = 0; pixel < @pixels@; pixel++) {
+        @f0@(x, row, column, patch + (pixel & 1) * @depth@);
+        if ((pixel & 1) != 0) {
+            @f1@(w, c, patch, patch + @depth@, y, y + @outputs@);
+            y += @two_outputs@;
+        }
+        column++;
+        if (column == @out_width@) {
+            column = 0;
+            row++;
+        }
+    }
+@last@}
+"""
+
+
+def emit_conv2d(layer: Layer) -> Code:
+    """conv2d: x int8 [1,H,W,C] to y int8 [1,Ho,Wo,O]."""
+    params = cast(ConvParams, layer.params)
+    arithmetic = params.arithmetic
+    weights, table = f"weights_{layer.index}", f"channels_{layer.index}"
+    data = (
+        int8_array(weights, arithmetic.weights),
+        channel_table(table, arithmetic, 0, layer.node.name),
+    )
+    _, out_height, out_width, _ = whole(layer.output, 4, layer)
+    if _pointwise(params):
+        functions = over_rows(arithmetic, out_height * out_width)
+        call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}});"
+        return Code(call, functions, data, kernel=f"pointwise {functions[0].name}")
+    functions = (_gather(layer, params), rows2(arithmetic), rows1(arithmetic))
+    functions = (*functions, _pixels(arithmetic.weights.shape, out_height, out_width))
+    call = f"{{f3}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
+    depth = arithmetic.weights[0].size
+    return Code(call, functions, data, 2 * depth, kernel=f"patches {functions[1].name}")
+
+
+def _pointwise(params: ConvParams) -> bool:
+    one = params.arithmetic.weights.shape[1:3] == (1, 1)
+    return one and params.stride == (1, 1) and params.pad == ((0, 0), (0, 0))
+
+
+def _gather(layer: Layer, params: ConvParams) -> Function:
+    _, height, width, channels = whole(layer.inputs[0], 4, layer)
+    _, kernel_h, kernel_w, _ = params.arithmetic.weights.shape
+    (top, _), (left, _) = params.pad
+    (stride_h, stride_w), (dilation_h, dilation_w) = params.stride, params.dilation
+    if dilation_w == 1:
+        inside = fill(_INSIDE_ROW, row_bytes=kernel_w * channels)
+    else:
+        inside = fill(_INSIDE_TAPS, kernel_w=kernel_w, tap_step=dilation_w * channels, channels=channels)
+    text = fill(
+        _GATHER, self="@self@", stride_h=stride_h, stride_w=stride_w, top=top, left=left,
+        last_y=height - (kernel_h - 1) * dilation_h - 1, last_x=width - (kernel_w - 1) * dilation_w - 1,
+        height=height, width=width, channels=channels, kernel_h=kernel_h, kernel_w=kernel_w, inside=inside,
+        row_step=dilation_h * width * channels, dilation_h=dilation_h, dilation_w=dilation_w,
+        zero=paren(params.arithmetic.input_zero_point),
+    )  # fmt: skip
+    return Function(f"patch_{kernel_h}x{kernel_w}x{channels}_of_{height}x{width}", text)
+
+
+def _pixels(shape: tuple[int, ...], out_height: int, out_width: int) -> Function:
+    outputs, kernel_h, kernel_w, channels = shape
+    pixels = out_height * out_width
+    last = "    @f2@(w, c, patch, y);\n" if pixels % 2 else ""
+    text = fill(
+        _PIXELS, self="@self@", f0="@f0@", f1="@f1@", pixels=pixels, depth=kernel_h * kernel_w * channels,
+        outputs=outputs, two_outputs=2 * outputs, out_width=out_width, last=last,
+    )  # fmt: skip
+    return Function(f"conv2d_{kernel_h}x{kernel_w}x{channels}_to_{out_height}x{out_width}x{outputs}", text)

@@ -1,0 +1,36 @@
+"""Which emitter writes which operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from edgekit.deploy.c.add import emit_add
+from edgekit.deploy.c.conv2d import emit_conv2d
+from edgekit.deploy.c.depthwise_conv2d import emit_depthwise_conv2d
+from edgekit.deploy.c.fully_connected import emit_fully_connected
+from edgekit.deploy.c.kernel import Code, Layer
+from edgekit.deploy.c.layout import emit_pad, emit_reshape
+from edgekit.deploy.c.mean import emit_mean
+from edgekit.deploy.c.pool2d import emit_avg_pool2d, emit_max_pool2d
+from edgekit.deploy.c.requantize import emit_requantize
+from edgekit.deploy.c.softmax import emit_softmax
+
+EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
+    {
+        "conv2d": emit_conv2d,
+        "depthwise_conv2d": emit_depthwise_conv2d,
+        "fully_connected": emit_fully_connected,
+        "avg_pool2d": emit_avg_pool2d,
+        "max_pool2d": emit_max_pool2d,
+        "mean": emit_mean,
+        "add": emit_add,
+        "pad": emit_pad,
+        "reshape": emit_reshape,
+        "softmax": emit_softmax,
+        "relu": emit_requantize,
+        "relu6": emit_requantize,
+        "quantize": emit_requantize,
+    }
+)
+"""Operator of the edge dialect to its emitter. A kernel for one target is chosen inside, by ``Layer.target``."""

@@ -1,0 +1,83 @@
+"""Fixed-point helpers in C, bit-exact with graph/integer/fixed_point.py (TensorFlow Lite's double rounding).
+
+Right shifts of negative values are arithmetic on every compiler that edgekit drives (C11 leaves them to it, 6.5.7p5).
+"""
+
+from __future__ import annotations
+
+import re
+
+HELPERS: tuple[tuple[str, str], ...] = (
+    (
+        "high_mul",
+        """\
+/* (2 * a * b) >> 32 rounded: gemmlowp SaturatingRoundingDoublingHighMul, not both INT32_MIN. */
+static inline int32_t high_mul(int32_t a, int32_t b) {
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
+}
+""",
+    ),
+    (
+        "divide_by_power",
+        """\
+/* x / 2^exponent to nearest, halves away from zero: gemmlowp RoundingDivideByPOT, 0 <= exponent <= 31. */
+static inline int32_t divide_by_power(int32_t x, int32_t exponent) {
+    const int32_t mask = (int32_t)(((uint32_t)1 << exponent) - 1u);
+    const int32_t threshold = (mask >> 1) + (x < 0);
+    return (x >> exponent) + ((x & mask) > threshold);
+}
+""",
+    ),
+    (
+        "rescale",
+        """\
+/* x * multiplier * 2^(shift - 31): TensorFlow Lite MultiplyByQuantizedMultiplier with double rounding. */
+static inline int32_t rescale(int32_t x, int32_t multiplier, int32_t shift) {
+    const int32_t left = shift > 0 ? shift : 0;
+    const int32_t right = shift > 0 ? 0 : -shift;
+    return divide_by_power(high_mul((int32_t)((uint32_t)x << left), multiplier), right);
+}
+""",
+    ),
+    (
+        "rescale_right",
+        """\
+/* x * multiplier * 2^(-shift - 32), rounded twice as TensorFlow Lite does: right shifts by at least one bit. */
+static inline int32_t rescale_right(int32_t x, int32_t multiplier, int32_t shift) {
+    const int32_t high = high_mul(x, multiplier);
+    return (((high + (high >> 31)) >> shift) + 1) >> 1;
+}
+""",
+    ),
+    (
+        "clamp",
+        """\
+static inline int8_t clamp(int32_t x, int32_t low, int32_t high) {
+    x = x < low ? low : x;
+    return (int8_t)(x > high ? high : x);
+}
+""",
+    ),
+    (
+        "channel",
+        """\
+/* Requantization of one output channel: bias with the input's zero point folded in, factor, shift. */
+typedef struct {
+    int32_t bias;
+    int32_t multiplier;
+    int32_t shift;
+} channel;
+""",
+    ),
+)
+"""(name, definition), callees first."""
+
+
+def helpers(code: str) -> str:
+    """The definitions that ``code`` uses, directly or through one another; unused ones would be warned about."""
+    used: list[str] = []
+    for name, text in reversed(HELPERS):
+        if re.search(rf"\b{name}\b", code):
+            used.insert(0, text)
+            code += text
+    return "\n".join(used)

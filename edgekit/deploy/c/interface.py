@@ -1,0 +1,78 @@
+"""What the header tells its user, gathered and checked before any text is written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from edgekit import __version__
+from edgekit.core.errors import BadFileError
+from edgekit.deploy.c.model import Model
+from edgekit.features.spec import FrontendSpec
+from edgekit.graph.graph import Graph
+from edgekit.graph.ops import LABELS_KEY
+
+API_VERSION = 1
+MAX_LABELS = 100_000
+GENERATOR = f"edgekit {__version__}"
+
+
+@dataclass(frozen=True, eq=False)
+class Interface:
+    """Names and numbers of the generated C API.
+
+    Attributes:
+        name: safe identifier in front of every public name.
+        title: the model's own name, for comments only.
+        model: the emitted layers.
+        labels: class names in the order of the outputs, or none.
+        frontend: the front-end that is compiled in, None without.
+        frontend_digest: digest of the front-end that the model was made for, "" when it says none.
+    """
+
+    name: str
+    title: str
+    model: Model
+    labels: tuple[str, ...]
+    frontend: FrontendSpec | None
+    frontend_digest: str
+
+    @property
+    def macro(self) -> str:
+        """Prefix of macros and enumerators."""
+        return self.name.upper()
+
+    @property
+    def input_size(self) -> int:
+        """Bytes of the input."""
+        return self.model.input.elements
+
+    @property
+    def output_size(self) -> int:
+        """Bytes of the output."""
+        return self.model.output.elements
+
+    def offset(self, tensor: str) -> int:
+        """Place of a tensor in the arena."""
+        return self.model.plan.offsets[tensor]
+
+
+def read_labels(graph: Graph, outputs: int) -> tuple[str, ...]:
+    """The labels of the graph's metadata, () when it has none.
+
+    Raises:
+        BadFileError: the metadata is no list of strings, or their number is not the model's number of outputs.
+    """
+    text = graph.metadata.get(LABELS_KEY, "")
+    if not text:
+        return ()
+    mend = "write the labels as a JSON list of strings, one an output"
+    try:
+        labels = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BadFileError("the labels in the metadata are no JSON", where=graph.name, mend=mend) from error
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise BadFileError("the labels in the metadata are no list of strings", where=graph.name, mend=mend)
+    if len(labels) != outputs:
+        raise BadFileError(f"{len(labels)} labels for {outputs} outputs", where=graph.name, mend=mend)
+    return tuple(labels)

@@ -1,0 +1,133 @@
+"""From an integer graph to the C of its layers: emitters run, memory planned, equal functions merged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.deploy.c.emitters import EMITTERS
+from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
+from edgekit.deploy.target import Target
+from edgekit.graph.graph import Graph
+from edgekit.graph.integer.interpreter import prepare
+from edgekit.graph.planner import MemoryPlan, plan_memory
+from edgekit.graph.tensor import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A graph turned into C, not yet laid out in files.
+
+    Attributes:
+        graph: the int8 core.
+        plan: of the arena, kernels' working memory included.
+        data: definitions of constants, in order.
+        functions: definitions of static functions, callees first.
+        calls: (comment, statement) a layer, in order; no statement where a layer costs nothing.
+        kernels: layer name to the kernel chosen.
+    """
+
+    graph: Graph
+    plan: MemoryPlan
+    data: tuple[str, ...]
+    functions: tuple[str, ...]
+    calls: tuple[tuple[str, str], ...]
+    kernels: Mapping[str, str]
+
+    @property
+    def input(self) -> Tensor:
+        """The int8 input."""
+        return self.graph.tensor(self.graph.inputs[0])
+
+    @property
+    def output(self) -> Tensor:
+        """The int8 output."""
+        return self.graph.tensor(self.graph.outputs[0])
+
+
+def emit_model(graph: Graph, target: Target) -> Model:
+    """Choose and write a kernel for every node of an int8 core graph (c/ends.py).
+
+    Raises:
+        UnsupportedOpError: an operator, or a form of one, that has no kernel.
+    """
+    prepared = prepare(graph)
+    codes: dict[str, Code] = {}
+    layers: dict[str, Layer] = {}
+    for index, node in enumerate(graph.nodes):
+        if node.op not in EMITTERS:
+            raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
+        names = node.inputs if node.op == "add" else node.inputs[:1]
+        inputs = tuple(graph.tensor(name) for name in names)
+        layer = Layer(index, node, prepared[node.name], inputs, graph.tensor(node.outputs[0]), target)
+        layers[node.name], codes[node.name] = layer, EMITTERS[node.op](layer)
+    plan = plan_memory(graph, {name: code.scratch_bytes for name, code in codes.items()})
+    merged = _Functions()
+    data = [text for code in codes.values() for text in code.data]
+    calls = []
+    for name, code in codes.items():
+        data += _constant_inputs(layers[name])
+        calls.append((f"{layers[name].node.op} {name}", _call(layers[name], code, plan, merged)))
+    kernels = {name: code.kernel for name, code in codes.items()}
+    return Model(graph, plan, tuple(data), merged.texts(), tuple(calls), kernels)
+
+
+class _Functions:
+    """Static functions of all layers; equal texts are one function, different ones never share a name."""
+
+    def __init__(self) -> None:
+        self._by_text: dict[str, str] = {}
+        self._names: set[str] = set()
+
+    def add(self, functions: tuple[Function, ...]) -> list[str]:
+        """Names under which the functions of one layer exist."""
+        names: list[str] = []
+        for function in functions:
+            text = re.sub(r"@f(\d+)@", lambda match: names[int(match.group(1))], function.text)
+            if text not in self._by_text:
+                self._by_text[text] = self._unique(function.name)
+            names.append(self._by_text[text])
+        return names
+
+    def texts(self) -> tuple[str, ...]:
+        """Definitions in the order in which they were added."""
+        return tuple(text.replace("@self@", name) for text, name in self._by_text.items())
+
+    def _unique(self, base: str) -> str:
+        name, count = base, 1
+        while name in self._names:
+            count += 1
+            name = f"{base}_v{count}"
+        self._names.add(name)
+        return name
+
+
+def _call(layer: Layer, code: Code, plan: MemoryPlan, merged: _Functions) -> str:
+    names = merged.add(code.functions)
+    inputs = [_pointer(layer, tensor, i, plan) for i, tensor in enumerate(layer.inputs)]
+    output = _pointer(layer, layer.output, -1, plan)
+    if layer.node.op == "reshape" and inputs[0] == output:
+        return ""
+    scratch = f"arena + {plan.offsets[f'{layer.node.name}:scratch']}" if code.scratch_bytes else "NULL"
+    values = {"x": inputs[0], "x1": inputs[-1], "y": output, "scratch": scratch}
+    values.update({f"f{i}": name for i, name in enumerate(names)})
+    return code.call.format_map(values)
+
+
+def _pointer(layer: Layer, tensor: Tensor, position: int, plan: MemoryPlan) -> str:
+    if tensor.constant:
+        return f"constant_{layer.index}_{position}"
+    return f"arena + {plan.offsets[tensor.name]}"
+
+
+def _constant_inputs(layer: Layer) -> list[str]:
+    """Constant operands of add: int8 data in flash."""
+    found = []
+    for position, tensor in enumerate(layer.inputs):
+        if tensor.constant:
+            if tensor.data is None:
+                raise UnsupportedOpError(f"the constant {tensor.name!r} has no data", where=layer.node.name)
+            found.append(int8_array(f"constant_{layer.index}_{position}", tensor.data))
+    return found

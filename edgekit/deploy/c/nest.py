@@ -1,0 +1,30 @@
+"""Loop nests over tensors of any rank, with constant strides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekit.deploy.c.text import indent
+
+
+def strides(dims: Sequence[int]) -> tuple[int, ...]:
+    """Elements between neighbours along each axis of a dense tensor."""
+    out = [1] * len(dims)
+    for axis in range(len(dims) - 2, -1, -1):
+        out[axis] = out[axis + 1] * dims[axis + 1]
+    return tuple(out)
+
+
+def loops(dims: Sequence[int], axes: Sequence[int], body: str) -> str:
+    """``body`` inside a loop ``i<axis>`` for every axis of ``axes`` that is longer than 1."""
+    for axis in reversed(axes):
+        if dims[axis] > 1:
+            head = f"for (int32_t i{axis} = 0; i{axis} < {dims[axis]}; i{axis}++) {{\n"
+            body = f"{head}{indent(body)}}}\n"
+    return body
+
+
+def offset(dims: Sequence[int], steps: Sequence[int], axes: Sequence[int]) -> str:
+    """The C expression Σ i<axis> · step over axes longer than 1 with a step other than 0."""
+    terms = [f"i{axis} * {steps[axis]}" for axis in axes if dims[axis] > 1 and steps[axis]]
+    return " + ".join(terms) or "0"

@@ -1,0 +1,146 @@
+"""From an integer graph and its front-end to C sources: names, digest and files in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgekit import __version__
+from edgekit.core.digest import digest_bytes
+from edgekit.core.errors import BadConfigError, DigestMismatchError
+from edgekit.deploy.c.ends import integer_core
+from edgekit.deploy.c.header import header
+from edgekit.deploy.c.identifiers import identifier, require_identifier
+from edgekit.deploy.c.interface import API_VERSION, Interface, read_labels
+from edgekit.deploy.c.model import Model, emit_model
+from edgekit.deploy.c.sources import api_source, model_source, state_header
+from edgekit.deploy.target import Target
+from edgekit.features.spec import FrontendSpec
+from edgekit.graph.graph import Graph
+from edgekit.graph.ops import FRONTEND_DIGEST_KEY
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Generated files, not yet written.
+
+    Attributes:
+        name: prefix of the C API.
+        files: file name to text; the ``.c`` files among them are all to be compiled.
+        manifest: plain JSON: what was generated from what, sizes, hashes of the files.
+        has_frontend: ``<name>_push`` is there.
+        input_size, output_size: bytes of one inference's input and output.
+        clip_samples: samples of one clip, 0 without a front-end.
+    """
+
+    name: str
+    files: Mapping[str, str]
+    manifest: Mapping[str, Any]
+    has_frontend: bool
+    input_size: int
+    output_size: int
+    clip_samples: int
+
+
+def generate(graph: Graph, spec: FrontendSpec | None, target: Target, name: str | None = None) -> Sources:
+    """C11 sources of a model, with its front-end when ``spec`` is given.
+
+    Args:
+        graph: integer edge graph, batch 1, one input and output (int8, or float32 ends that fall away).
+        spec: the front-end to compile in.
+        target: chooses kernels.
+        name: prefix of the C API, made from the graph's name when None; must be a safe identifier.
+
+    Raises:
+        UnsupportedOpError: an operator without a kernel, a float model.
+        DigestMismatchError: the model was made for another front-end.
+        BadConfigError: an unsafe ``name``, or a front-end of another shape than the model's input.
+    """
+    safe = identifier(graph.name) if name is None else require_identifier(name)
+    digest = graph.metadata.get(FRONTEND_DIGEST_KEY, "")
+    core = integer_core(graph)
+    if spec is not None:
+        check_frontend(core, spec, digest)
+        digest = spec.digest
+    model = emit_model(core, target)
+    labels = read_labels(graph, model.output.elements)
+    api = Interface(safe, graph.name, model, labels, spec, digest)
+    files = {
+        f"{safe}.h": header(api),
+        f"{safe}.c": api_source(api),
+        f"{safe}_state.h": state_header(api),
+        f"{safe}_model.c": model_source(api),
+    }
+    costs: dict[str, Any] = {}
+    if spec is not None:
+        costs = _add_frontend(files, spec, safe, model)
+    return Sources(
+        name=safe,
+        files=files,
+        manifest={**_manifest(api, target), **costs, "files": _hashes(files)},
+        has_frontend=spec is not None,
+        input_size=api.input_size,
+        output_size=api.output_size,
+        clip_samples=spec.clip_samples if spec is not None else 0,
+    )
+
+
+def check_frontend(core: Graph, spec: FrontendSpec, digest: str) -> None:
+    """The model and the front-end belong together.
+
+    Raises:
+        DigestMismatchError: the model's metadata names another front-end.
+        BadConfigError: the front-end makes another number of values than the model takes.
+    """
+    if digest and digest != spec.digest:
+        raise DigestMismatchError(
+            f"the model was made for front-end {digest}, given is {spec.digest}",
+            where=core.name,
+            mend="give the front-end that the model was trained with, or leave it out: it travels in the model",
+        )
+    dims = core.tensor(core.inputs[0]).dims
+    if tuple(dim for dim in dims if dim != 1) != tuple(dim for dim in spec.input_shape if dim != 1):
+        raise BadConfigError(
+            f"the front-end makes {list(spec.input_shape)}, the model takes {list(dims)}",
+            where=core.name,
+            mend="give the front-end that the model was trained with",
+        )
+
+
+def _add_frontend(files: dict[str, str], spec: FrontendSpec, name: str, model: Model) -> dict[str, Any]:
+    # Here, because the front-end's tables need scientific code that a model alone does not.
+    from edgekit.deploy.frontend.generate import generate_frontend
+
+    scale, zero_point = model.input.scale_zero()
+    made = generate_frontend(spec, name, scale, zero_point)
+    files[f"{name}_frontend.h"] = made.header
+    files[f"{name}_frontend.c"] = made.source
+    return {"frontend_state_bytes": made.state_bytes, "frontend_table_bytes": made.table_bytes}
+
+
+def _manifest(api: Interface, target: Target) -> dict[str, Any]:
+    plan = api.model.plan
+    return {
+        "schema_version": 1,
+        "generator": f"edgekit {__version__}",
+        "api_version": API_VERSION,
+        "name": api.name,
+        "model": api.title,
+        "target": target.name,
+        "frontend_digest": api.frontend_digest or None,
+        "frontend_compiled": api.frontend is not None,
+        "labels": list(api.labels),
+        "input_bytes": api.input_size,
+        "output_bytes": api.output_size,
+        "arena_bytes": plan.arena_bytes,
+        "arena_lower_bound": plan.lower_bound,
+        "layers": [
+            {"name": node.name, "op": node.op, "kernel": api.model.kernels[node.name], "live_bytes": step.bytes}
+            for node, step in zip(api.model.graph.nodes, plan.steps, strict=True)
+        ],
+    }
+
+
+def _hashes(files: Mapping[str, str]) -> dict[str, str]:
+    return {name: digest_bytes(text.encode("utf-8")) for name, text in sorted(files.items())}

@@ -1,0 +1,184 @@
+"""Firmware projects: generated sources dropped into a stub of firmware_stubs/, compiled and linked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.core.errors import BadConfigError, TargetError
+from edgekit.core.files import atomic_folder
+from edgekit.core.resources import resource_folder
+from edgekit.deploy.c.text import fill
+from edgekit.deploy.generate import Sources, generate
+from edgekit.deploy.target import Target
+from edgekit.deploy.toolchain import COMMON_FLAGS, Toolchain, find_toolchain
+
+__all__ = ["Image", "Sources", "build", "generate", "project_files", "stub_name"]
+
+PROJECT_FOLDER = "project"
+
+_CONFIG = """\
+/* Names of the generated model for the project around it. */
+#ifndef EDGEKIT_MODEL_CONFIG_H
+#define EDGEKIT_MODEL_CONFIG_H
+
+#include "@name@.h"
+
+#define EDGEKIT_MODEL_STATE @name@_state
+#define EDGEKIT_MODEL_INIT @name@_init
+#define EDGEKIT_MODEL_INPUT @name@_input
+#define EDGEKIT_MODEL_INVOKE @name@_invoke
+#define EDGEKIT_MODEL_INPUT_SIZE @macro@_INPUT_SIZE
+#define EDGEKIT_MODEL_OUTPUT_SIZE @macro@_OUTPUT_SIZE
+#define EDGEKIT_MODEL_LABEL_COUNT @macro@_LABEL_COUNT
+#define EDGEKIT_MODEL_LABELS @name@_labels
+#define EDGEKIT_MODEL_HAS_FRONTEND @has_frontend@
+@audio@
+#endif
+"""
+
+_CONFIG_AUDIO = """\
+#define EDGEKIT_MODEL_RESULT @name@_result
+#define EDGEKIT_MODEL_PUSH @name@_push
+#define EDGEKIT_MODEL_CLIP_SAMPLES @macro@_CLIP_SAMPLES
+"""
+
+_OVERFLOW = (
+    re.compile(r"region '(?P<region>\w+)': overflowed by (?P<bytes>\d+) bytes"),
+    re.compile(r"region `(?P<region>\w+)' overflowed by (?P<bytes>\d+) bytes"),
+)
+"""How lld and GNU ld say that an image does not fit."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built project.
+
+    Attributes:
+        path: the ELF image, or the host's executable.
+        folder: where sources and project were written.
+        target: what it was built for.
+        toolchain: version line of the compiler.
+        warnings: what the compiler said, "" when nothing.
+        name: prefix of the C API; symbols of the image start with it.
+    """
+
+    path: Path
+    folder: Path
+    target: Target
+    toolchain: str
+    warnings: str
+    name: str
+
+
+def image_name(target: Target) -> str:
+    """File name of the built image."""
+    return "firmware.elf" if target.kind == "mcu" else "model"
+
+
+def stub_name(target: Target) -> str:
+    """The project that a target gets by default."""
+    return "cortex-m-bare" if target.kind == "mcu" else "host"
+
+
+def project_files(sources: Sources, target: Target, project: str | None = None) -> dict[str, str]:
+    """Generated sources and the project's own files: relative path to text.
+
+    Args:
+        sources: of :func:`generate`.
+        target: fills the linker script.
+        project: name of a folder in firmware_stubs/, or a path; None takes :func:`stub_name`.
+
+    Raises:
+        BadConfigError: no such project.
+    """
+    name = project or stub_name(target)
+    folder = Path(name) if Path(name).is_dir() else resource_folder("firmware_stubs") / name
+    if not folder.is_dir():
+        known = sorted(path.name for path in resource_folder("firmware_stubs").iterdir() if path.is_dir())
+        raise BadConfigError(f"there is no project {name!r}", mend=f"use one of {', '.join(known)}, or a folder")
+    files = dict(sources.files)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix != ".md":
+            text = path.read_text(encoding="utf-8")
+            relative = path.relative_to(folder)
+            if path.suffix == ".in":
+                relative, text = relative.with_suffix(""), fill(text, **_linker_values(target))
+            files[f"{PROJECT_FOLDER}/{relative.as_posix()}"] = text
+    files[f"{PROJECT_FOLDER}/model_config.h"] = _config(sources)
+    return files
+
+
+def build(
+    sources: Sources, target: Target, folder: Path, *, toolchain: Toolchain | None = None, project: str | None = None
+) -> Image:
+    """Write sources and project into ``folder`` and build the image there; all of it or nothing appears.
+
+    Raises:
+        TargetError: the image does not fit the board, or the compiler failed.
+        MissingDependencyError: there is no compiler.
+        BadConfigError: no such project.
+    """
+    compiler = toolchain or find_toolchain(target)
+    files = project_files(sources, target, project)
+    with atomic_folder(folder) as work:
+        write_files(files, work)
+        warnings = _compile_image(files, target, compiler, work)
+    return Image(folder / image_name(target), folder, target, compiler.version(), warnings, sources.name)
+
+
+def write_files(files: Mapping[str, str], folder: Path) -> None:
+    """Write ``files`` below ``folder``."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _compile_image(files: Mapping[str, str], target: Target, compiler: Toolchain, work: Path) -> str:
+    sources = [name for name in sorted(files) if name.endswith(".c") and not name.endswith("/library.c")]
+    arguments = [*compiler.target_flags(target), *COMMON_FLAGS, "-I.", f"-I{PROJECT_FOLDER}"]
+    if target.kind == "mcu":
+        if not compiler.ships_libc_headers:
+            arguments.append(f"-I{PROJECT_FOLDER}/freestanding")
+        scripts = [name for name in files if name.endswith(".ld")]
+        arguments += [*compiler.image_flags, *(f"-Wl,-T,{script}" for script in scripts[:1])]
+    try:
+        return compiler.run([*arguments, *sources, "-o", image_name(target)], work)
+    except TargetError as error:
+        raise _too_large(str(error), target) or error from None
+
+
+def _too_large(message: str, target: Target) -> TargetError | None:
+    for pattern in _OVERFLOW:
+        found = pattern.search(message)
+        if found and target.board is not None:
+            board = target.board
+            size = (board.flash if found["region"] == "FLASH" else board.ram).size
+            memory = "flash" if found["region"] == "FLASH" else "RAM"
+            return TargetError(
+                f"does not fit: {memory} of {board.name} is {size:,} B, {int(found['bytes']):,} B too little",
+                where=target.name,
+                mend="make the model smaller, or choose a target with more memory",
+            )
+    return None
+
+
+def _linker_values(target: Target) -> dict[str, object]:
+    board = target.memory
+    return {
+        "board": board.name,
+        "flash_origin": f"{board.flash.origin:#010x}",
+        "flash_size": board.flash.size,
+        "ram_origin": f"{board.ram.origin:#010x}",
+        "ram_size": board.ram.size,
+        "stack_size": target.stack_bytes,
+    }
+
+
+def _config(sources: Sources) -> str:
+    names = {"name": sources.name, "macro": sources.name.upper()}
+    audio = fill(_CONFIG_AUDIO, **names) if sources.has_frontend else ""
+    return fill(_CONFIG, **names, has_frontend=int(sources.has_frontend), audio=audio)

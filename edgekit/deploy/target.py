@@ -1,0 +1,163 @@
+"""Targets that the C generator builds for: core, FPU, and the memory of a default board.
+
+The memory map puts flash at 0 and RAM at 0x20000000: Cortex-M boards alias their flash to 0 at reset, and so an image
+runs unchanged on a core emulator and on QEMU's mps2 boards. The sizes are those of the board named.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from edgekit.core.errors import BadConfigError, TargetError
+
+Kind = Literal["mcu", "host"]
+KIB = 1024
+
+
+@dataclass(frozen=True)
+class Region:
+    """A block of memory: first address and size in bytes."""
+
+    origin: int
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.origin < 0 or self.size <= 0 or self.origin + self.size > 1 << 32:
+            raise BadConfigError(
+                f"memory region {self.origin:#x}+{self.size:#x} is not in a 32-bit address space",
+                mend="give an origin ≥ 0 and a size > 0 below 4 GiB",
+            )
+
+    @property
+    def end(self) -> int:
+        """First address behind the region."""
+        return self.origin + self.size
+
+
+@dataclass(frozen=True)
+class Board:
+    """The default board of a core: a real one on which the sizes can be checked.
+
+    Attributes:
+        name: the vendor's name.
+        flash, ram: memory that an image may use.
+        qemu_machine: QEMU machine with the same core on which an image of this map runs, "" where there is none.
+    """
+
+    name: str
+    flash: Region
+    ram: Region
+    qemu_machine: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What code is generated and built for.
+
+    Attributes:
+        name: name on the command line.
+        kind: "mcu" (bare metal) or "host" (this machine).
+        architecture: instruction set, in Arm's terms.
+        fpu: single-precision floating-point unit present.
+        dsp: Armv7E-M / Armv8-M DSP extension present.
+        zig_target, zig_cpu: ``-target`` and ``-mcpu`` of ``zig cc``.
+        gcc_flags: flags of arm-none-eabi-gcc.
+        board: memory map; None for the host.
+        stack_bytes: RAM that the linker script keeps for the stack.
+    """
+
+    name: str
+    kind: Kind
+    architecture: str
+    fpu: bool
+    dsp: bool
+    zig_target: str = ""
+    zig_cpu: str = ""
+    gcc_flags: tuple[str, ...] = ()
+    board: Board | None = None
+    stack_bytes: int = 4 * KIB
+
+    def __post_init__(self) -> None:
+        if self.kind == "mcu" and (self.board is None or not self.zig_target or not self.zig_cpu):
+            raise BadConfigError("a microcontroller target needs a board and compiler names", where=self.name)
+        if self.kind == "host" and self.board is not None:
+            raise BadConfigError("the host has no board", where=self.name)
+        if self.stack_bytes % 8 or self.stack_bytes < 256:
+            raise BadConfigError("the stack must be a multiple of 8 bytes, at least 256", where=self.name)
+
+    @property
+    def memory(self) -> Board:
+        """The board.
+
+        Raises:
+            TargetError: the target is the host.
+        """
+        if self.board is None:
+            raise TargetError("has no memory map", where=self.name, mend=f"use one of {', '.join(MCU_TARGETS)}")
+        return self.board
+
+
+def _board(name: str, flash_kib: int, ram_kib: int, qemu_machine: str = "") -> Board:
+    return Board(name, Region(0, flash_kib * KIB), Region(0x2000_0000, ram_kib * KIB), qemu_machine)
+
+
+# zig's plain cortex_m4/m7/m33 leave out the FPU (and on m33 the DSP extension): floats would go to library calls.
+_TABLE = (
+    Target(
+        "cortex-m0", "mcu", "Armv6-M", fpu=False, dsp=False,
+        zig_target="thumb-freestanding-eabi", zig_cpu="cortex_m0",
+        gcc_flags=("-mcpu=cortex-m0", "-mthumb", "-mfloat-abi=soft"),
+        board=_board("nucleo-g0b1re", 512, 144),
+    ),
+    Target(
+        "cortex-m3", "mcu", "Armv7-M", fpu=False, dsp=False,
+        zig_target="thumb-freestanding-eabi", zig_cpu="cortex_m3",
+        gcc_flags=("-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft"),
+        board=_board("nucleo-l152re", 512, 80, "mps2-an385"),
+    ),
+    Target(
+        "cortex-m4", "mcu", "Armv7E-M", fpu=True, dsp=True,
+        zig_target="thumb-freestanding-eabihf", zig_cpu="cortex_m4+vfp4d16sp",
+        gcc_flags=("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+        board=_board("nucleo-l4r5zi", 2048, 640, "mps2-an386"),
+    ),
+    Target(
+        "cortex-m7", "mcu", "Armv7E-M", fpu=True, dsp=True,
+        zig_target="thumb-freestanding-eabihf", zig_cpu="cortex_m7+fp_armv8d16sp",
+        gcc_flags=("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+        board=_board("stm32f746g-disco", 1024, 320, "mps2-an500"),
+    ),
+    Target(
+        "cortex-m33", "mcu", "Armv8-M Mainline", fpu=True, dsp=True,
+        zig_target="thumb-freestanding-eabihf", zig_cpu="cortex_m33+fp_armv8d16sp+dsp",
+        gcc_flags=("-mcpu=cortex-m33", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+        board=_board("nucleo-u575zi-q", 2048, 768),
+    ),
+    Target("cpu", "host", "this machine", fpu=True, dsp=False),
+)  # fmt: skip
+
+TARGETS: MappingProxyType[str, Target] = MappingProxyType({target.name: target for target in _TABLE})
+"""All targets by name."""
+
+MCU_TARGETS: tuple[str, ...] = tuple(target.name for target in _TABLE if target.kind == "mcu")
+ALIASES: MappingProxyType[str, str] = MappingProxyType(
+    {"host": "cpu", "cortex-m0plus": "cortex-m0", **{name.removeprefix("cortex-"): name for name in MCU_TARGETS}}
+)
+"""Other names that :func:`find_target` takes."""
+
+
+def find_target(name: str) -> Target:
+    """The target called ``name`` (also "host", "m4", …).
+
+    Raises:
+        BadConfigError: no such target; the message lists the allowed names.
+    """
+    key = ALIASES.get(name, name)
+    if key in TARGETS:
+        return TARGETS[key]
+    near = difflib.get_close_matches(name, [*TARGETS, *ALIASES], n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise BadConfigError(f"unknown target {name!r}", mend=f"{hint}use one of {', '.join(TARGETS)}")
