@@ -1,0 +1,134 @@
+"""Calibration clips of a model, from recordings, a feature file or an array."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgekit.core.errors import BadConfigError, DigestMismatchError
+from edgekit.core.progress import Progress, silent
+from edgekit.graph.graph import Graph
+from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
+from edgekit.quantize.clip_files import fit_clips, read_clip_file
+
+if TYPE_CHECKING:
+    from edgekit.data.manifest import Manifest
+    from edgekit.features.spec import FrontendSpec
+
+DEFAULT_CLIPS = 512
+"""Clips taken of a data set: ranges hardly move beyond a few hundred."""
+
+
+def calibration_clips(
+    graph: Graph,
+    source: str | Path | np.ndarray | Manifest,
+    *,
+    select: str | None = None,
+    clips: int | None = None,
+    frontend: str | Path | FrontendSpec | None = None,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> np.ndarray:
+    """float32 [N, H, W, C] features for the model's input.
+
+    Args:
+        graph: edge graph, whose metadata names its front-end.
+        source: a manifest, the path of a data set, a ``.npz`` of features, or an array of features.
+        select: clips of a data set; by default ``split=train`` where it has one, else all.
+        clips: at most so many, evenly spaced; by default 512 of a data set and all features of a file or array.
+        frontend: for a model that names none; must be the one the model was made for.
+        cache: folder of decoded audio.
+        progress: told about decoding and features.
+
+    Raises:
+        DigestMismatchError: features or ``frontend`` are not of the model's front-end.
+        BadConfigError: ``clips`` below 1; a data set but no front-end; ``select`` for features.
+        EdgekitError: nothing usable in ``source``.
+    """
+    if clips is not None and clips < 1:
+        raise BadConfigError(f"{clips} calibration clips", where="--clips", mend="give at least 1")
+    if isinstance(source, np.ndarray) or Path(getattr(source, "root", source)).suffix == ".npz":
+        if select is not None:
+            raise BadConfigError("features cannot be selected from", where="--select", mend="give a data set")
+        return _even(_features(graph, source, frontend), clips)  # type: ignore[arg-type]
+    return _recorded(graph, source, select, clips or DEFAULT_CLIPS, frontend, cache, progress)
+
+
+def _features(graph: Graph, source: np.ndarray | str | Path, frontend: str | Path | FrontendSpec | None) -> np.ndarray:
+    features, digest = (source, None) if isinstance(source, np.ndarray) else read_clip_file(Path(source))
+    if frontend is not None:
+        model_frontend(graph, frontend)
+    expected = graph.metadata.get(FRONTEND_DIGEST_KEY)
+    if digest is not None and expected is not None and digest != expected:
+        raise DigestMismatchError(
+            f"features of front-end {digest[:19]}…, the model needs {expected[:19]}…",
+            where=str(source),
+            mend="compute them with the model's own frontend.json",
+        )
+    return fit_clips(features, graph.tensor(graph.inputs[0]).dims)
+
+
+def _recorded(
+    graph: Graph,
+    source: str | Path | np.ndarray | Manifest,
+    select: str | None,
+    clips: int,
+    frontend: str | Path | FrontendSpec | None,
+    cache: Path | None,
+    progress: Progress,
+) -> np.ndarray:
+    from edgekit.data.cache import AudioCache
+    from edgekit.data.manifest import Manifest, read_manifest
+    from edgekit.data.selector import select_clips
+    from edgekit.features.reference import features
+
+    spec = model_frontend(graph, frontend)
+    manifest = source if isinstance(source, Manifest) else read_manifest(source)  # type: ignore[arg-type]
+    if select is None:
+        select = "split=train" if any(clip.split == "train" for clip in manifest.clips) else "all"
+    manifest = select_clips(manifest, select)
+    chosen = tuple(manifest.clips[i] for i in _even(np.arange(len(manifest.clips)), clips))
+    audio = AudioCache(manifest.where(set(chosen).__contains__), spec.sample_rate, cache, progress)
+    rows = []
+    for index in range(len(audio)):
+        rows.append(features(spec, audio.window(index, spec.clip_samples)).astype(np.float32))
+        progress("computing features", index + 1, len(audio))
+    return fit_clips(np.stack(rows), graph.tensor(graph.inputs[0]).dims)
+
+
+def model_frontend(graph: Graph, frontend: str | Path | FrontendSpec | None = None) -> FrontendSpec:
+    """The front-end that the model was made for.
+
+    Args:
+        graph: a graph whose metadata may hold the spec.
+        frontend: preset, file or spec that the caller means.
+
+    Raises:
+        DigestMismatchError: ``frontend`` is not the model's.
+        BadConfigError: neither names one.
+    """
+    from edgekit.features.spec import FrontendSpec, from_json, load_spec
+
+    where = graph.name
+    text, digest = graph.metadata.get(FRONTEND_KEY), graph.metadata.get(FRONTEND_DIGEST_KEY)
+    own = None if text is None else from_json(text, where=f"{where}: metadata {FRONTEND_KEY}")
+    meant = frontend if frontend is None or isinstance(frontend, FrontendSpec) else load_spec(frontend)
+    spec = own or meant
+    if spec is None:
+        raise BadConfigError("the model names no front-end", where=where, mend="give one with --frontend")
+    for known in filter(None, (own, meant)):
+        if known.digest != (digest or spec.digest):
+            raise DigestMismatchError(
+                f"made for front-end {(digest or spec.digest)[:19]}…, given {known.digest[:19]}…",
+                where=where,
+                mend="use the frontend.json that lies beside the model",
+            )
+    return spec
+
+
+def _even(items: np.ndarray, most: int | None) -> np.ndarray:
+    if most is None or len(items) <= most:
+        return items
+    return items[np.linspace(0, len(items) - 1, most).round().astype(int)]
