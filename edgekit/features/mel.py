@@ -17,26 +17,29 @@ _SLANEY_LOG_STEP = np.log(6.4) / 27.0
 
 
 def mel_filterbank(spec: FrontendSpec) -> Array:
-    """Weights of the spec's mel triangles, float64 ``[mel_bins, n_fft // 2 + 1]``."""
-    if spec.mel_scale == "kaldi":
-        return kaldi_filterbank(spec.mel_bins, spec.n_fft, spec.sample_rate, spec.f_min, spec.f_max)
-    edges = _edges_hz(spec.mel_scale, spec.mel_bins, spec.f_min, spec.f_max)
-    weights = _triangles(np.arange(spec.n_fft // 2 + 1, dtype=np.float64) * (spec.sample_rate / spec.n_fft), edges)
-    if spec.mel_norm == "slaney":
-        weights *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
-    return weights
+    """Weights of the spec's mel triangles, float64 ``[mel_bins, n_fft // 2 + 1]``.
+
+    "htk" and "slaney" triangles are straight over Hz (librosa, torchaudio); "kaldi" ones over the mel axis. The Nyquist
+    bin has weight 0: a triangle that ends at or below it is 0 there, and Kaldi leaves it out.
+    """
+    points, edges = _axis(spec)
+    return np.pad(_triangles(points, edges) * _scale(spec)[:, None], ((0, 0), (0, 1)))
 
 
-def kaldi_filterbank(bins: int, n_fft: int, sample_rate: int, f_min: float, f_max: float) -> Array:
-    """Kaldi's MelBanks: triangles that are straight over the mel axis; the Nyquist bin is not used.
+def mel_segments(spec: FrontendSpec) -> tuple[NDArray[np.int64], Array, Array]:
+    """The filterbank with one weight a bin: where triangle i rises by ``w``, triangle i-1 falls by ``1 - w``.
 
     Returns:
-        float64 ``[bins, n_fft // 2 + 1]``, last column 0.
+        corners: int64 ``[mel_bins + 2]``, first bin at or above each corner, never bin 0, whose weight is 0.
+        rise: float64 ``[corners[-1] - corners[0]]``, weight of each bin in the triangle that rises there.
+        scale: float64 ``[mel_bins]``, factor of each triangle (``mel_norm``).
     """
-    low, high = _hz_to_mel_log(np.array([f_min, f_max]))
-    edges = np.linspace(low, high, bins + 2)
-    centres = _hz_to_mel_log(np.arange(n_fft // 2, dtype=np.float64) * (sample_rate / n_fft))
-    return np.pad(_triangles(centres, edges), ((0, 0), (0, 1)))
+    points, edges = _axis(spec)
+    corners = np.maximum(np.searchsorted(points, edges, side="left"), 1)
+    bins = np.arange(corners[0], corners[-1])
+    segment = np.searchsorted(corners, bins, side="right") - 1
+    rise = (points[bins] - edges[segment]) / (edges[segment + 1] - edges[segment])
+    return corners, rise, _scale(spec)
 
 
 def hz_to_mel(hz: Array, scale: str) -> Array:
@@ -71,10 +74,22 @@ def cepstrum_matrix(spec: FrontendSpec) -> Array:
     return matrix
 
 
-def _edges_hz(scale: str, bins: int, f_min: float, f_max: float) -> Array:
-    """Corner frequencies of the triangles, equally spaced in mel: float64 ``[bins + 2]`` in Hz."""
-    low, high = hz_to_mel(np.array([f_min, f_max]), scale)
-    return mel_to_hz(np.linspace(low, high, bins + 2), scale)
+def _axis(spec: FrontendSpec) -> tuple[Array, Array]:
+    """FFT bins ``[n_fft // 2]`` and corners ``[mel_bins + 2]`` on the axis over which the triangles are straight."""
+    hz = np.arange(spec.n_fft // 2, dtype=np.float64) * (spec.sample_rate / spec.n_fft)
+    low, high = hz_to_mel(np.array([spec.f_min, spec.f_max]), spec.mel_scale)
+    corners = np.linspace(low, high, spec.mel_bins + 2)
+    if spec.mel_scale == "kaldi":
+        return _hz_to_mel_log(hz), corners
+    return hz, mel_to_hz(corners, spec.mel_scale)
+
+
+def _scale(spec: FrontendSpec) -> Array:
+    """Factor of each triangle: 1, or with Slaney's normalisation one over half its width in Hz."""
+    if spec.mel_norm == "none":
+        return np.ones(spec.mel_bins)
+    _, edges = _axis(spec)
+    return 2.0 / (edges[2:] - edges[:-2])
 
 
 def _triangles(points: Array, edges: Array) -> Array:

@@ -1,0 +1,1 @@
+"""C for the audio front-end: tables, schedule and text."""

@@ -1,0 +1,255 @@
+"""The C11 front-end of a spec: one header, one source, no heap, no library but memory.
+
+A hop costs a 64-bit integer transform and float32 afterwards. The integers are why the C agrees with the float64
+reference: the rounding of a float32 transform, about -140 dB of the loudest bin, is heard in quiet mel bins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from edgekit.core.errors import BadConfigError
+from edgekit.deploy.c.identifiers import require_identifier
+from edgekit.deploy.frontend.emit import fill, float_literal, table
+from edgekit.deploy.frontend.schedule import first_start, ring_capacity
+from edgekit.deploy.frontend.tables import ONE_Q30, ONE_Q31, Tables, make_tables
+from edgekit.features.reference import log_factor
+from edgekit.features.spec import FrontendSpec
+
+FeatureType = Literal["int8", "float32"]
+_CTYPES: dict[FeatureType, str] = {"int8": "int8_t", "float32": "float"}
+_LAYOUTS = {"time_freq": "one row a frame", "freq_time": "one row a bin, one column a frame"}
+
+
+@dataclass(frozen=True)
+class FrontendSources:
+    """Generated text.
+
+    Attributes:
+        name: prefix of all public identifiers.
+        header, source: text of ``<name>_frontend.h`` and ``<name>_frontend.c``.
+        state_bytes: size of ``<name>_frontend_state``.
+        table_bytes: flash of the constant tables.
+    """
+
+    name: str
+    header: str
+    source: str
+    state_bytes: int
+    table_bytes: int
+
+    @property
+    def files(self) -> dict[str, str]:
+        """File name to text."""
+        return {f"{self.name}_frontend.h": self.header, f"{self.name}_frontend.c": self.source}
+
+
+def generate_frontend(
+    spec: FrontendSpec,
+    name: str,
+    input_scale: float = 1.0,
+    input_zero_point: int = 0,
+    dtype: FeatureType = "int8",
+) -> FrontendSources:
+    """C of the front-end: ``<name>_frontend_init`` and ``<name>_frontend_push``.
+
+    Args:
+        spec: what to compute.
+        name: C identifier, prefix of the public names.
+        input_scale: of the model's int8 input; not used for "float32".
+        input_zero_point: of the model's int8 input.
+        dtype: "int8" writes the model's input; "float32" the features themselves, for verification.
+
+    Raises:
+        BadConfigError: the name is no identifier, or the quantization is impossible.
+    """
+    require_identifier(name)
+    scale = np.float32(input_scale)
+    if not (np.isfinite(scale) and scale > 0.0) or not -128 <= input_zero_point <= 127:
+        raise BadConfigError(
+            f"input scale {input_scale!r}, zero point {input_zero_point!r} are not an int8 quantization",
+            mend="use a positive scale and a zero point from -128 to 127",
+        )
+    tables = make_tables(spec)
+    values = _values(spec, name, dtype)
+    store = _store_values(float(scale), input_zero_point)
+    header = fill("header.h", {**values, "quantization": _quantization(name, dtype, float(scale), input_zero_point)})
+    source = "".join(
+        [
+            fill("preamble.c", values),
+            _tables_text(spec, tables),
+            fill("float_math.c", {}),
+            fill("fft.c", {}),
+            fill("fft_odd.c" if (spec.n_fft // 2).bit_length() % 2 == 0 else "fft_even.c", {}),
+            _load_text(spec),
+            _power_text(spec, tables),
+            fill(f"store_{dtype}.c", store),
+            _finish_text(spec, dtype),
+            fill("push.c", {**values, **_push_values(spec)}),
+        ]
+    )
+    return FrontendSources(name, header, source, _state_bytes(spec), tables.bytes)
+
+
+def _values(spec: FrontendSpec, name: str, dtype: FeatureType) -> dict[str, object]:
+    height, width = spec.feature_shape
+    rate, unit = spec.sample_rate, "MFCCs" if spec.kind == "mfcc" else "log-mel bins"
+    return {
+        **spec.to_json(),
+        "name": name,
+        "NAME": name.upper(),
+        "digest": spec.digest,
+        "summary": f"{spec.frames} frames of {spec.bins} {unit} from {spec.clip_samples} samples at {rate} Hz.",
+        "height": height,
+        "width": width,
+        "size": height * width,
+        "layout_text": _LAYOUTS[spec.layout],
+        "ctype": _CTYPES[dtype],
+        "points": spec.n_fft // 2,
+        "quarter": spec.n_fft // 4,
+        "capacity": ring_capacity(spec),
+        "first": first_start(spec),
+        "signal_samples": spec.signal_samples,
+        "frames": spec.frames,
+        "bins": spec.bins,
+    }
+
+
+def _quantization(name: str, dtype: FeatureType, scale: float, zero_point: int) -> str:
+    if dtype != "int8":
+        return ""
+    upper = name.upper()
+    return (
+        f"#define {upper}_FRONTEND_INPUT_SCALE {float_literal(scale)}\n"
+        f"#define {upper}_FRONTEND_INPUT_ZERO_POINT ({zero_point})\n"
+    )
+
+
+def _store_values(scale: float, zero_point: int) -> dict[str, object]:
+    """Steps at and above which the int8 is 127, and below which it is -128, before the zero point is added."""
+    return {
+        "inverse_scale": float_literal(1.0 / scale),
+        "highest": float_literal(127 - zero_point),
+        "lowest": float_literal(-128 - zero_point),
+        "zero_point": f"({zero_point})" if zero_point < 0 else zero_point,
+    }
+
+
+def _tables_text(spec: FrontendSpec, tables: Tables) -> str:
+    parts = [table("int32_t", "fe_cosine", tables.cosine)]
+    if tables.window.size:
+        parts.append(table("int32_t", "fe_window", tables.window))
+    parts += [table("uint16_t", "fe_corner", tables.corners), table("uint32_t", "fe_rise", tables.rise)]
+    if tables.mel_scale is not None:
+        parts.append(table("float", "fe_mel_scale", tables.mel_scale / np.float32(ONE_Q31)))
+    if tables.cepstrum is not None:
+        parts.append(table("float", "fe_cepstrum", tables.cepstrum.ravel()))
+    middle, end = tables.window_end // 2, tables.window_end
+    window = f"fe_window[n <= {middle} ? n : {end} - n]" if tables.window.size else f"INT32_C({ONE_Q30}) + 0 * n"
+    head = "/* Weight of sample n of the window; 2^30 is one. */\nstatic inline int32_t fe_window_at(int32_t n) {\n"
+    return "".join([*parts, f"{head}    return {window};\n}}\n\n"])
+
+
+def _load_text(spec: FrontendSpec) -> str:
+    """From the ring to the windowed frame; pre-emphasis and DC removal need more than a product of integers."""
+    locate = {"none": "", "reflect": "    i = fe_mirror(i);\n", "zero": _OUTSIDE}[spec.padding]
+    parts = [fill("sample.c", {}), fill("mirror.c", {}) if spec.padding == "reflect" else "", fill("put.c", {})]
+    if not spec.preemphasis and not spec.remove_dc:
+        return "".join([*parts, fill("load_plain.c", {"locate": locate})])
+    sample = fill("sample_emphasised.c" if spec.emphasises_signal else "sample_scaled.c", {"locate": locate})
+    in_frame = spec.preemphasis and spec.preemphasis_scope == "frame"
+    shape = fill("shape_emphasis.c" if in_frame else "shape_none.c", {})
+    if spec.preemphasis:
+        remainder = min(round((1.0 - spec.preemphasis) * ONE_Q31), ONE_Q31 - 1)
+        coefficient = float_literal(spec.preemphasis)
+        parts.append(f"#define FE_REMAINDER INT32_C({remainder}) /* 1 - {coefficient}, 2^31 is one */\n\n")
+    mean = _MEAN if spec.remove_dc else {"mean": "", "mean_lines": "", "minus_mean": "", "rest_line": ""}
+    if spec.remove_dc:
+        mean = {**mean, "mean": fill("mean.c", {})}
+    values = {**mean, "sample": sample + shape}
+    return "".join([*parts, fill("load_shaped.c", values)])
+
+
+# The mean's fraction below the samples' unit is taken off after the window, where there are bits for it.
+_MEAN: dict[str, object] = {
+    "mean_lines": (
+        "    int32_t rest;\n"
+        "    const int32_t mean = fe_mean(state, start, gain, &rest);\n"
+        "    rest = fe_shape(rest, rest);\n"
+    ),
+    "minus_mean": " - mean",
+    "rest_line": "                pair[k] -= ((int64_t)rest * weight) >> 26;\n",
+}
+_OUTSIDE = "    if (i < 0 || i >= FE_SIGNAL) {\n        return 0;\n    }\n"
+
+
+def _power_text(spec: FrontendSpec, tables: Tables) -> str:
+    """Only the bins that the triangles use; a pair k, P-k shares its sums where the upper half is used too."""
+    points = spec.n_fft // 2
+    first, last = int(tables.corners[0]), max(int(tables.corners[-1]) - 1, int(tables.corners[0]))
+    magnitude = "fe_magnitude" if spec.power == 1 else "fe_square"
+    both = last > points // 2
+    mirror = f"        far->power = {magnitude}(even_re - turned_im, even_im + turned_re, unit);\n"
+    values = {
+        "from": max(1, min(first, points - last)) if both else first,
+        "to": last,
+        "to_pair": points // 2 if both else last,
+        "magnitude": magnitude,
+        "mirror_line": mirror if both else "",
+    }
+    return "".join(
+        [fill("sqrt.c", {}) if spec.power == 1 else "", fill(f"power_{spec.power}.c", {}), fill("power.c", values)]
+    )
+
+
+def _finish_text(spec: FrontendSpec, dtype: FeatureType) -> str:
+    """Mel, logarithm, DCT, normalisation and layout."""
+    floor = float_literal(spec.log_floor)
+    floored = f"mel + {floor}" if spec.log_floor_mode == "add" else f"mel > {floor} ? mel : {floor}"
+    factor = log_factor(spec)
+    if spec.n_mfcc is None:
+        value = _linear(f"fe_ln({floored})", factor / spec.std, -spec.mean / spec.std)
+        begin, end, each = "", "", f"{_place(spec, 'm')} = fe_store({value});"
+    else:
+        begin = "    float sums[FE_BINS];\n    memset(sums, 0, sizeof sums);\n"
+        each = (
+            f"const float level = {_linear(f'fe_ln({floored})', factor, 0.0)};\n"
+            "            for (uint32_t i = 0; i < FE_BINS; i++) {\n"
+            "                sums[i] += level * fe_cepstrum[m * FE_BINS + i];\n"
+            "            }"
+        )
+        value = _linear("sums[i]", 1.0 / spec.std, -spec.mean / spec.std)
+        end = (
+            f"    for (uint32_t i = 0; i < FE_BINS; i++) {{\n        {_place(spec, 'i')} = fe_store({value});\n    }}\n"
+        )
+    unit = "fe_mel_scale[m]" if spec.mel_norm != "none" else float_literal(1.0 / ONE_Q31)
+    return fill("mel.c", {"ctype": _CTYPES[dtype], "begin": begin, "each": each, "end": end, "mel_unit": unit})
+
+
+def _place(spec: FrontendSpec, bin_index: str) -> str:
+    """Where the value of a bin of frame ``t`` goes."""
+    if spec.layout == "time_freq":
+        return f"features[(uint32_t)t * FE_BINS + {bin_index}]"
+    return f"features[{bin_index} * FE_FRAMES + (uint32_t)t]"
+
+
+def _linear(text: str, factor: float, offset: float) -> str:
+    """``text * factor + offset`` without the parts that do nothing."""
+    product = text if factor == 1.0 else f"{text} * {float_literal(factor)}"
+    return product if offset == 0.0 else f"{product} + {float_literal(offset)}"
+
+
+def _push_values(spec: FrontendSpec) -> dict[str, object]:
+    reflected = (
+        "    last = last > -start ? last : -start; /* mirrored samples */\n" if spec.padding == "reflect" else ""
+    )
+    return {"reflected": reflected, "unit": float_literal(2.0**-46)}
+
+
+def _state_bytes(spec: FrontendSpec) -> int:
+    """Size of the state: cells of 16 bytes, ring, two counters, padded to the cells' alignment of 8."""
+    raw = spec.n_fft // 2 * 16 + (2 * ring_capacity(spec) + 3) // 4 * 4 + 8
+    return (raw + 7) // 8 * 8

@@ -1,0 +1,4 @@
+static inline float fe_store(float x) {
+    return x;
+}
+
