@@ -39,7 +39,7 @@ class HostModel:
 
     @property
     def state_bytes(self) -> int:
-        """sizeof the state struct on this machine."""
+        """Bytes of the state struct on this machine."""
         return int(self._library.edgekit_state_bytes())
 
     def invoke(self, features: np.ndarray) -> np.ndarray:

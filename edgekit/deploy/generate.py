@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edgekit import __version__
@@ -16,9 +17,12 @@ from edgekit.deploy.c.interface import API_VERSION, Interface, read_labels
 from edgekit.deploy.c.model import Model, emit_model
 from edgekit.deploy.c.sources import api_source, model_source, state_header
 from edgekit.deploy.target import Target
-from edgekit.features.spec import FrontendSpec
+from edgekit.features.spec import FrontendSpec, from_json, load_spec
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY
+from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
+
+NO_FRONTEND = "none"
+"""Says that a model is to be compiled without its front-end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,7 @@ class Sources:
         has_frontend: ``<name>_push`` is there.
         input_size, output_size: bytes of one inference's input and output.
         clip_samples: samples of one clip, 0 without a front-end.
+        state_bytes: estimate of the state struct: arena and front-end.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Sources:
     input_size: int
     output_size: int
     clip_samples: int
+    state_bytes: int
 
 
 def generate(graph: Graph, spec: FrontendSpec | None, target: Target, name: str | None = None) -> Sources:
@@ -83,7 +89,28 @@ def generate(graph: Graph, spec: FrontendSpec | None, target: Target, name: str 
         input_size=api.input_size,
         output_size=api.output_size,
         clip_samples=spec.clip_samples if spec is not None else 0,
+        state_bytes=model.plan.arena_bytes + int(costs.get("frontend_state_bytes", 0)),
     )
+
+
+def choose_frontend(graph: Graph, frontend: str | Path | FrontendSpec | None) -> FrontendSpec | None:
+    """The front-end to compile in.
+
+    Args:
+        graph: whose metadata may carry one.
+        frontend: None takes the one that travels in the model, if there is one; "none" leaves it out; else a preset,
+            a file or a spec.
+
+    Raises:
+        BadConfigError: no such front-end, or the one in the model is damaged.
+        BadFileError: its file cannot be read.
+    """
+    if isinstance(frontend, FrontendSpec):
+        return frontend
+    if frontend is not None:
+        return None if str(frontend) == NO_FRONTEND else load_spec(frontend)
+    text = graph.metadata.get(FRONTEND_KEY)
+    return from_json(text, where=f"{graph.name}: metadata {FRONTEND_KEY}") if text else None
 
 
 def check_frontend(core: Graph, spec: FrontendSpec, digest: str) -> None:

@@ -15,7 +15,7 @@ from edgekit.deploy.generate import Sources, generate
 from edgekit.deploy.target import Target
 from edgekit.deploy.toolchain import COMMON_FLAGS, Toolchain, find_toolchain
 
-__all__ = ["Image", "Sources", "build", "generate", "project_files", "stub_name"]
+__all__ = ["Image", "Sources", "build", "check_ram", "generate", "project_files", "stub_name"]
 
 PROJECT_FOLDER = "project"
 
@@ -121,12 +121,30 @@ def build(
         MissingDependencyError: there is no compiler.
         BadConfigError: no such project.
     """
+    check_ram(sources, target)
     compiler = toolchain or find_toolchain(target)
     files = project_files(sources, target, project)
     with atomic_folder(folder) as work:
         write_files(files, work)
         warnings = _compile_image(files, target, compiler, work)
     return Image(folder / image_name(target), folder, target, compiler.version(), warnings, sources.name)
+
+
+def check_ram(sources: Sources, target: Target) -> None:
+    """State and stack fit the board's RAM; the linker checks the rest.
+
+    Raises:
+        TargetError: they do not.
+    """
+    if target.board is None:
+        return
+    need, ram = sources.state_bytes + target.stack_bytes, target.board.ram.size
+    if need > ram:
+        raise TargetError(
+            f"does not fit: state and stack need {need:,} B of RAM, {target.board.name} has {ram:,} B",
+            where=target.name,
+            mend="make the model's activations smaller, or choose a target with more memory",
+        )
 
 
 def write_files(files: Mapping[str, str], folder: Path) -> None:

@@ -1,0 +1,126 @@
+"""``compile``: an integer model as C for a target, front-end included, and the firmware image built from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.core.digest import digest_file
+from edgekit.core.files import atomic_folder, write_json
+from edgekit.deploy.c.identifiers import identifier
+from edgekit.deploy.generate import choose_frontend
+from edgekit.deploy.project import Image, Sources, check_ram, generate, project_files, write_files
+from edgekit.deploy.project import build as build_image
+from edgekit.deploy.target import Target, find_target
+from edgekit.deploy.toolchain import find_toolchain
+from edgekit.graph.passes.lower import lower
+from edgekit.graph.readers.load import load_graph
+
+if TYPE_CHECKING:
+    from edgekit.bench.sizes import Sizes
+    from edgekit.features.spec import FrontendSpec
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, eq=False)
+class CompileResult:
+    """What ``compile`` wrote.
+
+    Attributes:
+        model: the file compiled.
+        target: for what.
+        folder: where the files are.
+        sources: the generated C and what is known about it.
+        image: the built image, None when only sources were wanted.
+        sizes: of the image; None without one, and for the host.
+        manifest: contents of ``manifest.json``.
+    """
+
+    model: Path
+    target: Target
+    folder: Path
+    sources: Sources
+    image: Image | None
+    sizes: Sizes | None
+    manifest: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionary for ``--format json``: the manifest."""
+        return self.manifest
+
+
+def compile(
+    model: str | Path,
+    target: str = "cortex-m4",
+    *,
+    out: str | Path,
+    frontend: str | Path | FrontendSpec | None = None,
+    name: str | None = None,
+    project: str | None = None,
+    toolchain: str | None = None,
+    build: bool = True,
+) -> CompileResult:
+    """Generate C for ``target`` and build it.
+
+    Args:
+        model: int8 ``.tflite`` or QDQ ``.onnx``.
+        target: "cortex-m0", "m3", "m4", "m7", "m33", or "cpu" for this machine.
+        out: folder for sources, project, image and manifest; nothing appears there when something fails.
+        frontend: None takes the one embedded in the model, "none" leaves it out, else a preset, file or spec.
+        name: prefix of the C API; made from the file's name when None.
+        project: folder of firmware_stubs/ by name, or a path.
+        toolchain: "zig", "arm-none-eabi-gcc", "gcc" or "cc" instead of the first that is there.
+        build: False writes the sources only.
+
+    Raises:
+        BadFileError: the model cannot be read.
+        UnsupportedOpError: an operator that has no kernel, or a model that is not integer.
+        DigestMismatchError: model and front-end were not made for each other.
+        TargetError: the image does not fit the target, or the compiler failed.
+        BadConfigError: an unknown target, project, toolchain or front-end; an unsafe name.
+        MissingDependencyError: there is no compiler.
+    """
+    path, chosen = Path(model), find_target(target)
+    graph = lower(load_graph(path))
+    spec = choose_frontend(graph, frontend)
+    sources = generate(graph, spec, chosen, name if name is not None else identifier(path.stem))
+    folder = Path(out)
+    image, sizes = None, None
+    if build:
+        compiler = find_toolchain(chosen, toolchain)
+        image = build_image(sources, chosen, folder, toolchain=compiler, project=project)
+        sizes = _sizes(image)
+    else:
+        check_ram(sources, chosen)
+        files = project_files(sources, chosen, project)
+        with atomic_folder(folder) as work:
+            write_files(files, work)
+    manifest = _manifest(path, sources, image, sizes)
+    write_json(folder / MANIFEST, manifest)
+    return CompileResult(path, chosen, folder, sources, image, sizes, manifest)
+
+
+def _sizes(image: Image) -> Sizes | None:
+    if image.target.kind == "host":
+        return None
+    from edgekit.bench.elf import read_elf
+    from edgekit.bench.sizes import image_sizes
+
+    return image_sizes(read_elf(image.path))
+
+
+def _manifest(path: Path, sources: Sources, image: Image | None, sizes: Sizes | None) -> dict[str, Any]:
+    """The manifest of the sources with the digests of model and image; no dates: equal input gives equal text."""
+    manifest = dict(sources.manifest)
+    manifest["model_file"] = {"name": path.name, "digest": digest_file(path)}
+    manifest["image"] = None
+    if image is not None:
+        manifest["image"] = {
+            "file": image.path.name,
+            "digest": digest_file(image.path),
+            "toolchain": image.toolchain,
+            "sizes": sizes.to_json() if sizes else None,
+        }
+    return manifest

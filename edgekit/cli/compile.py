@@ -1,0 +1,69 @@
+"""``edgekit compile MODEL --target T -o DIR``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edgekit.api.compile import CompileResult
+
+
+@click.command("compile")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--target", required=True, help="cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33 or cpu.")
+@click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
+@click.option("--project", metavar="NAME|DIR", help="Folder of firmware_stubs that the C drops into.")
+@click.option("--name", help="Prefix of the C API; default: from the file's name.")
+@click.option("--toolchain", metavar="NAME", help="zig, arm-none-eabi-gcc, gcc or cc; default: the first found.")
+@click.option("--sources-only", is_flag=True, help="Write the C, build nothing.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to fill.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(
+    model: Path,
+    target: str,
+    frontend: str | None,
+    project: str | None,
+    name: str | None,
+    toolchain: str | None,
+    sources_only: bool,
+    output: Path,
+    form: str,
+) -> None:
+    """Generate C for a target from an int8 MODEL, front-end included, and build it."""
+    from edgekit.api.compile import compile as compile_model
+
+    result = compile_model(
+        model, target, out=output, frontend=frontend, name=name, project=project, toolchain=toolchain,
+        build=not sources_only,
+    )  # fmt: skip
+    if result.image is not None and result.image.warnings:
+        click.echo(result.image.warnings.rstrip(), err=True)
+    if form == "json":
+        import json
+
+        click.echo(json.dumps(result.to_json(), indent=2, allow_nan=False))
+        return
+    click.echo(_text(result), nl=False)
+
+
+def _text(result: CompileResult) -> str:
+    from edgekit.report.text import render_table
+
+    manifest, sizes = result.manifest, result.sizes
+    rows = [
+        ("arena (activations)", f"{manifest['arena_bytes']:,} B", "planned"),
+        ("front-end", "compiled in" if result.sources.has_frontend else "none", manifest["frontend_digest"] or ""),
+    ]
+    if sizes is not None:
+        board = result.target.memory
+        rows += [
+            ("flash", f"{sizes.flash:,} B", f"of {board.flash.size:,} B on {board.name}"),
+            ("RAM", f"{sizes.ram:,} B", f"of {board.ram.size:,} B, and {sizes.stack_reserved:,} B kept for the stack"),
+        ]
+    if result.image is not None:
+        rows.append(("image", str(result.image.path), result.image.toolchain))
+    title = f"{result.model.name} for {result.target.name} in {result.folder}"
+    return render_table(("", "", ""), rows, title)
