@@ -1,0 +1,163 @@
+"""Random graphs of one integer operator each, for every test that holds an implementation against another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from edge_graphs import ACTIVATIONS, Builder
+from int8_oracles import random_int8
+
+from edgekit.graph.tensor import Tensor
+
+
+def _pick(rng: np.random.Generator, *choices: object) -> object:
+    return choices[rng.integers(len(choices))]
+
+
+def _pair(rng: np.random.Generator, low: int, high: int) -> tuple[int, int]:
+    return int(rng.integers(low, high + 1)), int(rng.integers(low, high + 1))
+
+
+def _image(rng: np.random.Generator) -> Builder:
+    height, width = _pair(rng, 5, 13)
+    zero_point = _pick(rng, -128, 127, None, None)
+    return Builder(rng, (1, height, width, int(rng.integers(1, 9))), zero_point=zero_point)  # type: ignore[arg-type]
+
+
+def _window_options(rng: np.random.Generator) -> dict[str, object]:
+    dilation = _pair(rng, 1, 2)
+    stride = (1, 1) if dilation != (1, 1) else _pair(rng, 1, 3)
+    pad = _pick(rng, "SAME", "VALID", ((int(rng.integers(3)), 1), (0, int(rng.integers(3)))))
+    return {"dilation": dilation, "stride": stride, "pad": pad, "activation": _pick(rng, *ACTIVATIONS)}
+
+
+def _conv2d(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    options = {**_window_options(rng), "per_channel": bool(rng.integers(2)), "bias": bool(rng.integers(2))}
+    builder.conv2d(int(rng.integers(1, 17)), _pair(rng, 1, 3), **options)  # type: ignore[arg-type]
+    return builder
+
+
+def _depthwise_conv2d(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    options = {**_window_options(rng), "per_channel": bool(rng.integers(2))}
+    builder.depthwise_conv2d(int(rng.integers(1, 4)), _pair(rng, 1, 3), **options)  # type: ignore[arg-type]
+    return builder
+
+
+def _fully_connected(rng: np.random.Generator) -> Builder:
+    rows = int(rng.integers(1, 4))
+    builder = Builder(rng, (rows, int(rng.integers(1, 200))))
+    builder.fully_connected(
+        int(rng.integers(1, 40)),
+        activation=str(_pick(rng, *ACTIVATIONS)),
+        keep_dims=bool(rng.integers(2)),
+        per_channel=bool(rng.integers(2)),
+        bias=bool(rng.integers(2)),
+    )
+    return builder
+
+
+def _pool2d(op: str) -> Callable[[np.random.Generator], Builder]:
+    def build(rng: np.random.Generator) -> Builder:
+        builder = _image(rng)
+        pad, activation = str(_pick(rng, "SAME", "VALID")), str(_pick(rng, *ACTIVATIONS))
+        builder.pool2d(op, _pair(rng, 1, 5), stride=_pair(rng, 1, 3), pad=pad, activation=activation)
+        return builder
+
+    return build
+
+
+def _mean(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    axes = _pick(rng, (1, 2), (1,), (2,), (1, 2, 3), (3,))
+    keep = bool(rng.integers(2))
+    dims = builder.x.dims
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(dims))  # type: ignore[operator]
+    shape = kept if keep else tuple(size for axis, size in enumerate(dims) if axis not in axes)  # type: ignore[operator]
+    if rng.integers(2):
+        output = builder.same("mean", shape)
+    else:
+        scale = builder.x.scale_zero()[0] * float(rng.uniform(0.2, 1.5))
+        output = builder.activation("mean", shape, scale=scale)
+    builder.append("mean", ("input",), output, {"axes": axes, "keep_dims": keep})
+    return builder
+
+
+def _add(rng: np.random.Generator) -> Builder:
+    """x + x, x + constant of the same shape, x + broadcast constant."""
+    builder = _image(rng)
+    dims = builder.x.dims
+    shape = _pick(rng, None, dims, (1, 1, 1, dims[3]), (1, dims[1], 1, dims[3]), (dims[3],), (1, 1, 1, 1))
+    second = "input"
+    if shape is not None:
+        quantization = builder.activation("unused", (1,)).quant
+        builder.tensors.pop("unused")
+        values = random_int8(rng, shape)  # type: ignore[arg-type]
+        second = builder.keep(Tensor("constant", shape, "int8", quantization, values)).name  # type: ignore[arg-type]
+    names = ("input", second) if rng.integers(2) else (second, "input")
+    output = builder.activation("add", dims, scale=builder.x.scale_zero()[0] * float(rng.uniform(0.3, 4)))
+    builder.append("add", names, output, {"activation": _pick(rng, *ACTIVATIONS)})
+    return builder
+
+
+def _pad(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    pads = ((0, 0), _pair(rng, 0, 3), _pair(rng, 0, 3), _pick(rng, (0, 0), (1, 2)))
+    shape = tuple(size + sum(pair) for size, pair in zip(builder.x.dims, pads, strict=True))  # type: ignore[arg-type]
+    builder.append("pad", ("input",), builder.same("padded", shape), {"pads": pads})
+    return builder
+
+
+def _reshape(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    builder.append("reshape", ("input",), builder.same("flat", (1, builder.x.elements)))
+    return builder
+
+
+def _softmax(rng: np.random.Generator) -> Builder:
+    builder = Builder(rng, (int(rng.integers(1, 4)), int(rng.integers(2, 40))))
+    scale = float(np.exp(rng.uniform(-7, 1)))
+    builder.x = builder.activation("input", builder.x.dims, scale=scale)
+    output = builder.activation("softmax", builder.x.dims, scale=1 / 256, zero_point=-128)
+    builder.append("softmax", ("input",), output, {"beta": float(_pick(rng, 1.0, 0.5, 2.0))})  # type: ignore[arg-type]
+    return builder
+
+
+def _relu(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    output = builder.activation("relu", builder.x.dims, scale=builder.x.scale_zero()[0] * float(rng.uniform(0.2, 3)))
+    builder.append("relu", ("input",), output)
+    return builder
+
+
+def _relu6(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    builder.append("relu6", ("input",), builder.same("relu6", builder.x.dims))
+    return builder
+
+
+def _requantize(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    scale = builder.x.scale_zero()[0] * float(np.exp(rng.uniform(-4, 4)))
+    builder.append("quantize", ("input",), builder.activation("requantized", builder.x.dims, scale=scale))
+    return builder
+
+
+OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
+    "conv2d": _conv2d,
+    "depthwise_conv2d": _depthwise_conv2d,
+    "fully_connected": _fully_connected,
+    "avg_pool2d": _pool2d("avg_pool2d"),
+    "max_pool2d": _pool2d("max_pool2d"),
+    "mean": _mean,
+    "add": _add,
+    "pad": _pad,
+    "reshape": _reshape,
+    "softmax": _softmax,
+    "relu": _relu,
+    "relu6": _relu6,
+    "quantize": _requantize,
+}
+"""Operator to a function that draws a graph of it."""
