@@ -1,0 +1,68 @@
+"""``edgekit demo``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edgekit.cli.progress import progress_bar
+from edgekit.core.verdict import EXIT_CODES
+
+
+@click.command("demo")
+@click.option("--data", help="Recordings (a CSV manifest or a folder); synthesised keywords by default.")
+@click.option("--recipe", default="kws-dscnn", show_default=True, help="Training recipe, a name or a TOML file.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
+@click.option("--train", "train_select", help="Training clips; default: split=train.")
+@click.option("--valid", "valid_select", help="Validation clips; default: split=validation, where there is one.")
+@click.option("--test", "test_select", help="Test clips; default: split=test.")
+@click.option("--budget", default="thesis-128kB-30MMAC", show_default=True, help="Budget, a name or a TOML file.")
+@click.option("--target", default="cortex-m4", show_default=True, help="Microcontroller to emulate.")
+@click.option("--chip-clips", type=click.IntRange(1), help="Test clips that the emulated chip hears.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--out", default="demo-out", show_default=True, type=click.Path(path_type=Path), help="Folder.")
+def command(
+    data: str | None,
+    recipe: str,
+    overrides: tuple[str, ...],
+    train_select: str | None,
+    valid_select: str | None,
+    test_select: str | None,
+    budget: str,
+    target: str,
+    chip_clips: int | None,
+    form: str,
+    out: Path,
+) -> None:
+    """The whole road, from recordings to an emulated microcontroller that hears raw PCM.
+
+    Trains a small keyword spotter, makes it int8, judges it against the budget, compiles it to C with its front-end,
+    runs the image in an emulator, and writes report.html. Exit code 1 when the budget fails or the chip's labels
+    differ from the integer interpreter's.
+    """
+    from edgekit.api.demo import PAGE, SYNTHETIC_CHIP_CLIPS, demo
+    from edgekit.api.road import RoadConfig
+    from edgekit.api.road_page import road_rows
+    from edgekit.report.text import render_table
+
+    config = RoadConfig(
+        recipe=recipe,
+        overrides=overrides,
+        train=train_select,
+        valid=valid_select,
+        test=test_select,
+        budget=budget,
+        target=target,
+        chip_clips=chip_clips or (None if data else SYNTHETIC_CHIP_CLIPS),
+    )
+    with progress_bar() as progress:
+        result = demo(out, data=data, config=config, progress=progress)
+    if form == "json":
+        click.echo(json.dumps(result.to_json(), indent=2))
+    else:
+        click.echo(render_table(("", ">value", "how it was obtained"), road_rows(result)), nl=False)
+        click.echo(f"report: {out / PAGE}")
+    code = EXIT_CODES[result.verdict.outcome]
+    raise click.exceptions.Exit(code or int(not result.measurement.outputs_equal))
