@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from edgekit.core.errors import BadConfigError, BadFileError
+from edgekit.graph.graph import Node
 from edgekit.graph.readers.limits import check_dims
+from edgekit.graph.readers.onnx_folding import elem_type, fold_shapes
 from edgekit.graph.tensor import Dim, Shape, Unknown
 
 SMALL = 1024
 """Bytes up to which an initializer goes into the skeleton: long enough for shape operands, short enough to copy."""
+
+MAX_ROUNDS = 64
+"""Rounds of folding and inference: one for each Shape that reads what an earlier fold made known."""
 
 UNKNOWN_RANK: Shape = (Unknown("?"),)
 """Shape of a tensor of which not even the rank is known: never static, whatever is bound."""
@@ -45,11 +53,16 @@ def bind_dims(model: Any, dims: Mapping[str, int] | None) -> None:
                 dim.dim_value = (dims or {})[dim.dim_param]
 
 
-def infer_shapes(model: Any) -> dict[str, tuple[int, Shape]]:
+def infer_shapes(
+    model: Any, nodes: tuple[Node, ...] = (), constants: Mapping[str, np.ndarray] | None = None
+) -> dict[str, tuple[int, Shape]]:
     """Element type (TensorProto number, 0 unknown) and shape of every tensor that onnx can tell.
 
     Shape inference reads the values of small tensors only, so weights stay out of the copy that it makes: they enter it
     as typed inputs. Data propagation is on, because exporters compute reshape targets in the graph.
+
+    Where that leaves dimensions open, shape arithmetic over ``nodes`` and ``constants`` (the same model, read) is
+    folded and inference runs again.
 
     What follows from the inputs and the operators is computed; shapes that the file declares for inner tensors and
     outputs are asked only where that does not answer, so that a wrong or stale declaration changes nothing.
@@ -57,7 +70,7 @@ def infer_shapes(model: Any) -> dict[str, tuple[int, Shape]]:
     Raises:
         BadFileError: the model contradicts itself so badly that inference gives up.
     """
-    computed = _infer(model, ())
+    computed = _computed(model, nodes, constants or {})
     declared = [value for value in (*model.graph.value_info, *model.graph.output) if not _static(computed, value.name)]
     if not any(value.type.tensor_type.HasField("shape") for value in declared):
         return computed
@@ -65,23 +78,57 @@ def infer_shapes(model: Any) -> dict[str, tuple[int, Shape]]:
     return {**_infer(model, declared), **known}
 
 
+def _computed(model: Any, nodes: tuple[Node, ...], constants: Mapping[str, np.ndarray]) -> dict[str, tuple[int, Shape]]:
+    """Inference without declared shapes, again with folded shape arithmetic for as long as that tells more."""
+    computed = _infer(model, ())
+    folded: dict[str, np.ndarray] = {}
+    for _ in range(MAX_ROUNDS):
+        if all(_static(computed, name) for node in nodes for name in node.outputs if name):
+            return computed
+        more = fold_shapes(nodes, constants, {name: shape for name, (_, shape) in computed.items()})
+        if len(more) == len(folded):
+            return computed
+        folded = more
+        computed = _infer(model, (), folded)
+    return computed
+
+
 def _static(shapes: Mapping[str, tuple[int, Shape]], name: str) -> bool:
     return name in shapes and all(isinstance(dim, int) for dim in shapes[name][1])
 
 
-def _infer(model: Any, declared: Sequence[Any]) -> dict[str, tuple[int, Shape]]:
-    """Inference over the inputs, the operators and the ``declared`` shapes alone."""
+def _infer(
+    model: Any, declared: Sequence[Any], folded: Mapping[str, np.ndarray] = MappingProxyType({})
+) -> dict[str, tuple[int, Shape]]:
+    """Inference over the inputs, the operators, the ``declared`` shapes and the ``folded`` values alone."""
     import onnx
     from onnx import shape_inference
 
     skeleton = _skeleton(model, declared)
+    _replace_folded(skeleton.graph, folded)
     try:
         inferred = shape_inference.infer_shapes(skeleton, check_type=False, strict_mode=False, data_prop=True)
     except (shape_inference.InferenceError, RuntimeError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadFileError(f"shape inference fails: {reason[:200]}", mend="export the model again") from error
     graph = inferred.graph if isinstance(inferred, onnx.ModelProto) else skeleton.graph
-    return _shapes((*graph.input, *graph.value_info, *graph.output))
+    values = {name: (elem_type(value), value.shape) for name, value in folded.items()}
+    return {**_shapes((*graph.input, *graph.value_info, *graph.output)), **values}
+
+
+def _replace_folded(graph: Any, folded: Mapping[str, np.ndarray]) -> None:
+    """Initializers in place of the nodes that make ``folded``, as far as no graph output is one of them."""
+    from onnx import numpy_helper
+
+    outputs = {value.name for value in graph.output}
+    replaced = {name: value for name, value in folded.items() if name not in outputs}
+    if not replaced:
+        return
+    kept = [node for node in graph.node if not any(name in replaced for name in node.output)]
+    copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+    del graph.node[:]
+    graph.node.extend(copies)
+    graph.initializer.extend(numpy_helper.from_array(np.ascontiguousarray(v), name) for name, v in replaced.items())
 
 
 def _skeleton(model: Any, declared: Sequence[Any]) -> Any:
