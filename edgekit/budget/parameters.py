@@ -111,16 +111,21 @@ _RANDOM = op_names(
     RANDOM_STANDARD_NORMAL RANDOM_UNIFORM STABLEHLO_RNG_BIT_GENERATOR READ_VARIABLE VAR_HANDLE
     """
 )
+_SHAPES = frozenset({"Shape", "Size", "SHAPE", "RANK"})
 _SMALL_INTEGERS = frozenset({"int4", "int8", "uint8", "int16", "uint16"})
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64", "complex64"})
 
 
 def constant_tensors(graph: Graph) -> frozenset[str]:
-    """Names of all tensors whose value follows from the file alone."""
+    """Names of all tensors whose value follows from the file alone: weights, static shapes, what they make."""
     known = {name for name, tensor in graph.tensors.items() if tensor.constant}
     for node in graph.nodes:
         inputs = [name for name in node.inputs if name]
-        if node.op not in _RANDOM and all(name in known for name in inputs) and (inputs or node.op == "Constant"):
+        if node.op in _SHAPES and inputs:
+            fixed = graph.tensor(inputs[0]).static
+        else:
+            fixed = node.op not in _RANDOM and all(name in known for name in inputs)
+        if fixed and (inputs or node.op == "Constant"):
             known.update(name for name in node.outputs if name)
     return frozenset(known)
 
@@ -148,29 +153,29 @@ def _roles(graph: Graph, constants: frozenset[str]) -> tuple[dict[str, Role], di
     """Role of every constant tensor from its readers, last reader first, and the node that finally uses it."""
     roles: dict[str, Role] = {}
     users: dict[str, str] = {}
-    table = _ROLES[graph.dialect]
     for node in reversed(graph.nodes):
         for slot, name in enumerate(node.inputs):
             if name in constants:
-                role, user = _role(node, slot, table, roles, users, constants)
+                role, user = _role(graph, node, slot, roles, users, constants)
                 roles[name] = max(role, roles.get(name, Role.STRUCTURE))
                 users[name] = user
     return roles, users
 
 
 def _role(
+    graph: Graph,
     node: Node,
     slot: int,
-    table: Mapping[str, dict[Role, tuple[int, ...]]],
     roles: Mapping[str, Role],
     users: Mapping[str, str],
     constants: frozenset[str],
 ) -> tuple[Role, str]:
-    for role, slots in table.get(node.op, {}).items():
+    for role, slots in _ROLES[graph.dialect].get(node.op, {}).items():
         if slot in slots:
             return role, node.name
-    if node.op not in _CARRIERS or not all(name in constants for name in node.outputs if name):
-        return Role.WEIGHT, node.name
+    computed_ahead = all(name in constants for name in node.outputs if name)
+    if node.op not in _CARRIERS or not computed_ahead:
+        return _operand(node, slot, graph, computed_ahead), node.name
     followers = [name for name in node.outputs if name in roles]
     if not followers:  # the value leaves the graph, or nothing reads it
         return Role.WEIGHT, node.name
@@ -179,6 +184,12 @@ def _role(
     if node.op in _DEQUANTIZERS and role is Role.WEIGHT:
         role = Role.INTEGER_WEIGHT
     return role, users[strongest]
+
+
+def _operand(node: Node, slot: int, graph: Graph, computed_ahead: bool) -> Role:
+    """A constant that meets an activation is a weight; a single number in arithmetic among constants is not."""
+    single = graph.tensor(node.inputs[slot]).elements == 1
+    return Role.STRUCTURE if computed_ahead and single else Role.WEIGHT
 
 
 def _by_type(role: Role, tensor: Tensor) -> Role:
