@@ -101,6 +101,8 @@ def _check_weights(graph: Graph, node: Node, dtype: str) -> None:
             )
         if tensor.dtype != kind:
             raise UnsupportedOpError(f"{tensor.dtype} weights or bias where {kind} is needed", where=node.name)
+        if kind == "float32" and not np.all(np.isfinite(tensor.data)):
+            raise BadFileError("weights that are infinite or not a number", where=node.name, mend="train again")
     if dtype != "int8":
         return
     if weights.quant is None or np.any(weights.quant.zero_point != 0):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from edgekit.graph.graph import Graph
 from edgekit.graph.passes.check_edge import check_edge
 from edgekit.graph.passes.drop_dead import drop_dead
@@ -11,6 +13,7 @@ from edgekit.graph.passes.fold_affine import fold_affine
 from edgekit.graph.passes.fold_pad import fold_pad
 from edgekit.graph.passes.fuse_activation import fuse_activation
 from edgekit.graph.passes.merge_reshape import merge_reshape
+from edgekit.graph.passes.qdq import integer_graph
 
 FLOAT_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_dead,
@@ -18,18 +21,17 @@ FLOAT_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_dead,
     fold_affine,
     fuse_activation,
-    merge_reshape,
-    drop_dead,
-    check_edge,
 )
 """What runs over the plain lowering of an ONNX graph, in this order; each returns a new graph."""
+FINAL_PASSES: tuple[Callable[[Graph], Graph], ...] = (merge_reshape, drop_dead, check_edge)
+"""What runs after a QDQ model has become an integer graph (a float model stays as it is in between)."""
 
 
 def lower(graph: Graph) -> Graph:
     """The edge graph that computes what ``graph`` does: NHWC, batch 1, static shapes, checked (passes/check_edge.py).
 
     Args:
-        graph: of the ``onnx`` dialect (float, NCHW), of the ``tflite`` dialect (float or int8), or already edge.
+        graph: of the ``onnx`` dialect (float or QDQ, NCHW), of the ``tflite`` dialect (float or int8), or already edge.
 
     Raises:
         UnsupportedOpError: names the operator and its layer.
@@ -44,7 +46,12 @@ def lower(graph: Graph) -> Graph:
         return lower_tflite(graph)
     from edgekit.graph.passes.lower_onnx import lower_onnx
 
-    lowered = lower_onnx(graph)
-    for step in FLOAT_PASSES:
-        lowered = step(lowered)
+    # Damaged weights may overflow on the way; check_edge refuses the result, numpy need not warn as well.
+    with np.errstate(all="ignore"):
+        lowered, scales = lower_onnx(graph)
+        for step in FLOAT_PASSES:
+            lowered = step(lowered)
+        lowered = integer_graph(lowered, scales)
+        for step in FINAL_PASSES:
+            lowered = step(lowered)
     return lowered

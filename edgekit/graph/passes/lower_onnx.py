@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.passes import onnx_elementwise as elementwise
 from edgekit.graph.passes import onnx_pooling as pooling
+from edgekit.graph.passes import onnx_quantization as quantization
 from edgekit.graph.passes import onnx_reshaping as reshaping
 from edgekit.graph.passes import onnx_weighted as weighted
 from edgekit.graph.passes.onnx_builder import Builder, unsupported
@@ -22,13 +25,14 @@ TO_NHWC = (0, 3, 1, 2)
 """The Transpose that models converted from TensorFlow begin with: their input is NHWC already."""
 
 
-def lower_onnx(graph: Graph) -> Graph:
-    """An edge graph of float32 that computes what the ONNX graph does.
+def lower_onnx(graph: Graph) -> tuple[Graph, Mapping[str, np.ndarray]]:
+    """An edge graph of float32 that computes what the ONNX graph does, and the scales of its quantized weights.
 
     Operators on constants are folded, rearranging operators become views (passes/views.py), every other operator goes
     through its rule. Inputs and outputs of rank 4 are NHWC; the others keep their shape. BatchNormalization and other
     arithmetic with constants come out as the internal operator ``affine``, activations unfused: the passes that
-    :func:`edgekit.graph.passes.lower.lower` runs next clean up.
+    :func:`edgekit.graph.passes.lower.lower` runs next clean up. QDQ models come out with ``fake_quant`` nodes and with
+    the scales of their stored integers by name of the constant, which passes/qdq.py turns into an integer graph.
 
     Raises:
         UnsupportedOpError: an operator, or a form of one, without a rule.
@@ -45,7 +49,7 @@ def lower_onnx(graph: Graph) -> Graph:
         _lower_node(node, build)
     outputs = tuple(_output(name, build) for name in graph.outputs)
     metadata = {key: value for key, value in graph.metadata.items() if key != OPSET_KEY}
-    return _renamed(build, graph, outputs, metadata)
+    return _renamed(build, graph, outputs, metadata), build.scales
 
 
 def _input(graph: Graph, name: str, build: Builder) -> None:
@@ -80,6 +84,8 @@ def _lower_node(node: Node, build: Builder) -> None:
         folded = evaluate(node, [None if isinstance(value, View) else value for value in values])
         if folded is not None:
             build.result(node, folded)
+            if node.op in ("Identity", "Transpose") and node.inputs[0] in build.scales:
+                build.scales[node.outputs[0]] = build.scales[node.inputs[0]]
             return
     rule = RULES.get(node.op)
     if rule is None:
@@ -169,6 +175,8 @@ RULES: Mapping[str, Rule] = {
     "ReduceMean": pooling.reduce_mean,
     "Pad": pooling.pad,
     "Softmax": pooling.softmax,
+    "QuantizeLinear": quantization.quantize_linear,
+    "DequantizeLinear": quantization.dequantize_linear,
     "Identity": reshaping.identity,
     "Dropout": reshaping.dropout,
     "Cast": reshaping.cast,

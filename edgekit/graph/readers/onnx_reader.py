@@ -18,6 +18,8 @@ OPSET_KEY = "onnx.opset"
 """Metadata key under which a read graph carries the version of the default operator set."""
 MEND = "export or download the model again"
 DEFAULT_DOMAINS = ("", "ai.onnx")
+FOREIGN_ERRORS = (ValueError, TypeError, OverflowError, IndexError)
+"""What protobuf, onnx' helpers and numpy raise on fields that parse but make no sense."""
 
 
 def read_onnx(path: Path | str, dims: Mapping[str, int] | None = None) -> Graph:
@@ -42,10 +44,13 @@ def read_onnx(path: Path | str, dims: Mapping[str, int] | None = None) -> Graph:
     try:
         if len(model.graph.node) > MAX_NODES or len(model.graph.initializer) > MAX_TENSORS:
             raise BadFileError(f"more than {MAX_NODES} nodes or {MAX_TENSORS} initializers")
+        _check_names(model)
         model = inline_functions(model)
         _constants_to_initializers(model)
         bind_dims(model, dims)
         return _graph(model, place)
+    except FOREIGN_ERRORS as error:
+        raise BadFileError("damaged ONNX model: a field makes no sense", where=str(place), mend=MEND) from error
     except BadFileError as error:
         spot = f"{place}: {error.where}" if error.where else str(place)
         raise BadFileError(error.what, where=spot, mend=error.mend or MEND) from error
@@ -62,6 +67,18 @@ def _parse(data: bytes, place: Path) -> Any:
     if not model.HasField("graph") or not model.graph.output or not model.opset_import:
         raise BadFileError("not an ONNX model, or a truncated one", where=str(place), mend=MEND)
     return model
+
+
+def _check_names(model: Any) -> None:
+    """Names are text; protobuf hands out bytes where a damaged file holds no UTF-8."""
+    graph = model.graph
+    values = (*graph.initializer, *graph.input, *graph.output, *graph.value_info)
+    names = [value.name for value in values]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        names += [attribute.name for attribute in node.attribute]
+    if not all(isinstance(name, str) for name in names):
+        raise BadFileError("a name is not text")
 
 
 def _constants_to_initializers(model: Any) -> None:
@@ -101,7 +118,8 @@ def _graph(model: Any, place: Path) -> Graph:
     inputs = tuple(value.name for value in model.graph.input if value.name not in tensors)
     outputs = tuple(value.name for value in model.graph.output)
     made = {name for node in nodes for name in node.outputs if name}
-    shapes = infer_shapes(model)
+    values = {name: tensor.data for name, tensor in tensors.items() if tensor.data is not None}
+    shapes = infer_shapes(model, nodes, values)
     for name in (*inputs, *outputs, *sorted(made)):
         if name not in tensors:
             number, shape = shapes.get(name, (0, UNKNOWN_RANK))

@@ -1,0 +1,128 @@
+"""A float edge graph with ``fake_quant`` nodes (from a QDQ model) into the integer edge graph that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.passes.check_edge import SAME_SCALE, WEIGHTED
+from edgekit.graph.tensor import Quantization, Tensor
+
+MEND = "quantize every layer, or start from the float model with edgekit quantize"
+SOFTMAX = Quantization(np.array([1 / 256]), np.array([-128]))
+"""Output of every int8 softmax (TFLite's int8 specification)."""
+
+
+def integer_graph(graph: Graph, scales: Mapping[str, np.ndarray]) -> Graph:
+    """The integer form of ``graph``; a graph without fake_quant is returned as it is.
+
+    1. A fake_quant's parameters are those of the tensor that it reads; the node vanishes.
+    2. Pools, pads and reshapes keep their input's quantization, whatever the model says behind them: their values lie
+       in the same range; relu, relu6 and mean do so where the model says nothing.
+    3. Weights return to the stored integers, biases become int32 at input scale × weight scale.
+
+    Args:
+        graph: edge, float32, with fused activations.
+        scales: scales of the stored integers, by name of the weights' constant.
+
+    Raises:
+        UnsupportedOpError: a layer that is left in float, or quantized in two ways.
+    """
+    if not any(node.op == "fake_quant" for node in graph.nodes):
+        return graph
+    bare, found = _without_fakes(graph)
+    quants = _complete(bare, found)
+    tensors: dict[str, Tensor] = {}
+    nodes: list[Node] = []
+    for name in (*bare.inputs, *(node.outputs[0] for node in bare.nodes)):
+        if name not in quants:
+            raise UnsupportedOpError("a tensor without quantization in a QDQ model", where=name, mend=MEND)
+        tensors[name] = bare.tensor(name).replace(dtype="int8", quant=quants[name])
+    for node in bare.nodes:
+        if node.op in WEIGHTED:
+            constants = _integers(bare, node, quants[node.inputs[0]], scales)
+            tensors.update({tensor.name: tensor for tensor in constants})
+            node = node.replace(inputs=(node.inputs[0], *(tensor.name for tensor in constants)))
+        nodes.append(node)
+    return bare.rebuild(nodes, tensors.values())
+
+
+def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
+    """The graph without fake_quant nodes, and the quantization that each states for the tensor it reads."""
+    alias: dict[str, str] = {}
+    found: dict[str, Quantization] = {}
+    nodes = []
+    for original in graph.nodes:
+        node = original.replace(inputs=tuple(alias.get(name, name) for name in original.inputs))
+        if node.op != "fake_quant":
+            nodes.append(node)
+            continue
+        source = node.inputs[0]
+        stated = Quantization(np.array([node.attrs["scale"]]), np.array([node.attrs["zero_point"]]))
+        if source in found and found[source].scalar() != stated.scalar():
+            raise UnsupportedOpError("a tensor quantized in two ways", where=source, mend=MEND)
+        found[source] = stated
+        alias[node.outputs[0]] = source
+    # A fake_quant in front of an output leaves the output's name to the tensor that it read.
+    names = {alias[name]: name for name in graph.outputs if name in alias}
+    if any(name in graph.inputs for name in names):
+        raise UnsupportedOpError("an output that is the quantized input", where=graph.name, mend=MEND)
+    tensors = [graph.tensor(old).replace(name=new) for old, new in names.items()]
+    renamed = [
+        node.replace(
+            inputs=tuple(names.get(name, name) for name in node.inputs),
+            outputs=tuple(names.get(name, name) for name in node.outputs),
+        )
+        for node in nodes
+    ]
+    return graph.rebuild(renamed, tensors), {names.get(name, name): quant for name, quant in found.items()}
+
+
+def _complete(graph: Graph, found: dict[str, Quantization]) -> dict[str, Quantization]:
+    """Quantization of every activation that follows from the stated ones."""
+    quants = dict(found)
+    # Backwards: what a reshape or a maximum makes of a tensor has the tensor's range.
+    for node in reversed(graph.nodes):
+        if node.op in ("reshape", "max_pool2d", "pad") and node.outputs[0] in quants:
+            quants.setdefault(node.inputs[0], quants[node.outputs[0]])
+    for node in graph.nodes:
+        source = quants.get(node.inputs[0])
+        if node.op == "softmax":
+            quants[node.outputs[0]] = SOFTMAX
+        elif node.op in SAME_SCALE and source is not None:
+            quants[node.outputs[0]] = source
+        elif node.op in ("relu", "relu6", "mean") and source is not None:
+            quants.setdefault(node.outputs[0], source)
+    return quants
+
+
+def _integers(graph: Graph, node: Node, source: Quantization, scales: Mapping[str, np.ndarray]) -> list[Tensor]:
+    """Integer weights and bias of a layer."""
+    weights = graph.tensor(node.inputs[1])
+    axis = WEIGHTED[node.op]
+    channels = weights.dims[axis]
+    scale = scales.get(weights.name)
+    if scale is None and weights.dims[:3] == (1, 1, 1):
+        # One weight a channel (normalization left in float by the quantizer): 127 steps of its own scale are exact.
+        magnitude = np.abs(np.asarray(weights.data, np.float64)).reshape(-1)
+        scale = np.where(magnitude > 0, magnitude, 1.0) / 127
+    if scale is None or scale.size not in (1, channels):
+        raise UnsupportedOpError(f"{node.op} with float weights in a QDQ model", where=node.name, mend=MEND)
+    vector = np.broadcast_to(np.asarray(scale, np.float32), (channels,))
+    shape = [1] * len(weights.dims)
+    shape[axis] = channels
+    values = np.rint(np.asarray(weights.data, np.float64) / vector.reshape(shape).astype(np.float64))
+    integers = np.clip(values, -128, 127).astype(np.int8)
+    quant = Quantization(vector.copy(), np.zeros(channels, np.int64), axis)
+    constants = [Tensor(f"{weights.name}/int8", weights.shape, "int8", quant, integers)]
+    if len(node.inputs) > 2 and node.inputs[2]:
+        bias = graph.tensor(node.inputs[2])
+        bias_scale = (np.float32(source.scalar()[0]) * vector).astype(np.float32)
+        rounded = np.rint(np.asarray(bias.data, np.float64) / bias_scale.astype(np.float64))
+        limited = np.clip(rounded, -(2**31), 2**31 - 1).astype(np.int32)
+        bias_quant = Quantization(bias_scale, np.zeros(channels, np.int64), 0)
+        constants.append(Tensor(f"{bias.name}/{node.name}/int32", bias.shape, "int32", bias_quant, limited))
+    return constants
