@@ -32,7 +32,9 @@ def save_onnx(
         [helper.make_tensor_value_info(name, elem_type, dims) for name, dims in outputs.items()],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.example", 1)], ir_version=8
+    )
     helper.set_model_props(model, metadata or {})
     onnx.save(model, path)
     return path
