@@ -15,7 +15,7 @@ from edgekit.graph.passes import onnx_reshaping as reshaping
 from edgekit.graph.passes import onnx_weighted as weighted
 from edgekit.graph.passes.onnx_builder import Builder, unsupported
 from edgekit.graph.passes.onnx_constants import evaluate
-from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, layouts, permuted
+from edgekit.graph.passes.views import NHWC_OF_NCHW, View, layouts, permuted
 from edgekit.graph.readers.onnx_reader import OPSET_KEY
 
 Rule = Callable[[Node, Builder], None]
@@ -23,13 +23,16 @@ MAX_INDEX = 2**26
 """Elements of an activation that a view can describe (its index is kept in memory)."""
 TO_NHWC = (0, 3, 1, 2)
 """The Transpose that models converted from TensorFlow begin with: their input is NHWC already."""
+SPATIAL_OPS = frozenset({"Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization"})
+"""Readers that make an input of rank 3 a sequence of channels [1,C,T]; it becomes [1,T,C]."""
 
 
 def lower_onnx(graph: Graph) -> tuple[Graph, Mapping[str, np.ndarray]]:
     """An edge graph of float32 that computes what the ONNX graph does, and the scales of its quantized weights.
 
     Operators on constants are folded, rearranging operators become views (passes/views.py), every other operator goes
-    through its rule. Inputs and outputs of rank 4 are NHWC; the others keep their shape. BatchNormalization and other
+    through its rule. Inputs and outputs of rank 4 are NHWC, a sequence of channels [1,C,T] that goes into a 1-D
+    convolution is [1,T,C]; the others keep their shape. BatchNormalization and other
     arithmetic with constants come out as the internal operator ``affine``, activations unfused: the passes that
     :func:`edgekit.graph.passes.lower.lower` runs next clean up. QDQ models come out with ``fake_quant`` nodes and with
     the scales of their stored integers by name of the constant, which passes/qdq.py turns into an integer graph.
@@ -64,17 +67,19 @@ def _input(graph: Graph, name: str, build: Builder) -> None:
     if 0 in dims or tensor.elements > MAX_INDEX:
         raise UnsupportedOpError(f"input of shape {dims} is empty or too large", where=name, mend="use shorter clips")
     readers = graph.consumers().get(name, [])
-    if len(dims) == 4 and not _already_nhwc(readers):
-        edge = tuple(dims[axis] for axis in NHWC_OF_NCHW)
-        build.input(name, edge)
-        build.values[name] = permuted(name, edge, NHWC_OF_NCHW)
-    else:
-        build.input(name, dims)
-        build.values[name] = direct(name, dims)
+    order = _channels_last(len(dims), readers)
+    edge = tuple(dims[axis] for axis in order)
+    build.input(name, edge)
+    build.values[name] = permuted(name, edge, order)
 
 
-def _already_nhwc(readers: list[Node]) -> bool:
-    return bool(readers) and all(node.op == "Transpose" and node.attrs.get("perm") == TO_NHWC for node in readers)
+def _channels_last(rank: int, readers: list[Node]) -> tuple[int, ...]:
+    """Order of an input's ONNX axes in the edge graph: channels last, unless the file's input is so already."""
+    if rank == 4 and not (readers and all(n.op == "Transpose" and n.attrs.get("perm") == TO_NHWC for n in readers)):
+        return NHWC_OF_NCHW
+    if rank == 3 and any(node.op in SPATIAL_OPS for node in readers):
+        return (0, 2, 1)
+    return tuple(range(rank))
 
 
 def _lower_node(node: Node, build: Builder) -> None:

@@ -1,0 +1,331 @@
+"""Lowering from ONNX, held against ONNX Runtime operator by operator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from edgekit.core.errors import BadFileError, UnknownShapeError, UnsupportedOpError
+from edgekit.graph.passes.lower import lower
+from edgekit.graph.readers.load import load_graph
+
+node = helper.make_node
+
+
+def ops(graph):
+    return [item.op for item in graph.nodes]
+
+
+@pytest.mark.parametrize(
+    "attrs",
+    [
+        {"pads": [1, 2, 0, 1], "strides": [2, 1]},
+        {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
+        {"auto_pad": "SAME_LOWER", "strides": [2, 3]},
+        {"auto_pad": "VALID", "dilations": [2, 2]},
+        {"pads": [2, 2, 2, 2], "dilations": [2, 1], "strides": [3, 2]},
+    ],
+)
+@pytest.mark.parametrize("groups", [1, 4])
+def test_convolution_with_every_kind_of_padding(bench, attrs, groups):
+    weights = bench.floats(8, 4 // groups, 3, 2)
+    nodes = [node("Conv", ["x", "w", "b"], ["y"], group=groups, **attrs)]
+    graph = bench.agree(bench.save(nodes, [1, 4, 11, 9], {"w": weights, "b": bench.floats(8)}))
+    assert ops(graph) == ["conv2d" if groups == 1 else "depthwise_conv2d"]
+
+
+def test_convolution_with_other_groups_is_refused(bench):
+    odd = node("Conv", ["x", "w"], ["y"], group=2, name="odd")
+    path = bench.save([odd], [1, 4, 5, 5], {"w": bench.floats(6, 2, 1, 1)})
+    with pytest.raises(UnsupportedOpError, match=r"odd: Conv with 2 groups.*\(replace"):
+        lower(load_graph(path))
+
+
+def test_one_dimensional_convolution_and_pool_run_with_height_one(bench):
+    nodes = [
+        node("Conv", ["x", "w"], ["a"], pads=[2, 1], strides=[2], dilations=[2]),
+        node("MaxPool", ["a"], ["b"], kernel_shape=[3], strides=[2]),
+        node("GlobalAveragePool", ["b"], ["c"]),
+        node("Flatten", ["c"], ["y"]),
+    ]
+    bench.agree(bench.save(nodes, [1, 5, 40], {"w": bench.floats(6, 5, 3)}))
+
+
+def batch_norm_constants(bench, channels):
+    return {
+        "g": bench.floats(channels, low=0.5, high=1.5),
+        "be": bench.floats(channels),
+        "m": bench.floats(channels),
+        "v": bench.floats(channels, low=0.5, high=2.0),
+    }
+
+
+def test_batch_norm_folds_into_the_convolution_before_it_through_relu_fusion(bench):
+    nodes = [
+        node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1]),
+        node("BatchNormalization", ["a", "g", "be", "m", "v"], ["n"]),
+        node("Relu", ["n"], ["y"]),
+    ]
+    constants = {"w": bench.floats(6, 3, 3, 3), **batch_norm_constants(bench, 6)}
+    graph = bench.agree(bench.save(nodes, [1, 3, 7, 6], constants))
+    assert ops(graph) == ["conv2d"]
+    assert graph.nodes[0].attrs["activation"] == "relu"
+
+
+def test_batch_norm_in_front_folds_forward_only_where_nothing_is_padded(bench):
+    constants = {"w": bench.floats(6, 3, 3, 3), **batch_norm_constants(bench, 3)}
+    for pads, expected in ([0, 0, 0, 0], ["conv2d"]), ([1, 1, 1, 1], ["depthwise_conv2d", "conv2d"]):
+        nodes = [
+            node("BatchNormalization", ["x", "g", "be", "m", "v"], ["n"]),
+            node("Conv", ["n", "w"], ["y"], pads=pads),
+        ]
+        assert ops(bench.agree(bench.save(nodes, [1, 3, 7, 6], constants))) == expected
+
+
+def test_batch_norm_on_a_tensor_that_others_read_stays_a_layer_of_its_own(bench):
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("BatchNormalization", ["a", "g", "be", "m", "v"], ["n"]),
+        node("Add", ["a", "n"], ["y"]),
+    ]
+    constants = {"w": bench.floats(4, 2, 1, 1), **batch_norm_constants(bench, 4)}
+    graph = bench.agree(bench.save(nodes, [1, 2, 5, 5], constants))
+    assert ops(graph) == ["conv2d", "depthwise_conv2d", "add"]
+
+
+def test_batch_norm_after_a_flattened_image_folds_into_the_linear_layer(bench):
+    nodes = [
+        node("Flatten", ["x"], ["f"]),
+        node("BatchNormalization", ["f", "g", "be", "m", "v"], ["n"]),
+        node("Gemm", ["n", "w", "b"], ["y"], transB=1),
+    ]
+    constants = {"w": bench.floats(5, 24), "b": bench.floats(5), **batch_norm_constants(bench, 24)}
+    assert ops(bench.agree(bench.save(nodes, [1, 4, 3, 2], constants))) == ["fully_connected"]
+
+
+def test_flattening_an_image_permutes_the_weights_instead_of_the_data(bench):
+    nodes = [node("Relu", ["x"], ["r"]), node("Flatten", ["r"], ["f"]), node("Gemm", ["f", "w", "b"], ["y"])]
+    graph = bench.agree(bench.save(nodes, [1, 3, 4, 5], {"w": bench.floats(60, 7), "b": bench.floats(7)}))
+    assert ops(graph) == ["relu", "fully_connected"]
+
+
+@pytest.mark.parametrize(
+    ("attrs", "weights", "bias"),
+    [
+        ({"transB": 1, "alpha": 0.5, "beta": 2.0}, (7, 12), (7,)),
+        ({}, (12, 7), (1, 7)),
+        ({"beta": 0.25}, (12, 7), (1,)),
+        ({}, (12, 7), ()),
+    ],
+)
+def test_gemm_variants(bench, attrs, weights, bias):
+    constants = {"w": bench.floats(*weights), "b": bench.floats(*bias)}
+    bench.agree(bench.save([node("Gemm", ["x", "w", "b"], ["y"], **attrs)], [1, 12], constants))
+
+
+def test_matmul_and_add_become_one_linear_layer(bench):
+    nodes = [node("MatMul", ["x", "w"], ["a"]), node("Add", ["b", "a"], ["s"]), node("Relu", ["s"], ["y"])]
+    graph = bench.agree(bench.save(nodes, [1, 9, 12], {"w": bench.floats(12, 5), "b": bench.floats(5)}))
+    assert [op for op in ops(graph) if op != "reshape"] == ["fully_connected"]
+
+
+@pytest.mark.parametrize("kind", ["AveragePool", "MaxPool"])
+@pytest.mark.parametrize("ceil_mode", [0, 1])
+@pytest.mark.parametrize("include", [0, 1])
+@pytest.mark.parametrize("shape", [(11, 8), (12, 9), (7, 6)])
+def test_pools_with_padding_and_ceil_mode(bench, kind, ceil_mode, include, shape):
+    attrs = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 1], "ceil_mode": ceil_mode}
+    if kind == "AveragePool":
+        attrs["count_include_pad"] = include
+    bench.agree(bench.save([node(kind, ["x"], ["y"], **attrs)], [1, 3, *shape], opset=19, output_rank=4))
+
+
+@pytest.mark.parametrize(("axes", "keep"), [([2, 3], 1), ([2, 3], 0), ([-1], 1), ([1], 1), ([2], 1), ([1, 2, 3], 0)])
+@pytest.mark.parametrize("opset", [13, 18])
+def test_reduce_mean_over_any_axes(bench, axes, keep, opset):
+    if opset == 13:
+        nodes, constants = [node("ReduceMean", ["x"], ["y"], axes=axes, keepdims=keep)], {}
+    else:
+        nodes, constants = [node("ReduceMean", ["x", "a"], ["y"], keepdims=keep)], {"a": np.array(axes, np.int64)}
+    path = bench.save(nodes, [1, 3, 4, 5], constants, opset)
+    bench.agree(path)
+
+
+def test_an_output_that_the_layout_cannot_hold_is_refused(bench):
+    # [1,C,H] out of an NHWC image lies in memory as [1,H,C].
+    with pytest.raises(UnsupportedOpError, match="y: an output whose elements would have to be moved"):
+        lower(load_graph(bench.save([node("ReduceMean", ["x"], ["y"], axes=[3], keepdims=0)], [1, 3, 4, 5])))
+
+
+def test_global_pools(bench):
+    for kind in ("GlobalAveragePool", "GlobalMaxPool"):
+        graph = bench.agree(bench.save([node(kind, ["x"], ["p"]), node("Flatten", ["p"], ["y"])], [1, 6, 5, 4]))
+        assert graph.tensor("y").dims == (1, 6)
+
+
+def test_arithmetic_with_constants_becomes_one_layer(bench):
+    nodes = [
+        node("Sub", ["x", "mean"], ["a"]),
+        node("Div", ["a", "std"], ["b"]),
+        node("Mul", ["two", "b"], ["c"]),
+        node("Sub", ["one", "c"], ["y"]),
+    ]
+    constants = {
+        "mean": bench.floats(1, 3, 1, 1),
+        "std": bench.floats(3, 1, 1, low=0.5, high=2),
+        "two": np.float32(2),
+        "one": np.ones(1, np.float32),
+    }
+    assert ops(bench.agree(bench.save(nodes, [1, 3, 4, 5], constants))) == ["depthwise_conv2d"]
+
+
+def test_a_constant_of_the_whole_image_is_added_element_by_element(bench):
+    bench.agree(bench.save([node("Add", ["x", "c"], ["y"])], [1, 3, 4, 5], {"c": bench.floats(1, 3, 4, 5)}))
+
+
+def test_addition_broadcasts_activations(bench):
+    nodes = [node("GlobalAveragePool", ["x"], ["p"]), node("Add", ["p", "x"], ["y"])]
+    assert ops(bench.agree(bench.save(nodes, [1, 3, 4, 5]))) == ["mean", "add"]
+
+
+@pytest.mark.parametrize("opset", [6, 11, 17])
+def test_clip_to_relu6_and_relu(bench, opset):
+    if opset == 6:
+        nodes = [node("Clip", ["x"], ["a"], min=0.0), node("Clip", ["a"], ["y"], min=0.0, max=6.0)]
+        graph = lower(load_graph(bench.save(nodes, [1, 8], opset=opset)))
+    else:
+        nodes = [node("Clip", ["x", "lo"], ["a"]), node("Clip", ["a", "lo", "hi"], ["y"])]
+        graph = bench.agree(bench.save(nodes, [1, 8], {"lo": np.float32(0), "hi": np.float32(6)}, opset), scale=8)
+    assert ops(graph) == ["relu", "relu6"]
+
+
+def test_other_clips_are_refused(bench):
+    path = bench.save([node("Clip", ["x", "lo", "hi"], ["y"])], [1, 8], {"lo": np.float32(-1), "hi": np.float32(1)})
+    with pytest.raises(UnsupportedOpError, match="Clip to"):
+        lower(load_graph(path))
+
+
+def test_explicit_padding_folds_into_a_convolution_but_not_into_a_pool(bench):
+    constants = {"p": np.array([0, 0, 1, 2, 0, 0, 3, 1], np.int64), "w": bench.floats(4, 2, 3, 3)}
+    nodes = [node("Pad", ["x", "p"], ["a"]), node("Conv", ["a", "w"], ["y"], pads=[1, 0, 0, 1])]
+    graph = bench.agree(bench.save(nodes, [1, 2, 6, 5], constants))
+    assert ops(graph) == ["conv2d"]
+    assert graph.nodes[0].attrs["pad"] == ((2, 3), (2, 2))
+    nodes = [node("Pad", ["x", "p"], ["a"]), node("AveragePool", ["a"], ["y"], kernel_shape=[4, 4], strides=[2, 2])]
+    assert ops(bench.agree(bench.save(nodes, [1, 2, 6, 5], constants))) == ["pad", "avg_pool2d"]
+
+
+def test_pad_over_named_axes(bench):
+    constants = {"p": np.array([1, 2, 0, 3], np.int64), "z": np.float32(0), "a": np.array([-1, 1], np.int64)}
+    bench.agree(bench.save([node("Pad", ["x", "p", "z", "a"], ["y"])], [1, 2, 4, 5], constants, opset=18))
+
+
+def test_transposes_reshapes_and_squeezes_vanish(bench):
+    nodes = [
+        node("Conv", ["x", "w"], ["c"]),  # [1,4,1,6]
+        node("Squeeze", ["c", "two"], ["s"]),  # [1,4,6]
+        node("Transpose", ["s"], ["t"], perm=[0, 2, 1]),  # [1,6,4]
+        node("MatMul", ["t", "m"], ["q"]),  # [1,6,3]
+        node("Transpose", ["q"], ["u"], perm=[0, 2, 1]),  # [1,3,6]
+        node("Unsqueeze", ["u", "two"], ["v"]),  # [1,3,1,6]
+        node("Relu", ["v"], ["r"]),
+        node("GlobalAveragePool", ["r"], ["g"]),
+        node("Reshape", ["g", "target"], ["y"]),
+    ]
+    constants = {
+        "w": bench.floats(4, 2, 5, 1),
+        "m": bench.floats(4, 3),
+        "two": np.array([2], np.int64),
+        "target": np.array([0, -1], np.int64),
+    }
+    graph = bench.agree(bench.save(nodes, [1, 2, 5, 6], constants))
+    assert [op for op in ops(graph) if op != "reshape"] == ["conv2d", "fully_connected", "mean"]
+
+
+def test_a_transpose_that_moves_data_is_refused(bench):
+    nodes = [node("Transpose", ["x"], ["t"], perm=[0, 1, 3, 2], name="swap"), node("Conv", ["t", "w"], ["y"], name="c")]
+    with pytest.raises(UnsupportedOpError, match="c: a transposition in front of Conv"):
+        lower(load_graph(bench.save(nodes, [1, 1, 5, 6], {"w": bench.floats(2, 1, 3, 3)})))
+
+
+def test_input_that_is_nhwc_already_keeps_its_layout(bench):
+    nodes = [node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]), node("Conv", ["t", "w"], ["y"])]
+    path = bench.save(nodes, [1, 6, 5, 3], {"w": bench.floats(4, 3, 2, 2)})
+    graph = lower(load_graph(path))
+    assert graph.tensor("x").dims == (1, 6, 5, 3)
+    assert ops(graph) == ["conv2d"]
+
+
+def test_shape_arithmetic_of_exporters_folds_away(bench):
+    nodes = [
+        node("Shape", ["x"], ["s"]),
+        node("Gather", ["s", "zero"], ["n"]),
+        node("Unsqueeze", ["n", "axis"], ["n1"]),
+        node("Slice", ["s", "one", "four"], ["rest"]),
+        node("ReduceProd", ["rest"], ["k"], keepdims=1),
+        node("Cast", ["k"], ["k7"], to=7),
+        node("Concat", ["n1", "k7"], ["target"], axis=0),
+        node("Reshape", ["x", "target"], ["f"]),
+        node("Gemm", ["f", "w"], ["y"], transB=1),
+    ]
+    constants = {
+        "zero": np.array(0, np.int64),
+        "axis": np.array([0], np.int64),
+        "one": np.array([1], np.int64),
+        "four": np.array([4], np.int64),
+        "w": bench.floats(3, 24),
+    }
+    assert ops(bench.agree(bench.save(nodes, [1, 2, 3, 4], constants))) == ["fully_connected"]
+
+
+def test_dropout_identity_and_dead_branches_vanish(bench):
+    nodes = [
+        node("Identity", ["x"], ["a"]),
+        node("Dropout", ["a"], ["b"]),
+        node("Relu", ["a"], ["unused"]),
+        node("Relu", ["b"], ["y"]),
+    ]
+    assert ops(bench.agree(bench.save(nodes, [1, 8]))) == ["relu"]
+
+
+def test_softmax_over_the_channels_of_an_image(bench):
+    graph = bench.agree(bench.save([node("Softmax", ["x"], ["y"], axis=1)], [1, 5, 2, 3]))
+    assert graph.nodes[-1].attrs == {"beta": 1.0}
+
+
+def test_softmax_over_another_axis_is_refused(bench):
+    with pytest.raises(UnsupportedOpError, match="Softmax over axis 2"):
+        lower(load_graph(bench.save([node("Softmax", ["x"], ["y"], axis=2)], [1, 5, 2, 3])))
+
+
+def test_unknown_operator_is_named_with_layer_and_cure(bench):
+    path = bench.save([node("Erf", ["x"], ["y"], name="block1/gelu")], [1, 8])
+    with pytest.raises(UnsupportedOpError) as caught:
+        lower(load_graph(path))
+    text = str(caught.value)
+    assert "block1/gelu" in text and "Erf" in text and "replace the layer" in text and "\n" not in text
+
+
+def test_unknown_dimensions_ask_for_the_option(bench):
+    path = bench.save([node("Relu", ["x"], ["y"])], ["batch", 1, 40, "time"])
+    with pytest.raises(UnknownShapeError, match=r"--dim batch=….*time=…"):
+        lower(load_graph(path))
+    assert lower(load_graph(path, {"batch": 1, "time": 7})).tensor("x").dims == (1, 40, 7, 1)
+
+
+def test_a_batch_other_than_one_is_refused(bench):
+    with pytest.raises(UnsupportedOpError, match="batch is 4"):
+        lower(load_graph(bench.save([node("Relu", ["x"], ["y"])], [4, 8])))
+
+
+def test_weights_that_are_not_finite_are_refused(bench):
+    weights = bench.floats(4, 8)
+    weights[1, 2] = np.nan
+    with pytest.raises(BadFileError, match="not a number"):
+        lower(load_graph(bench.save([node("Gemm", ["x", "w"], ["y"], transB=1)], [1, 8], {"w": weights})))
+
+
+def test_a_graph_of_the_edge_dialect_passes_unchanged(bench):
+    graph = lower(load_graph(bench.save([node("Relu", ["x"], ["y"])], [1, 8])))
+    assert lower(graph) is graph
