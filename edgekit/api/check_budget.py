@@ -110,9 +110,9 @@ def _load(path: Path, dims: Mapping[str, int], used: set[str], seen: set[str]) -
         return graph
     named = graph.inputs if graph.dialect == "onnx" else tuple(graph.tensors)
     known = {dim.name for name in named for dim in graph.tensor(name).shape if isinstance(dim, Unknown)}
-    seen |= known
+    seen.update(known)
     own = {name: size for name, size in dims.items() if name in known}
-    used |= own.keys()
+    used.update(own)
     return load_graph(path, own) if own else graph
 
 
