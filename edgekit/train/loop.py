@@ -222,18 +222,29 @@ class StepNumbers:
 
 
 def _check_shape(model: torch.nn.Module, spec: FrontendSpec, recipe: Recipe) -> None:
-    """Run one blank clip through: strides that eat up a small input fail here and not an hour later."""
+    """Run one blank clip through: strides that eat up a small input fail here and not inside a native kernel."""
     height, width = spec.input_shape[1:3]
+    where = f"recipe {recipe.name}"
+    mend = "use smaller kernels or strides, or another front-end"
+
+    def fits(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        padding, size = tuple(module.padding), tuple(inputs[0].shape[2:])  # type: ignore[arg-type]
+        if any(pad > dim for pad, dim in zip(padding, size, strict=True)):
+            # oneDNN's gradient of such a convolution writes outside its memory
+            raise BadConfigError(f"a convolution pads {size} maps by {padding}", where=where, mend=mend)
+
+    convolutions = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
+    hooks = [module.register_forward_pre_hook(fits) for module in convolutions]
     was_training = model.training
     try:
         with torch.no_grad():
             model.eval()(torch.zeros(1, 1, height, width))
     except RuntimeError as error:
-        raise BadConfigError(
-            f"model {recipe.model.name} does not take {height}×{width} features: {error}",
-            where=f"recipe {recipe.name}",
-            mend="use smaller kernels or strides, or another front-end",
-        ) from error
+        text = f"model {recipe.model.name} does not take {height}×{width} features: {error}"
+        raise BadConfigError(text, where=where, mend=mend) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
     model.train(was_training)
 
 

@@ -14,7 +14,7 @@ from edgekit.data.manifest import read_manifest
 from edgekit.train.dataset import ClipBatches, Step
 from edgekit.train.recipe import Augment, Recipe, Schedule
 
-LABELS = ("high", "low", "middle")
+LABELS = ("beeps", "hiss", "tone")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_small_sets_make_one_whole_batch(cache: AudioCache) -> None:
 
 def test_balanced_order_draws_classes_equally(tones: Path, audio_cache: Path) -> None:
     manifest = read_manifest(tones)
-    few = manifest.where(lambda clip: clip.label != "low" or clip.speaker == "s0")
+    few = manifest.where(lambda clip: clip.label != "hiss" or clip.speaker == "s0")
     batches = ClipBatches(AudioCache(few, 8000, audio_cache), LABELS, 4000, _recipe(batch_size=17, balance="classes"))
     drawn = np.concatenate([batches.indices(0, step) for step in range(batches.steps)])
     counts = np.bincount(batches.targets[drawn], minlength=3)
@@ -89,8 +89,8 @@ def test_background_comes_from_silence_labels(tones: Path, audio_cache: Path) ->
     manifest = read_manifest(tones)
     renamed = replace(
         manifest,
-        clips=tuple(replace(c, label="silence") if c.label == "low" else c for c in manifest.clips),
-        labels=("high", "middle", "silence"),
+        clips=tuple(replace(c, label="silence") if c.label == "hiss" else c for c in manifest.clips),
+        labels=("beeps", "silence", "tone"),
     )
     batches = ClipBatches(AudioCache(renamed, 8000, audio_cache), renamed.labels, 4000, _recipe())
     assert len(batches.background()) == 24 * 3600

@@ -29,6 +29,9 @@ class DsCnn(nn.Module):
         stem_stride: (height, width) of the stem's stride.
         block_strides: stride of each block's depthwise convolution, one or a (height, width) pair a block; all 1 when
             not given.
+        head_kernel: (height, width) of a last depthwise convolution without padding. Where it spans the frequency axis
+            of the last maps, each channel weighs the frequencies, over which a plain global mean averages. None leaves
+            it out, as the reference does.
         dropout: probability before the dense layer.
 
     Raises:
@@ -43,6 +46,7 @@ class DsCnn(nn.Module):
         stem_kernel: int | Sequence[int] = (10, 4),
         stem_stride: int | Sequence[int] = (2, 2),
         block_strides: Sequence[int | Sequence[int]] | None = None,
+        head_kernel: int | Sequence[int] | None = None,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
@@ -66,6 +70,10 @@ class DsCnn(nn.Module):
                 for before, after, stride in zip(widths[:-1], widths[1:], strides, strict=True)
             )
         )
+        self.head: nn.Module = nn.Identity()
+        if head_kernel is not None:
+            size = pair(head_kernel, "ds-cnn head_kernel")
+            self.head = conv_bn(widths[-1], widths[-1], size, padding=(0, 0), depthwise=True)
         self.pool = GlobalMean()
         self.dropout = nn.Dropout(dropout)
         self.dense = nn.Linear(widths[-1], classes)
@@ -74,7 +82,7 @@ class DsCnn(nn.Module):
         """[N, 1, H, W] → logits [N, classes]."""
         x = self.stem(x)  # [N, C0, H/s, W/s]
         x = self.blocks(x)  # [N, C, H', W']
-        x = self.pool(x)  # [N, C]
+        x = self.pool(self.head(x))  # [N, C]
         logits: Tensor = self.dense(self.dropout(x))  # [N, classes]
         return logits
 
