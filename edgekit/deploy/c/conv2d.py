@@ -73,6 +73,13 @@ static void @self@(const int8_t *w, const channel *c, const int8_t *x, int8_t *y
 @last@}
 """
 
+_ONE_PIXEL = """\
+static void @self@(const int8_t *w, const channel *c, const int8_t *x, int8_t *y, int8_t *patch) {
+    @f0@(x, 0, 0, patch);
+    @f1@(w, c, patch, y);
+}
+"""
+
 
 def emit_conv2d(layer: Layer) -> Code:
     """conv2d: x int8 [1,H,W,C] to y int8 [1,Ho,Wo,O]."""
@@ -88,16 +95,30 @@ def emit_conv2d(layer: Layer) -> Code:
         functions = over_rows(arithmetic, out_height * out_width)
         call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}});"
         return Code(call, functions, data, kernel=f"pointwise {functions[0].name}")
-    functions = (_gather(layer, params), rows2(arithmetic), rows1(arithmetic))
-    functions = (*functions, _pixels(arithmetic.weights.shape, out_height, out_width))
-    call = f"{{f3}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
-    depth = arithmetic.weights[0].size
-    return Code(call, functions, data, 2 * depth, kernel=f"patches {functions[1].name}")
+    functions = _patches(layer, params, out_height, out_width)
+    call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
+    scratch = min(2, out_height * out_width) * arithmetic.weights[0].size
+    return Code(call, functions, data, scratch, kernel=functions[-1].name)
 
 
 def _pointwise(params: ConvParams) -> bool:
     one = params.arithmetic.weights.shape[1:3] == (1, 1)
     return one and params.stride == (1, 1) and params.pad == ((0, 0), (0, 0))
+
+
+def _patches(layer: Layer, params: ConvParams, out_height: int, out_width: int) -> tuple[Function, ...]:
+    """Gathering, inner products, and last the function over all pixels; only what an odd or even number needs."""
+    arithmetic, pixels = params.arithmetic, out_height * out_width
+    gather = _gather(layer, params)
+    if pixels == 1:
+        callees, text = (gather, rows1(arithmetic)), fill(_ONE_PIXEL, self="@self@", f0="@f0@", f1="@f1@")
+    else:
+        odd = (rows1(arithmetic),) if pixels % 2 else ()
+        callees = (gather, rows2(arithmetic), *odd)
+        text = _pixels(arithmetic.weights.shape, pixels, out_width)
+    outputs, kernel_h, kernel_w, channels = arithmetic.weights.shape
+    name = f"conv2d_{kernel_h}x{kernel_w}x{channels}_to_{out_height}x{out_width}x{outputs}"
+    return (*callees, Function(name, text))
 
 
 def _gather(layer: Layer, params: ConvParams) -> Function:
@@ -119,12 +140,10 @@ def _gather(layer: Layer, params: ConvParams) -> Function:
     return Function(f"patch_{kernel_h}x{kernel_w}x{channels}_of_{height}x{width}", text)
 
 
-def _pixels(shape: tuple[int, ...], out_height: int, out_width: int) -> Function:
+def _pixels(shape: tuple[int, ...], pixels: int, out_width: int) -> str:
     outputs, kernel_h, kernel_w, channels = shape
-    pixels = out_height * out_width
     last = "    @f2@(w, c, patch, y);\n" if pixels % 2 else ""
-    text = fill(
+    return fill(
         _PIXELS, self="@self@", f0="@f0@", f1="@f1@", pixels=pixels, depth=kernel_h * kernel_w * channels,
         outputs=outputs, two_outputs=2 * outputs, out_width=out_width, last=last,
     )  # fmt: skip
-    return Function(f"conv2d_{kernel_h}x{kernel_w}x{channels}_to_{out_height}x{out_width}x{outputs}", text)

@@ -47,7 +47,8 @@ def require_identifier(name: str) -> str:
 def comment_text(text: str) -> str:
     """``text`` on one line of printable ASCII that cannot end a comment or continue a line."""
     line = " ".join(text.split()).encode("ascii", "backslashreplace").decode("ascii")
-    return re.sub(r"[^\x20-\x7e]", "?", line).replace("*/", "* /").replace("/*", "/ *").replace("\\", "/")[:200]
+    line = re.sub(r"[^\x20-\x7e]", "?", line).replace("\\", "?")
+    return line.replace("*/", "* /").replace("/*", "/ *")[:200]
 
 
 def string_literal(text: str) -> str:
