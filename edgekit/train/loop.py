@@ -66,7 +66,7 @@ def train_student(
     model = build_model(recipe.model.name, **arguments)
     _check_shape(model, spec, recipe)
     batches = ClipBatches(train, labels, spec.clip_samples, recipe, world=devices)
-    module = StudentModule(model, TorchFrontend(spec, _arithmetic(device)), batches, valid, recipe, labels)
+    module = StudentModule(model, TorchFrontend(spec), batches, valid, recipe, labels)
     template = Checkpoint(
         model=recipe.model.name,
         arguments=arguments,
@@ -246,12 +246,6 @@ def _check_shape(model: torch.nn.Module, spec: FrontendSpec, recipe: Recipe) -> 
         for hook in hooks:
             hook.remove()
     model.train(was_training)
-
-
-def _arithmetic(device: str) -> torch.dtype:
-    """float64 for the front-end, but on GPUs, where it is slow and training noise is far above its rounding."""
-    cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-    return torch.float32 if cuda else torch.float64
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

@@ -32,7 +32,7 @@ class StudentModule(LightningModule):
 
     Args:
         model: [N, 1, H, W] → logits.
-        frontend: PCM → features; part of the training step, on the model's device.
+        frontend: PCM → features, for validation; a float32 twin of it is part of the training step.
         train: training batches.
         valid: validation clips, or None.
         recipe: everything else.
@@ -49,8 +49,11 @@ class StudentModule(LightningModule):
         labels: tuple[str, ...],
     ) -> None:
         super().__init__()
-        self.model = model
+        # Depthwise convolutions run half as long again in NCHW on a CPU.
+        self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.frontend = frontend
+        # What augmentation does to a clip is far above float32's rounding, which triples the front-end's speed.
+        self.quick_frontend = TorchFrontend(frontend.spec, torch.float32)
         self.clips, self.valid, self.recipe, self.classes = train, valid, recipe, len(labels)
         self.valid_targets = None if valid is None else label_indices(valid, labels)
         self.augment_features = FeatureAugment(recipe.augment, frontend.spec)
@@ -77,7 +80,7 @@ class StudentModule(LightningModule):
         step = Step(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(step.torch_seed())
         features, targets = self.batch(step)
-        logits = self.model(features)
+        logits = self.model(features.contiguous(memory_format=torch.channels_last))
         loss = functional.cross_entropy(logits, targets, label_smoothing=self.recipe.schedule.label_smoothing)
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -102,7 +105,7 @@ class StudentModule(LightningModule):
             pcm = scale_levels(pcm, draw, augment.gain_db)
         if self.noise is not None:
             pcm = self.noise.mix(pcm, draw, augment.noise_probability, augment.noise_snr_db)
-        features = self.augment_features(self.frontend(pcm), draw)
+        features = self.augment_features(self.quick_frontend(pcm), draw)
         targets = torch.from_numpy(self.clips.targets[indices]).to(self.device)
         shares = functional.one_hot(targets, self.classes).to(torch.float32)
         if augment.mixup_probability:
