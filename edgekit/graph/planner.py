@@ -5,21 +5,18 @@ step 0) to the step that reads it last; graph outputs live to the end. Two tenso
 a byte, with one exception: where :data:`IN_PLACE_OPS` allows it, a node's output takes over the buffer of an input that
 dies at this node. Every other operator's output lies apart from all its inputs. Constants are in flash and not planned.
 
-Offsets: greedy by size (Pisarchyk and Lee 2020, arXiv:2001.03288, algorithm 3), where that misses the lower bound also
-by lifetime and by birth; the smallest arena wins.
+Offsets come from placement.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgekit.graph.graph import Graph, Node
-
-ALIGNMENT = 16
-"""Bytes; every offset is a multiple, which suits the vector loads of all targets."""
+from edgekit.graph.placement import Buffer, aligned, place
 
 IN_PLACE_OPS: Mapping[str, frozenset[str]] = {
     "edge": frozenset({"relu", "relu6", "reshape", "add"}),
@@ -76,16 +73,6 @@ class MemoryPlan:
     in_place: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Buffer:
-    """A piece of the arena: the tensors that take it over from each other, and the steps from first to last."""
-
-    tensors: tuple[str, ...]
-    size: int
-    first: int
-    last: int
-
-
 def plan_memory(graph: Graph, scratch: Mapping[str, int] | None = None) -> MemoryPlan:
     """Plan the activations of a graph of any dialect; deterministic.
 
@@ -106,8 +93,8 @@ def plan_memory(graph: Graph, scratch: Mapping[str, int] | None = None) -> Memor
         sizes[key], lifetimes[key] = size, (index, index)
     buffers = _buffers(lifetimes, sizes, in_place)
     steps = _timeline(graph, buffers, lifetimes)
-    bound = max((step.bytes for step in steps), default=sum(_aligned(buffer.size) for buffer in buffers))
-    places, arena = _place(buffers, bound)
+    bound = max((step.bytes for step in steps), default=sum(aligned(buffer.size) for buffer in buffers))
+    places, arena = place(buffers, bound)
     offsets = {name: place for buffer, place in zip(buffers, places, strict=True) for name in buffer.tensors}
     plan = MemoryPlan(arena, offsets, sizes, lifetimes, bound, steps, in_place)
     problems = overlaps(plan)
@@ -138,10 +125,6 @@ def _takes_over(plan: MemoryPlan, a: str, b: str) -> bool:
         if plan.in_place.get(new) == old:
             return plan.lifetimes[old][1] == plan.lifetimes[new][0] and plan.offsets[new] == plan.offsets[old]
     return False
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def _lifetimes(graph: Graph) -> dict[str, tuple[int, int]]:
@@ -207,8 +190,8 @@ def _timeline(graph: Graph, buffers: list[Buffer], lifetimes: Mapping[str, tuple
     count = len(graph.nodes)
     change = np.zeros(count + 1, dtype=np.int64)
     for buffer in buffers:
-        change[buffer.first] += _aligned(buffer.size)
-        change[min(buffer.last + 1, count)] -= _aligned(buffer.size)
+        change[buffer.first] += aligned(buffer.size)
+        change[min(buffer.last + 1, count)] -= aligned(buffer.size)
     totals = np.cumsum(change)
     live: list[str] = []
     starting: dict[int, list[str]] = {}
@@ -219,51 +202,3 @@ def _timeline(graph: Graph, buffers: list[Buffer], lifetimes: Mapping[str, tuple
         live = [name for name in live if lifetimes[name][1] >= step] + starting.get(step, [])
         rows.append(Step(node.name, node.op, tuple(live), int(totals[step])))
     return tuple(rows)
-
-
-_ORDERS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
-    lambda buffer: (-buffer.size, buffer.first, buffer.last),
-    lambda buffer: (-(buffer.last - buffer.first), -buffer.size, buffer.first),
-    lambda buffer: (buffer.first, -buffer.size, buffer.last),
-)
-"""Orders of placement: by size (the paper's), by lifetime, by birth."""
-
-
-def _place(buffers: list[Buffer], bound: int) -> tuple[list[int], int]:
-    """Offsets of the buffers and the arena's size; the first order that reaches ``bound``, else the best."""
-    best: tuple[list[int], int] | None = None
-    for key in _ORDERS:
-        order = sorted(range(len(buffers)), key=lambda index: (*key(buffers[index]), index))
-        offsets = _greedy(buffers, order)
-        arena = max((offsets[i] + _aligned(buffer.size) for i, buffer in enumerate(buffers)), default=0)
-        if best is None or arena < best[1]:
-            best = offsets, arena
-        if best[1] <= bound:
-            break
-    return best if best is not None else ([], 0)
-
-
-def _greedy(buffers: list[Buffer], order: list[int]) -> list[int]:
-    """Place buffers one after another in ``order``, each into the tightest gap that its neighbours in time leave."""
-    offsets = [0] * len(buffers)
-    first, last, begin, end = (np.zeros(len(buffers), dtype=np.int64) for _ in range(4))
-    for count, index in enumerate(order):
-        buffer, size = buffers[index], _aligned(buffers[index].size)
-        together = (first[:count] <= buffer.last) & (last[:count] >= buffer.first)
-        offsets[index] = _tightest_gap(begin[:count][together], end[:count][together], size)
-        first[count], last[count] = buffer.first, buffer.last
-        begin[count], end[count] = offsets[index], offsets[index] + size
-    return offsets
-
-
-def _tightest_gap(begin: np.ndarray, end: np.ndarray, size: int) -> int:
-    """Offset of the smallest gap of at least ``size`` between occupied ranges; behind all of them if there is none."""
-    if begin.size == 0:
-        return 0
-    order = np.argsort(begin, kind="stable")
-    reached = np.concatenate([[0], np.maximum.accumulate(end[order])])
-    gaps = begin[order] - reached[:-1]
-    fitting = np.flatnonzero(gaps >= size)
-    if fitting.size == 0:
-        return int(reached[-1])
-    return int(reached[fitting[np.argmin(gaps[fitting])]])
