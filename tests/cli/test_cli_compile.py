@@ -1,0 +1,139 @@
+"""``edgekit compile`` and ``edgekit bench`` from the outside: files, JSON, exit codes, one-line errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edge_graphs import Builder
+
+from edgekit.cli.main import main
+from edgekit.export.tflite_writer import tflite_bytes
+from edgekit.graph.ops import FRONTEND_DIGEST_KEY
+
+
+def _model(path: Path, metadata: dict[str, str] | None = None) -> Path:
+    builder = Builder(np.random.default_rng(0), (1, 49, 10, 1))
+    builder.conv2d(4, (3, 3), stride=(4, 4), activation="relu")
+    pooled = builder.activation("pooled", (1, 4))
+    builder.append("mean", (builder.x.name,), pooled, {"axes": (1, 2), "keep_dims": False})
+    path.write_bytes(tflite_bytes(builder.graph(metadata=metadata or {})))
+    return path
+
+
+def test_compile_writes_sources_image_and_a_manifest_with_hashes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ziglang")
+    model, out = _model(tmp_path / "My Model.tflite"), tmp_path / "out"
+    assert main(["compile", str(model), "--target", "cortex-m4", "-o", str(out), "--format", "json"]) == 0
+    manifest = json.loads(capsys.readouterr().out)
+    assert manifest == json.loads((out / "manifest.json").read_text())
+    assert manifest["schema_version"] == 1
+    assert manifest["name"] == "my_model"
+    for name, digest in manifest["files"].items():
+        assert digest == "sha256:" + hashlib.sha256((out / name).read_bytes()).hexdigest()
+    elf = (out / "firmware.elf").read_bytes()
+    assert manifest["image"]["digest"] == "sha256:" + hashlib.sha256(elf).hexdigest()
+    assert 0 < manifest["image"]["sizes"]["flash_bytes"] < 100_000
+
+
+def test_two_compilations_are_equal_to_the_byte(tmp_path: Path) -> None:
+    pytest.importorskip("ziglang")
+    model = _model(tmp_path / "m.tflite")
+    for folder in ("a", "b"):
+        assert main(["compile", str(model), "--target", "m4", "-o", str(tmp_path / folder)]) == 0
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
+    assert len(files) > 10
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_sources_only(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["compile", str(_model(tmp_path / "m.tflite")), "--target", "m0", "--sources-only", "-o", str(out)]
+    assert main(arguments) == 0
+    assert (out / "m.h").is_file() and (out / "project" / "linker.ld").is_file()
+    assert not (out / "firmware.elf").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "m5"], "use one of cortex-m0"),
+        (["--target", "m4", "--name", "x y"], "x_y"),
+        (["--target", "m4", "--frontend", "dcase2023"], "front-end"),
+        (["--target", "m4", "--frontend", "nonsense"], "presets"),
+        (["--target", "m4", "--project", "nonsense"], "cortex-m-bare"),
+        (["--target", "m4", "--toolchain", "nonsense"], "zig"),
+    ],
+)
+def test_bad_options_end_in_one_line_and_nothing_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    model, out = _model(tmp_path / "m.tflite"), tmp_path / "out"
+    assert main(["compile", str(model), "-o", str(out), *arguments]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err and printed.err.count("\n") == 1 and not printed.out
+    assert not out.exists()
+
+
+def test_digest_mismatch_ends_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = _model(tmp_path / "m.tflite", {FRONTEND_DIGEST_KEY: "sha256:" + "0" * 64})
+    out = tmp_path / "out"
+    assert main(["compile", str(model), "--target", "m4", "--frontend", "kws-mfcc-49x10", "-o", str(out)]) == 2
+    assert "the model was made for front-end" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"just text", b"\x1c\x00\x00\x00TFL3" + b"\xff" * 40])
+def test_broken_models_end_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes) -> None:
+    model = tmp_path / "broken.tflite"
+    model.write_bytes(data)
+    for command in (["compile", str(model), "--target", "m4", "-o", str(tmp_path / "out")], ["bench", str(model)]):
+        assert main(command) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_bench_prints_the_contract_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("unicorn")
+    pytest.importorskip("ziglang")
+    model = _model(tmp_path / "m.tflite")
+    arguments = ["bench", str(model), "--target", "cpu", "--target", "m4", "--frontend", "kws-mfcc-49x10"]
+    assert main([*arguments, "--clips", "3", "--format", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["schema_version"] == 1
+    host, core = answer["results"]
+    for row in (host, core):
+        assert row["outputs_equal"] is True
+        assert {
+            "model",
+            "target",
+            "runner",
+            "method",
+            "instructions",
+            "flash_bytes",
+            "ram_bytes",
+            "stack_bytes",
+        } <= set(row)
+    assert host["latency_ms"]["p50"] > 0 and host["instructions"] is None
+    assert core["latency_ms"] is None and core["method"] == "emulated"
+    details = core["details"]
+    total = details["model_instructions"]["value"] + details["frontend_instructions"]["value"]
+    assert core["instructions"] == pytest.approx(total, rel=0.01)
+
+
+def test_bench_says_when_outputs_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgekit.api import bench
+
+    monkeypatch.setattr(bench, "run_integer", lambda graph, x: np.full((len(x), 4), 3, dtype=np.int8))
+    assert main(["bench", str(_model(tmp_path / "m.tflite")), "--target", "cpu", "--format", "json"]) == 1
+    (row,) = json.loads(capsys.readouterr().out)["results"]
+    assert row["outputs_equal"] is False
+    assert row["ram_bytes"] is None and row["latency_ms"] is None
