@@ -103,7 +103,7 @@ def verify_features(
         raise BadConfigError(f"a limit of {limit} clips leaves nothing", mend="give at least 1")
     clips = _Clips.of(front, data, limit, progress)
     scale, zero_point = _calibrate(front, islice(clips, _CALIBRATION_CLIPS))
-    tallies = {name: Tally(name, front.std) for name in dict.fromkeys(implementations)}
+    tallies = {name: Tally(name, front) for name in dict.fromkeys(implementations)}
     with ExitStack() as stack:
         makers = {"torch": _torch, "c": _c}
         running = {name: makers[name](front, scale, zero_point, stack) for name in tallies}

@@ -76,7 +76,7 @@ def show(spec: str, form: str) -> None:
 def verify(spec: str, data: str | None, limit: int | None, implementations: tuple[str, ...], form: str) -> None:
     """Compare torch and the generated C with the numpy reference of SPEC; exit 1 when a tolerance is exceeded.
 
-    Tolerances in log units: torch 1e-4, C 1e-3; 99.9 % of the int8 model inputs equal and the rest off by one.
+    Tolerances in natural-log units: torch 1e-4, C 1e-3; 99.9 % of the int8 model inputs equal and the rest off by one.
     """
     from edgekit.api.features import IMPLEMENTATIONS, FeatureReport, verify_features
 
@@ -121,7 +121,9 @@ def _print_report(found: Any) -> None:
     ]
     columns = ("", ">max", ">limit", ">mean", ">int8 equal", ">off by", "", "worst clip")
     left_out = f", {found.rejected:,} left out" if found.rejected else ""
-    title = f"{found.source}, {found.comparisons[0].clips:,} clips{left_out}; differences from numpy in log units"
+    title = (
+        f"{found.source}, {found.comparisons[0].clips:,} clips{left_out}; differences from numpy in natural-log units"
+    )
     click.echo(render_table(columns, rows, title), nl=False)
 
 

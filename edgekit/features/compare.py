@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.features.reference import log_factor
+from edgekit.features.spec import FrontendSpec
+
 TOLERANCES: Mapping[str, float] = MappingProxyType({"torch": 1e-4, "c": 1e-3})
-"""Largest difference from the reference in log units (before normalisation), by implementation."""
+"""Largest difference from the reference, in natural-log units before normalisation, by implementation."""
 MIN_INT8_EQUAL = 0.999
 MAX_INT8_STEPS = 1
 
@@ -24,7 +27,7 @@ class Comparison:
     Attributes:
         implementation: "torch" or "c".
         clips, values: how much was compared.
-        max_difference, mean_difference: in log units: of the output times ``std``.
+        max_difference, mean_difference: of the output before normalisation, in units of the natural logarithm.
         tolerance: for ``max_difference``.
         worst_clip: where the largest difference was.
         int8_equal: share of equal int8 model inputs.
@@ -63,11 +66,16 @@ class Comparison:
         }
 
 
+def natural_unit(spec: FrontendSpec) -> float:
+    """What a difference of outputs is multiplied with to be one of natural logarithms: dB and log10 are other units."""
+    return spec.std / log_factor(spec)
+
+
 class Tally:
     """Running sums of one :class:`Comparison`."""
 
-    def __init__(self, implementation: str, std: float) -> None:
-        self._name, self._std = implementation, std
+    def __init__(self, implementation: str, spec: FrontendSpec) -> None:
+        self._name, self._unit = implementation, natural_unit(spec)
         self._clips = self._values = self._unequal = self._steps = 0
         self._sum = self._max = 0.0
         self._worst = ""
@@ -81,7 +89,7 @@ class Tally:
         got_int8: NDArray[np.int8],
     ) -> None:
         """Take in one clip: features and model inputs of the reference and of the implementation, same shape."""
-        difference = np.abs(got.astype(np.float64) - wanted) * self._std
+        difference = np.abs(got.astype(np.float64) - wanted) * self._unit
         # A NaN must fail the gate, and no comparison with NaN is true.
         largest = float(difference.max()) if np.isfinite(difference).all() else float("inf")
         steps = np.abs(got_int8.astype(np.int32) - wanted_int8)

@@ -15,7 +15,7 @@ from edgekit.core.errors import BadConfigError
 from edgekit.deploy.c.identifiers import require_identifier
 from edgekit.deploy.frontend.emit import fill, float_literal, table
 from edgekit.deploy.frontend.schedule import first_start, ring_capacity
-from edgekit.deploy.frontend.tables import ONE_Q30, ONE_Q31, Tables, make_tables
+from edgekit.deploy.frontend.tables import ONE_Q31, Tables, make_tables
 from edgekit.features.reference import log_factor
 from edgekit.features.spec import FrontendSpec
 
@@ -147,10 +147,15 @@ def _tables_text(spec: FrontendSpec, tables: Tables) -> str:
         parts.append(table("float", "fe_mel_scale", tables.mel_scale / np.float32(ONE_Q31)))
     if tables.cepstrum is not None:
         parts.append(table("float", "fe_cepstrum", tables.cepstrum.ravel()))
+    return "".join([*parts, _window_text(tables)])
+
+
+def _window_text(tables: Tables) -> str:
     middle, end = tables.window_end // 2, tables.window_end
-    window = f"fe_window[n <= {middle} ? n : {end} - n]" if tables.window.size else f"INT32_C({ONE_Q30}) + 0 * n"
-    head = "/* Weight of sample n of the window; 2^30 is one. */\nstatic inline int32_t fe_window_at(int32_t n) {\n"
-    return "".join([*parts, f"{head}    return {window};\n}}\n\n"])
+    lookup = f"    return fe_window[n <= {middle} ? n : {end} - n];\n"
+    body = lookup if tables.window.size else "    (void)n;\n    return INT32_MAX;\n"
+    head = "/* Weight of sample n of the window; 2^31 is one. */\nstatic inline int32_t fe_window_at(int32_t n) {\n"
+    return f"{head}{body}}}\n\n"
 
 
 def _load_text(spec: FrontendSpec) -> str:
@@ -181,7 +186,7 @@ _MEAN: dict[str, object] = {
         "    rest = fe_shape(rest, rest);\n"
     ),
     "minus_mean": " - mean",
-    "rest_line": "                pair[k] -= ((int64_t)rest * weight) >> 26;\n",
+    "rest_line": "                pair[k] -= ((int64_t)rest * weight) >> 27;\n",
 }
 _OUTSIDE = "    if (i < 0 || i >= FE_SIGNAL) {\n        return 0;\n    }\n"
 

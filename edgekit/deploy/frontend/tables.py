@@ -20,7 +20,8 @@ class Tables:
     """What the generated C holds as constants.
 
     Attributes:
-        window: int32, 2^30 is one, the first half (windows are symmetric about ``window_end / 2``); empty for "rect".
+        window: int32, 2^31 is one (less one step at the top), the first half (windows are
+            symmetric about ``window_end / 2``); empty for "rect".
         window_end: ``window[i]`` for ``i`` past the middle is ``window[window_end - i]``.
         cosine: int32 ``[n_fft // 4 + 1]``, a quarter wave, 2^30 is one.
         corners: uint16 ``[mel_bins + 2]``, first FFT bin at or above each corner of the triangles.
@@ -51,7 +52,7 @@ def make_tables(spec: FrontendSpec) -> Tables:
     end = spec.window_length - (0 if spec.window_periodic else 1)
     half = analysis_window(spec)[: end // 2 + 1] if spec.window != "rect" else np.empty(0)
     return Tables(
-        window=np.round(half * ONE_Q30).astype(np.int32),
+        window=np.minimum(np.round(half * ONE_Q31), ONE_Q31 - 1).astype(np.int32),
         window_end=end,
         cosine=np.round(np.cos(2.0 * np.pi * quarter / spec.n_fft) * ONE_Q30).astype(np.int32),
         corners=corners.astype(np.uint16),

@@ -25,7 +25,7 @@ $mean_lines    int32_t before = fe_sample(state, start, gain)$minus_mean;
             if (n + k < FE_WINDOW) {
                 const int32_t now = fe_sample(state, start + n + k, gain)$minus_mean;
                 const int32_t weight = fe_window_at(n + k);
-                pair[k] = ((int64_t)fe_shape(now, before) * weight + 4096) >> 13;
+                pair[k] = ((int64_t)fe_shape(now, before) * weight + 8192) >> 14;
 $rest_line                before = now;
             }
         }
