@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgekit.graph.integer.params import Accumulate
+
 
 def litert_outputs(model: bytes, clips: np.ndarray) -> np.ndarray:
     """Outputs [N, …] of LiteRT's reference kernels (not XNNPACK, not the optimised ones), one clip a call."""
@@ -34,6 +36,16 @@ def tflm_outputs(model: bytes, clips: np.ndarray) -> np.ndarray:
         output = interpreter.get_output(0)
         outputs.append(output.reshape(_without_batch(output.shape)).copy())
     return np.stack(outputs)
+
+
+def round_once(arithmetic: Accumulate, sums: np.ndarray) -> np.ndarray:
+    """LiteRT's requantization of fully connected layers, in place of graph/integer/accumulate.py's ``requantize``:
+    (acc · multiplier + half) >> (31 − shift), rounded once where TFLM rounds twice."""
+    shift = 31 - arithmetic.shift.astype(np.int64)
+    product = (sums.astype(np.int64) + arithmetic.bias) * arithmetic.multiplier.astype(np.int64)
+    scaled = (product + (np.int64(1) << (shift - 1))) >> shift
+    clamp = arithmetic.clamp
+    return np.clip(scaled + arithmetic.output_zero_point, clamp.low, clamp.high).astype(np.int8)
 
 
 def random_int8(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The public reference models in C: bytes equal to TFLM's, on this machine and on an emulated Cortex-M4."""
+"""The public reference models in C: bytes equal to TFLM's (and LiteRT's but for one rounding), on this machine and on an emulated Cortex-M4."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from int8_oracles import random_int8, tflm_outputs
+from int8_oracles import litert_outputs, random_int8, round_once, tflm_outputs
 
 from edgekit.bench.elf import read_elf
 from edgekit.bench.emulate import emulate
@@ -16,6 +16,8 @@ from edgekit.deploy.generate import generate
 from edgekit.deploy.project import build
 from edgekit.deploy.target import find_target
 from edgekit.graph.graph import Graph
+from edgekit.graph.integer import fully_connected
+from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 
@@ -63,6 +65,18 @@ def test_host_build_equals_tflm(models_root: Path, name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_host_build_equals_tflm_on_1000_inputs(models_root: Path, name: str) -> None:
     _check_host(models_root, name, 1000)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_litert_differs_from_the_c_only_by_rounding_fully_connected_layers_once(
+    models_root: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, clips, _ = _load(models_root, name, 200)
+    expected = litert_outputs((models_root / f"{name}.tflite").read_bytes(), clips).reshape(200, -1)
+    with host_model(generate(graph, None, find_target("cpu"), name)) as model:
+        np.testing.assert_array_equal(model.invoke(clips), run_integer(graph, clips).reshape(200, -1))
+    monkeypatch.setattr(fully_connected, "requantize", round_once)
+    np.testing.assert_array_equal(run_integer(graph, clips).reshape(200, -1), expected)
 
 
 @pytest.mark.parametrize("name", MODELS)
