@@ -1,4 +1,4 @@
-"""The public reference models in C: bytes equal to TFLM's (and LiteRT's but for one rounding), on this machine and on an emulated Cortex-M4."""
+"""The public reference models in C: bytes equal to TFLM's on this machine and on an emulated Cortex-M4."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgekit.bench.emulate import emulate
 from edgekit.deploy.generate import generate
 from edgekit.deploy.project import build
 from edgekit.deploy.target import find_target
+from edgekit.deploy.toolchain import find_toolchain
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
 
@@ -106,3 +108,15 @@ def test_network_on_every_emulated_core_equals_the_interpreter(target: str, tmp_
     run = emulate(image, clips, counted=1)
     np.testing.assert_array_equal(run.scores, _expected(graph, clips))
     np.testing.assert_array_equal(run.labels, run.scores.argmax(axis=1))
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="install gcc-arm-none-eabi (Debian package)")
+@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4"])
+def test_network_built_with_gcc_for_arm_equals_the_interpreter(target: str, tmp_path: Path) -> None:
+    pytest.importorskip("unicorn")
+    graph, chosen = _chain(4), find_target(target)
+    compiler = find_toolchain(chosen, "arm-none-eabi-gcc")
+    image = build(generate(graph, None, chosen, "chain"), chosen, tmp_path / "image", toolchain=compiler)
+    assert image.warnings == ""
+    clips = _clips(graph, 4, 20)
+    np.testing.assert_array_equal(emulate(image, clips, counted=0).scores, _expected(graph, clips))
