@@ -83,6 +83,30 @@ class Layer:
         """Attribute ``name`` of the node."""
         return self.node.attrs.get(name, default)
 
+    def number(self, name: str, default: int) -> int:
+        """Attribute ``name`` as a whole number.
+
+        Raises:
+            UnsupportedOpError: a damaged file gives it as something else.
+        """
+        value = self.attr(name, default)
+        if not isinstance(value, int):
+            raise self.odd(f"has {name} {value!r}")
+        return int(value)
+
+    def numbers(self, name: str, default: tuple[int, ...], least: int = 1) -> tuple[int, ...]:
+        """Attribute ``name`` as whole numbers, as many as in ``default``, each at least ``least``.
+
+        Raises:
+            UnsupportedOpError: a damaged file gives it as something else.
+        """
+        value = self.attr(name) or default
+        if not isinstance(value, tuple) or len(value) != len(default) or not all(isinstance(n, int) for n in value):
+            raise self.odd(f"has {name} {value!r}")
+        if min(value, default=least) < least:
+            raise self.odd(f"has {name} {value!r}")
+        return value
+
     def odd(self, what: str) -> UnsupportedOpError:
         """The error of a node that does not have the form its operator demands."""
         return UnsupportedOpError(f"{self.node.op} {what}", where=self.node.name, mend="export the model again")

@@ -6,6 +6,9 @@ from edgekit.budget.tally import Reason, Tally
 from edgekit.core.errors import EdgekitError, UnknownShapeError
 from edgekit.graph.graph import Graph
 
+LOWERED_BYTES = 32 * 2**20
+"""Models with more constants than this are no microcontroller's, and lowering would read and turn all of them."""
+
 
 def ram_tally(graph: Graph, blocking: tuple[Reason, ...]) -> Tally:
     """Arena bytes of the plan, over the lowered graph where edgekit can compile it, else over the file's own operators.
@@ -17,10 +20,12 @@ def ram_tally(graph: Graph, blocking: tuple[Reason, ...]) -> Tally:
 
     if blocking:
         return Tally(0, "B", "planned", blocking)
-    try:
-        planned, how = lower(graph), "as edgekit compiles it"
-    except EdgekitError:
-        planned, how = graph, "over the file's own operators, which edgekit does not compile yet"
+    planned, how = graph, "over the file's own operators"
+    if sum(tensor.nbytes for tensor in graph.tensors.values() if tensor.constant and tensor.static) <= LOWERED_BYTES:
+        try:
+            planned, how = lower(graph), "as edgekit compiles it"
+        except EdgekitError:
+            how = "over the file's own operators, which edgekit does not compile yet"
     try:
         plan = plan_memory(planned)
     except UnknownShapeError as error:

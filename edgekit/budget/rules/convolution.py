@@ -6,7 +6,6 @@ small must not make a model look cheap.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -48,7 +47,7 @@ def onnx_convolution(x: int, w: int, bias: int | None) -> Rule:
         dcase: (weights + bias) × output positions.
         """
         data, weights = layer.input(x).dims, layer.input(w).dims
-        groups = int(layer.attr("group", 1))
+        groups = layer.number("group", 1)
         if len(data) < 3 or len(weights) != len(data) or data[1] != weights[1] * groups:
             raise layer.odd(f"has weights {weights} in {groups} groups on an input {data}")
         window = _onnx_window(layer, weights[2:])
@@ -152,28 +151,18 @@ def _same(layer: Layer, expected: Dims) -> None:
 
 def _onnx_window(layer: Layer, kernel: Dims) -> Window:
     rank = len(kernel)
-    stride = _ints(layer, "strides", rank)
-    dilation = _ints(layer, "dilations", rank)
+    stride = layer.numbers("strides", (1,) * rank)
+    dilation = layer.numbers("dilations", (1,) * rank)
     if layer.attr("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):
         return Window(kernel, stride, dilation, None)
-    flat: Sequence[int] = layer.attr("pads") or (0,) * (2 * rank)
-    if layer.attr("auto_pad") == "VALID":
-        flat = (0,) * (2 * rank)
-    if len(flat) != 2 * rank:
-        raise layer.odd(f"has {len(flat)} pads for {rank} axes")
-    return Window(kernel, stride, dilation, tuple((int(flat[i]), int(flat[i + rank])) for i in range(rank)))
-
-
-def _ints(layer: Layer, name: str, rank: int) -> Dims:
-    values = tuple(int(value) for value in layer.attr(name) or (1,) * rank)
-    if len(values) != rank or min(values) < 1:
-        raise layer.odd(f"has {name} {values} for {rank} axes")
-    return values
+    none = (0,) * (2 * rank)
+    flat = none if layer.attr("auto_pad") == "VALID" else layer.numbers("pads", none, least=-(2**31))
+    return Window(kernel, stride, dilation, tuple((flat[i], flat[i + rank]) for i in range(rank)))
 
 
 def _tflite_window(layer: Layer, kernel: Dims) -> Window:
-    stride = (int(layer.attr("stride_h", 0)), int(layer.attr("stride_w", 0)))
-    dilation = (int(layer.attr("dilation_h_factor", 1)), int(layer.attr("dilation_w_factor", 1)))
+    stride = (layer.number("stride_h", 0), layer.number("stride_w", 0))
+    dilation = (layer.number("dilation_h_factor", 1), layer.number("dilation_w_factor", 1))
     if min(stride) < 1 or min(dilation) < 1:
         raise layer.odd(f"has stride {stride} and dilation {dilation}")
     pads = None if layer.attr("padding") == "SAME" else ((0, 0), (0, 0))

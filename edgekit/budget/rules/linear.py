@@ -37,8 +37,8 @@ def tflite_batch_matmul(layer: Layer) -> Work:
     left, right = layer.input(0).dims, layer.input(1).dims
     if len(left) < 2 or len(right) < 2:
         raise layer.odd(f"has factors {left} and {right}")
-    left = (*left[:-2], left[-1], left[-2]) if layer.attr("adj_x", False) else left
-    right = (*right[:-2], right[-1], right[-2]) if layer.attr("adj_y", False) else right
+    left = (*left[:-2], left[-1], left[-2]) if layer.number("adj_x", 0) else left
+    right = (*right[:-2], right[-1], right[-2]) if layer.number("adj_y", 0) else right
     return _product(layer, left, right, 0 if layer.constant(0) else 1 if layer.constant(1) else None)
 
 
@@ -50,8 +50,8 @@ def onnx_gemm(layer: Layer) -> Work:
     left, right = layer.input(0).dims, layer.input(1).dims
     if len(left) != 2 or len(right) != 2:
         raise layer.odd(f"has factors {left} and {right}")
-    rows, inner = reversed(left) if layer.attr("transA", 0) else left
-    depth, columns = reversed(right) if layer.attr("transB", 0) else right
+    rows, inner = reversed(left) if layer.number("transA", 0) else left
+    depth, columns = reversed(right) if layer.number("transB", 0) else right
     if inner != depth:
         raise layer.odd(f"has factors {left} and {right} that do not fit")
     weights = [index for index in (0, 1) if layer.constant(index)]
