@@ -1,6 +1,7 @@
 """One training run: Lightning as the loop, a run folder as its result, resumable at every epoch.
 
-RUN/recipe.toml               the resolved recipe, with the digest of everything that decides the run
+RUN/recipe.toml               the resolved recipe
+RUN/run.json                  digests of everything that decides the run: a resume must find the same
 RUN/frontend.json             the spec, normalisation included
 RUN/last.ckpt                 loop state of the last finished epoch
 RUN/history.csv               one row an epoch
@@ -10,34 +11,33 @@ RUN/metrics.json              validation scores of these weights; written when t
 
 from __future__ import annotations
 
-import csv
-import io
+import contextlib
 import logging
-import time
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Trainer
 
 from edgekit.core.errors import BadConfigError, BadFileError
-from edgekit.core.files import atomic_path, write_json, write_text
+from edgekit.core.files import write_json, write_text
 from edgekit.core.progress import Progress
 from edgekit.data.cache import AudioCache
 from edgekit.features.spec import FrontendSpec
 from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.models.registry import build_model
-from edgekit.train.checkpoint import FILE_NAME, Checkpoint, save_checkpoint
+from edgekit.train.checkpoint import Checkpoint
 from edgekit.train.dataset import ClipBatches, plain_windows
 from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
+from edgekit.train.run_keeper import STATE, RunKeeper
 
-STATE = "last.ckpt"
 METRICS = "metrics.json"
+_LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
 _NORMALISE_CLIPS = 2000
 
 
@@ -59,26 +59,28 @@ def train_student(
     Raises:
         EdgekitError: the loss is no longer finite; ``checkpoint.safetensors`` then holds the last good epoch.
         BadFileError: ``last.ckpt`` is damaged.
+        BadConfigError: the model does not fit the features, or there is no such device.
     """
-    torch.manual_seed(recipe.seed)
-    spec = normalised(recipe, train)
-    arguments = {**recipe.model.arguments, "classes": len(labels)}
-    model = build_model(recipe.model.name, **arguments)
-    _check_shape(model, spec, recipe)
-    batches = ClipBatches(train, labels, spec.clip_samples, recipe, world=devices)
-    module = StudentModule(model, TorchFrontend(spec), batches, valid, recipe, labels)
-    template = Checkpoint(
-        model=recipe.model.name,
-        arguments=arguments,
-        frontend=spec,
-        labels=labels,
-        weights={},
-        recipe=recipe.to_json(),
-    )
-    write_text(folder / "frontend.json", spec.canonical() + "\n")
-    keeper = RunKeeper(folder, template, recipe, progress)
-    state = folder / STATE
-    with _quiet():
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadConfigError("torch finds no CUDA device", where="--device cuda", mend="use --device cpu")
+    with _quiet(), _restored():
+        torch.manual_seed(recipe.seed)
+        spec = normalised(recipe, train)
+        template = Checkpoint(
+            model=recipe.model.name,
+            arguments={**recipe.model.arguments, "classes": len(labels)},
+            frontend=spec,
+            labels=labels,
+            weights={},
+            recipe=recipe.to_json(),
+        )
+        model = build_model(template.model, **template.arguments)
+        _check_shape(model, spec, recipe)
+        batches = ClipBatches(train, labels, spec.clip_samples, recipe, world=devices)
+        module = StudentModule(model, TorchFrontend(spec), batches, valid, recipe, labels)
+        write_text(folder / "frontend.json", spec.canonical() + "\n")
+        keeper = RunKeeper(folder, template, recipe, progress)
+        state = folder / STATE
         trainer = _trainer(recipe, device, devices, keeper)
         _fit(trainer, module, state if state.is_file() else None)
     if trainer.is_global_zero:
@@ -102,79 +104,6 @@ def normalised(recipe: Recipe, train: AudioCache) -> FrontendSpec:
     mean = sums[1] / sums[0]
     std = max(1e-3, float(np.sqrt(max(0.0, sums[2] / sums[0] - mean**2))))
     return spec.replace(mean=float(f"{mean:.6g}"), std=float(f"{std:.6g}"))
-
-
-class RunKeeper(Callback):
-    """Validates, keeps the best weights, writes history and loop state at the end of every epoch."""
-
-    def __init__(self, folder: Path, template: Checkpoint, recipe: Recipe, progress: Progress) -> None:
-        self.folder, self.template, self.recipe, self.progress = folder, template, recipe, progress
-        self.rows: list[dict[str, Any]] = []
-        self.best: dict[str, Any] = {}
-        self.started = time.monotonic()
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the time."""
-        self.started = time.monotonic()
-
-    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Report progress in steps of the whole run."""
-        self.progress("training", trainer.global_step, self.recipe.schedule.epochs * pl_module.clips.steps)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Validate, keep, write; a kill between two of the writes costs at most this epoch."""
-        epoch = trainer.current_epoch + 1
-        last = epoch == self.recipe.schedule.epochs
-        due = last or epoch % self.recipe.schedule.valid_every == 0
-        scores = pl_module.validate() if due else None
-        row: dict[str, Any] = {"epoch": epoch, "train_loss": pl_module.loss_sum / max(1, pl_module.loss_count)}
-        row["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
-        if scores:
-            row["valid_loss"] = scores.log_loss
-            row["valid_accuracy"] = scores.accuracy
-            row["valid_macro_accuracy"] = scores.macro_accuracy
-        row["seconds"] = round(time.monotonic() - self.started, 3)
-        pl_module.loss_sum, pl_module.loss_count = 0.0, 0
-        self.rows.append(row)
-        if not trainer.is_global_zero:
-            return
-        rank = (scores.macro_accuracy, -scores.log_loss) if scores else None
-        if self._better(rank, due=due):
-            self.best = {"epoch": epoch, "rank": rank, "scores": scores.to_json() if scores else None}
-            weights = {name: value.detach().cpu() for name, value in pl_module.kept.state_dict().items()}
-            template = self.template
-            save_checkpoint(
-                Checkpoint(
-                    model=template.model,
-                    arguments=template.arguments,
-                    frontend=template.frontend,
-                    labels=template.labels,
-                    weights=weights,
-                    metrics=self.metrics(),
-                    recipe=template.recipe,
-                ),
-                self.folder / FILE_NAME,
-            )
-        write_text(self.folder / "history.csv", _csv(self.rows))
-        with atomic_path(self.folder / STATE) as temporary:
-            trainer.save_checkpoint(temporary)
-
-    def metrics(self) -> dict[str, Any]:
-        """What the kept weights scored."""
-        return {"epoch": self.best.get("epoch"), "validation": self.best.get("scores")}
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know; goes into ``last.ckpt``."""
-        return {"rows": self.rows, "best": self.best}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Back from ``last.ckpt``."""
-        self.rows, self.best = list(state_dict["rows"]), dict(state_dict["best"])
-
-    def _better(self, rank: tuple[float, float] | None, *, due: bool) -> bool:
-        if self.recipe.schedule.keep == "last" or rank is None:
-            return due
-        return not self.best or tuple(self.best["rank"]) < rank
 
 
 def _trainer(recipe: Recipe, device: str, devices: int, keeper: RunKeeper) -> Trainer:
@@ -248,27 +177,34 @@ def _check_shape(model: torch.nn.Module, spec: FrontendSpec, recipe: Recipe) -> 
     model.train(was_training)
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
-
-
-@contextmanager
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Lightning's banners, tips and warnings about loaders tell an edgekit user nothing."""
-    names = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
-    levels = {name: logging.getLogger(name).level for name in names}
-    for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"lightning\..*")
             warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.optim\.lr_scheduler")
             yield
     finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _restored() -> Iterator[None]:
+    """Leave the caller's process as it was: random state, determinism switch, Ctrl-C (which Lightning disables)."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if main else None
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from edgekit.cli.main import main
 
+CUDA = torch.cuda.is_available()
 RECIPE = """
 [frontend]
 preset = "kws-logmel-40"
@@ -73,6 +75,7 @@ def test_train_eval_export(world: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["--set", "schedule.epoch=2"], "did you mean 'epochs'"),
         (["--valid", "speaker=x"], "selects no clip"),
         (["--device", "tpu"], "unknown device"),
+        pytest.param(["--device", "cuda"], "no CUDA device", marks=pytest.mark.skipif(CUDA, reason="has a GPU")),
         (["--set", "model.name=ds-cn"], "did you mean 'ds-cnn'"),
     ],
 )
