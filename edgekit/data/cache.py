@@ -127,7 +127,9 @@ class AudioCache:
 
     def _map(self) -> np.ndarray:
         # A plain ndarray over the map: indexing np.memmap costs microseconds a call.
-        return np.asarray(np.memmap(self._pack, dtype="<i2", mode="r"))
+        # The shape is given because another process may just be writing half a sample at the end.
+        samples = self._pack.stat().st_size // 2
+        return np.asarray(np.memmap(self._pack, dtype="<i2", mode="r", shape=(samples,)))
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "_pcm"}

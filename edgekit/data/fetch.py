@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.core.errors import BadConfigError, DataError
+from edgekit.core.errors import BadConfigError, BadFileError, DataError
 from edgekit.core.files import write_json
 from edgekit.core.progress import Progress, silent
 from edgekit.data.cache import cache_folder
@@ -126,7 +126,11 @@ def _one(
     size = archive.stat().st_size
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
-    count = unpack(archive, staging, source.keep, progress)
+    try:
+        count = unpack(archive, staging, source.keep, progress)
+    except BadFileError:
+        archive.unlink()  # the next call must not find it again
+        raise
     if not count:
         raise DataError("nothing in it is of use", where=file.url, mend="the archive's layout has changed; report it")
     _move(staging, place)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
+import gzip
 import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, BinaryIO
 
 from edgekit.core.errors import BadFileError
 from edgekit.core.progress import Progress, silent
@@ -20,6 +21,7 @@ SPARE_BYTES = 100 * 1000**2
 _BLOCK = 1 << 18
 
 Member = tuple[str, int, IO[bytes]]
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError)
 
 
 def unpack(archive: Path, folder: Path, keep: Sequence[str] = (), progress: Progress = silent) -> int:
@@ -54,7 +56,7 @@ def unpack(archive: Path, folder: Path, keep: Sequence[str] = (), progress: Prog
             count += 1
             if count % 100 == 0:
                 progress(f"unpacking {archive.name}", count, 0)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise BadFileError(f"is no archive or is damaged: {error}", where=str(archive)) from error
     return count
 
@@ -86,24 +88,45 @@ def _zip_members(archive: Path) -> Iterator[Member]:
 
 
 def _tar_members(archive: Path) -> Iterator[Member]:
-    with tarfile.open(archive, "r:*") as pack:
-        for info in pack:
-            if info.isdir():
-                continue
-            if not info.isreg():
-                raise BadFileError(f"the member {info.name[:100]!r} is a link or device", where=str(archive))
-            stream = pack.extractfile(info)
-            if stream is not None:
-                yield info.name, info.size, stream
+    """Members in the order of the stream; read to its very end, because gzip's checksum stands there."""
+    with archive.open("rb") as raw, _plain(raw) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as pack:
+            for info in pack:
+                if info.isdir():
+                    continue
+                if not info.isreg():
+                    raise BadFileError(f"the member {info.name[:100]!r} is a link or device", where=str(archive))
+                member = pack.extractfile(info)
+                if member is not None:
+                    yield info.name, info.size, member
+        rest = 0
+        while block := stream.read(_BLOCK):
+            rest += len(block)
+            if rest > SPARE_BYTES:
+                raise BadFileError("goes on after the end of the archive", where=str(archive))
+
+
+def _plain(raw: BinaryIO) -> BinaryIO | gzip.GzipFile:
+    packed = raw.read(2) == b"\x1f\x8b"
+    raw.seek(0)
+    return gzip.GzipFile(fileobj=raw) if packed else raw
 
 
 def _write(place: Path, stream: IO[bytes], size: int, archive: Path) -> None:
     """Copy a member; what it really holds counts, not what its header says."""
-    place.parent.mkdir(parents=True, exist_ok=True)
     written = 0
-    with place.open("xb") as out:
-        while block := stream.read(_BLOCK):
-            written += len(block)
-            if written > size:
-                raise BadFileError(f"the member {place.name!r} is longer than its header says", where=str(archive))
-            out.write(block)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("xb") as out:
+            while block := stream.read(_BLOCK):
+                written += len(block)
+                if written > size:
+                    what = f"the member {place.name!r} is longer than its header says"
+                    raise BadFileError(what, where=str(archive))
+                out.write(block)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise BadFileError(f"the member {place.name!r} is there twice", where=str(archive)) from error
+    except gzip.BadGzipFile:
+        raise  # damage of the archive, and an OSError by descent only
+    except OSError as error:
+        raise BadFileError(f"cannot write {place.name!r}: {error.strerror}", where=str(archive)) from error

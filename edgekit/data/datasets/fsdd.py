@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edgekit.core.errors import DataError
 from edgekit.data.datasets import csv_manifest
 from edgekit.data.manifest import Clip, Manifest, Rejected, make_manifest
 
@@ -19,8 +18,8 @@ _NAME = re.compile(r"(\d)_([^_]+)_(\d+)\.(wav|flac|ogg)")
 
 
 def matches(path: Path) -> bool:
-    """The repository's root, or the folder ``recordings`` itself."""
-    return _recordings(path) is not None
+    """The repository's root, the folder ``recordings`` itself, or a copy with a CSV manifest."""
+    return _recordings(path) is not None or csv_manifest.matches(path)
 
 
 def read(path: Path, task: str = "") -> Manifest:
@@ -31,9 +30,7 @@ def read(path: Path, task: str = "") -> Manifest:
     """
     folder = _recordings(path)
     if folder is None:
-        if path.exists() and csv_manifest.matches(path):
-            return csv_manifest.read(path)
-        raise DataError("holds no recordings", where=str(path), mend="expected recordings/0_jackson_0.wav")
+        return csv_manifest.read(path)
     clips: list[Clip] = []
     rejected: list[Rejected] = []
     for file in sorted(folder.iterdir()):

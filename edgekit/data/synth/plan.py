@@ -13,7 +13,7 @@ from typing import Any
 
 from edgekit.data.synth.config import SynthConfig, label_of
 from edgekit.data.synth.espeak import SPEEDS
-from edgekit.data.synth.voices import SPLITS, Voice
+from edgekit.data.synth.voices import SPLITS, Voice, split_counts
 
 NO_NOISE, NO_ROOM = "none", -1
 GENERATED = ("white", "pink", "brown", "babble", "hum")
@@ -130,12 +130,11 @@ def _speech(
 
 def _silences(config: SynthConfig, noises: Sequence[str], devices: Sequence[str]) -> Iterator[Take]:
     """Background noise only, 20 to 45 dB below full scale, shared among the splits like the voices."""
-    bounds = (config.shares[0], config.shares[0] + config.shares[1], 1.0)
-    for number in range(config.silence):
+    counts = split_counts(config.silence, config.shares) if config.silence >= len(SPLITS) else {}
+    splits = [name for name in SPLITS for _ in range(counts.get(name, 0))] or ["train"] * config.silence
+    for number, split in enumerate(splits):
         path = f"silence/noise_{number:05d}.{config.format}"
         chance = random.Random(f"{config.seed}/{path}")
-        position = (number + 0.5) / config.silence
-        split = next(name for name, bound in zip(SPLITS, bounds, strict=True) if position <= bound + 1e-9)
         yield Take(
             path=path,
             label="silence",

@@ -57,7 +57,7 @@ def plan_voices(config: SynthConfig, variants: Sequence[str]) -> tuple[Voice, ..
         raise BadConfigError(f"{config.voices} voices are too many", where="voices", mend=mend)
     chance.shuffle(names)
     used = names[: config.voices]
-    counts = _counts(len(used), config.shares)
+    counts = split_counts(len(used), config.shares)
     split = dict(zip(used, (s for s in SPLITS for _ in range(counts[s])), strict=True))
     first = {name: chance.randrange(len(accents)) for name in used}
     voices = []
@@ -68,8 +68,12 @@ def plan_voices(config: SynthConfig, variants: Sequence[str]) -> tuple[Voice, ..
     return tuple(voices)
 
 
-def _counts(total: int, shares: Sequence[float]) -> dict[str, int]:
-    """Variants for each split, at least one each; what rounding leaves goes to train."""
+def split_counts(total: int, shares: Sequence[float]) -> dict[str, int]:
+    """How many of ``total`` go to each split, at least one each; what rounding leaves goes to train.
+
+    Raises:
+        BadConfigError: nothing would be left for train.
+    """
     validation, test = (max(1, round(total * share)) for share in shares[1:])
     if total - validation - test < 1:
         raise BadConfigError(f"{total} voices cannot be split by {tuple(shares)}", where="voices", mend="use more")
