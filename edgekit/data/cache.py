@@ -26,7 +26,7 @@ from edgekit.data.store import Entry, Store
 DECODER_VERSION = 1
 """Raise when :func:`edgekit.data.audio.decode` gives other samples for the same bytes."""
 
-_BATCH = 64  # clips between two journal entries: what an interruption can cost
+_LOT, _LOT_SAMPLES = 64, 1 << 24  # clips, samples between two writes: what an interruption can cost
 _THREADS = min(4, os.cpu_count() or 1)  # libsndfile and soxr run outside the interpreter's lock
 
 
@@ -165,12 +165,34 @@ def _decode_missing(manifest: Manifest, keys: list[str], store: Store, rate: int
         return
     with store.writing(), ThreadPoolExecutor(_THREADS) as pool:
         missing = _missing(manifest, keys, store)  # another writer may have been quicker
-        done = 0
-        for batch in _batched(iter(missing.items()), _BATCH):
+        done, waiting = 0, _Waiting(store)
+        for batch in _batched(iter(missing.items()), 2 * _THREADS):  # no more than these are in memory undelivered
             values = pool.map(lambda item: _decode(item[1], rate), batch)
-            store.append([(key, value) for (key, _), value in zip(batch, values, strict=True)])
+            for (key, _), value in zip(batch, values, strict=True):
+                waiting.add(key, value)
             done += len(batch)
             progress("decoding", done, len(missing))
+        waiting.flush()
+
+
+class _Waiting:
+    """Decoded clips on their way to the store, written in lots because each lot waits for the disk."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.items: list[tuple[str, np.ndarray | str]] = []
+        self.samples = 0
+
+    def add(self, key: str, value: np.ndarray | str) -> None:
+        self.items.append((key, value))
+        self.samples += 0 if isinstance(value, str) else len(value)
+        if len(self.items) >= _LOT or self.samples >= _LOT_SAMPLES:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.items:
+            self.store.append(self.items)
+        self.items, self.samples = [], 0
 
 
 def _missing(manifest: Manifest, keys: list[str], store: Store) -> dict[str, Clip]:
