@@ -83,7 +83,6 @@ def generate_frontend(
             _tables_text(spec, tables),
             fill("float_math.c", {}),
             fill("fft.c", {}),
-            fill("fft_odd.c" if (spec.n_fft // 2).bit_length() % 2 == 0 else "fft_even.c", {}),
             _load_text(spec),
             _power_text(spec, tables),
             fill(f"store_{dtype}.c", store),
@@ -197,7 +196,7 @@ def _power_text(spec: FrontendSpec, tables: Tables) -> str:
     first, last = int(tables.corners[0]), max(int(tables.corners[-1]) - 1, int(tables.corners[0]))
     magnitude = "fe_magnitude" if spec.power == 1 else "fe_square"
     both = last > points // 2
-    mirror = f"        far->power = {magnitude}(even_re - turned_im, even_im + turned_re, unit);\n"
+    mirror = f"        mirror->power = {magnitude}(even_re - turned_im, even_im + turned_re, unit);\n"
     values = {
         "from": max(1, min(first, points - last)) if both else first,
         "to": last,
@@ -251,7 +250,9 @@ def _push_values(spec: FrontendSpec) -> dict[str, object]:
     reflected = (
         "    last = last > -start ? last : -start; /* mirrored samples */\n" if spec.padding == "reflect" else ""
     )
-    return {"reflected": reflected, "unit": float_literal(2.0**-46)}
+    # Full scale is 2^45, halved by each layer but the first two, which are not scaled; so X comes out of the split.
+    layers = (spec.n_fft // 2).bit_length() - 1 - 2
+    return {"reflected": reflected, "unit": float_literal(2.0 ** (layers - 45))}
 
 
 def _state_bytes(spec: FrontendSpec) -> int:

@@ -11,7 +11,6 @@ from edgekit.features.mel import cepstrum_matrix, mel_segments
 from edgekit.features.spec import FrontendSpec
 from edgekit.features.window import analysis_window
 
-ONE_Q30 = 1 << 30
 ONE_Q31 = 1 << 31
 
 
@@ -23,7 +22,7 @@ class Tables:
         window: int32, 2^31 is one (less one step at the top), the first half (windows are
             symmetric about ``window_end / 2``); empty for "rect".
         window_end: ``window[i]`` for ``i`` past the middle is ``window[window_end - i]``.
-        cosine: int32 ``[n_fft // 4 + 1]``, a quarter wave, 2^30 is one.
+        cosine: int32 ``[n_fft // 4 + 1]``, a quarter wave, 2^31 is one (less one step at its top).
         corners: uint16 ``[mel_bins + 2]``, first FFT bin at or above each corner of the triangles.
         rise: uint32, 2^31 is one: weight of each bin, first corner to last, in the triangle that rises there.
         mel_scale: float32 ``[mel_bins]`` factors of the triangles, or None where all are one.
@@ -52,11 +51,16 @@ def make_tables(spec: FrontendSpec) -> Tables:
     end = spec.window_length - (0 if spec.window_periodic else 1)
     half = analysis_window(spec)[: end // 2 + 1] if spec.window != "rect" else np.empty(0)
     return Tables(
-        window=np.minimum(np.round(half * ONE_Q31), ONE_Q31 - 1).astype(np.int32),
+        window=_q31(half),
         window_end=end,
-        cosine=np.round(np.cos(2.0 * np.pi * quarter / spec.n_fft) * ONE_Q30).astype(np.int32),
+        cosine=_q31(np.cos(2.0 * np.pi * quarter / spec.n_fft)),
         corners=corners.astype(np.uint16),
         rise=np.round(rise * ONE_Q31).astype(np.uint32),
         mel_scale=None if np.all(scale == 1.0) else scale.astype(np.float32),
         cepstrum=cepstrum_matrix(spec).T.astype(np.float32) if spec.n_mfcc is not None else None,
     )
+
+
+def _q31(values: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Values from 0 to 1 in steps of 2^-31; one itself is a step too small, no more than other rounding."""
+    return np.minimum(np.round(values * ONE_Q31), ONE_Q31 - 1).astype(np.int32)
