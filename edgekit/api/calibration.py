@@ -49,10 +49,10 @@ def calibration_clips(
     """
     if clips is not None and clips < 1:
         raise BadConfigError(f"{clips} calibration clips", where="--clips", mend="give at least 1")
-    if isinstance(source, np.ndarray) or Path(getattr(source, "root", source)).suffix == ".npz":
+    if isinstance(source, np.ndarray) or (isinstance(source, str | Path) and Path(source).suffix == ".npz"):
         if select is not None:
             raise BadConfigError("features cannot be selected from", where="--select", mend="give a data set")
-        return _even(_features(graph, source, frontend), clips)  # type: ignore[arg-type]
+        return _even(_features(graph, source, frontend), clips)
     return _recorded(graph, source, select, clips or DEFAULT_CLIPS, frontend, cache, progress)
 
 
@@ -72,7 +72,7 @@ def _features(graph: Graph, source: np.ndarray | str | Path, frontend: str | Pat
 
 def _recorded(
     graph: Graph,
-    source: str | Path | np.ndarray | Manifest,
+    source: str | Path | Manifest,
     select: str | None,
     clips: int,
     frontend: str | Path | FrontendSpec | None,
@@ -85,7 +85,7 @@ def _recorded(
     from edgekit.features.reference import features
 
     spec = model_frontend(graph, frontend)
-    manifest = source if isinstance(source, Manifest) else read_manifest(source)  # type: ignore[arg-type]
+    manifest = source if isinstance(source, Manifest) else read_manifest(source)
     if select is None:
         select = "split=train" if any(clip.split == "train" for clip in manifest.clips) else "all"
     manifest = select_clips(manifest, select)

@@ -72,9 +72,9 @@ def quantize(
     *,
     select: str | None = None,
     clips: int | None = None,
-    observer: str = "minmax",
+    observer: str = "mse",
     per_channel_dense: bool = False,
-    bias_correction: bool = False,
+    bias_correction: bool = True,
     frontend: str | Path | FrontendSpec | None = None,
     dims: Mapping[str, int] | None = None,
     cache: Path | None = None,
@@ -90,7 +90,7 @@ def quantize(
         out: the ``.tflite`` to write.
         select: clips of a data set; by default ``split=train`` where there is one, else all.
         clips: most clips to calibrate with (512 of a data set).
-        observer: "minmax", "percentile" or "mse".
+        observer: "mse", "percentile" or "minmax".
         per_channel_dense: one weight scale an output of fully connected layers too.
         bias_correction: take the mean error of rounded weights out of the biases.
         frontend: for a model that names none; must be the one it was made for.

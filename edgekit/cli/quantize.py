@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 @click.option("--clips", type=int, help="Most clips to calibrate with.  [default: 512 of a data set]")
 @click.option(
     "--observer",
-    type=click.Choice(["minmax", "percentile", "mse"]),
-    default="minmax",
+    type=click.Choice(["mse", "percentile", "minmax"]),
+    default="mse",
     show_default=True,
     help="What decides activation ranges.",
 )
 @click.option("--per-channel-dense", is_flag=True, help="One weight scale an output of fully connected layers too.")
-@click.option("--bias-correction", is_flag=True, help="Take the mean error of rounded weights out of the biases.")
+@click.option(
+    "--bias-correction/--no-bias-correction",
+    default=True,
+    show_default=True,
+    help="Take the mean error of rounded weights out of the biases.",
+)
 @click.option("--frontend", help="Preset or frontend.json, for a model that names none.")
 @click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="TFLite file to write.")

@@ -11,7 +11,7 @@ import numpy as np
 import tflite
 
 from edgekit.core.errors import UnsupportedOpError
-from edgekit.export.padding import named_padding
+from edgekit.export.padding import Axis, NamedPadding, named_padding
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.tensor import Tensor
 
@@ -57,13 +57,18 @@ def tflite_op(graph: Graph, node: Node) -> TfliteOp:
     return _WRITERS[node.op](graph, node)
 
 
-def spatial_padding(graph: Graph, node: Node) -> str | None:
-    """Name ("SAME" or "VALID") of the paddings of a convolution or pooling node, None where neither fits."""
-    size = graph.tensor(node.inputs[0]).dims[1:3]
+def spatial_axes(graph: Graph, node: Node) -> tuple[Axis, Axis]:
+    """Rows and columns of a convolution or pooling node."""
+    sizes = graph.tensor(node.inputs[0]).dims[1:3]
     kernel = node.attrs["window"] if "window" in node.attrs else graph.tensor(node.inputs[1]).dims[1:3]
-    pads = tuple(tuple(pair) for pair in node.attrs["pad"])
-    dilation = tuple(node.attrs.get("dilation", (1, 1)))
-    return named_padding(size, tuple(kernel), tuple(node.attrs["stride"]), dilation, pads)  # type: ignore[arg-type]
+    stride, dilation, pad = node.attrs["stride"], node.attrs.get("dilation", (1, 1)), node.attrs["pad"]
+    rows, columns = (Axis(sizes[i], kernel[i], stride[i], dilation[i], (pad[i][0], pad[i][1])) for i in (0, 1))
+    return rows, columns
+
+
+def spatial_padding(graph: Graph, node: Node) -> NamedPadding | None:
+    """Name ("SAME" or "VALID") of the paddings of a convolution or pooling node, None where neither fits."""
+    return named_padding(*spatial_axes(graph, node))
 
 
 def _integer(graph: Graph, node: Node) -> bool:

@@ -18,6 +18,7 @@ class TableWriter:
 
     def __init__(self) -> None:
         self.builder = flatbuffers.Builder(1 << 16)
+        self._vectors: dict[tuple[str, bytes], int] = {}
 
     def text(self, value: str) -> int:
         """A UTF-8 string."""
@@ -25,11 +26,18 @@ class TableWriter:
 
     def ints(self, values: Sequence[int], dtype: str = "<i4") -> int:
         """A vector of integers of numpy type ``dtype`` (empty ones too)."""
-        return int(self.builder.CreateNumpyVector(np.asarray(values, dtype=dtype)))
+        return self._vector(np.asarray(values, dtype=dtype))
 
     def floats(self, values: np.ndarray) -> int:
         """A vector of float32."""
-        return int(self.builder.CreateNumpyVector(np.asarray(values, dtype="<f4")))
+        return self._vector(np.asarray(values, dtype="<f4"))
+
+    def _vector(self, values: np.ndarray) -> int:
+        # Equal vectors are written once: hundreds of zero points are all 0.
+        key = (values.dtype.str, values.tobytes())
+        if key not in self._vectors:
+            self._vectors[key] = int(self.builder.CreateNumpyVector(values))
+        return self._vectors[key]
 
     def data(self, payload: bytes) -> int:
         """A byte vector that starts at a multiple of 16 of the file."""
