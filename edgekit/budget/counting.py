@@ -33,6 +33,7 @@ class LayerCount:
         work: multiply-accumulates by convention; None where undecided.
         undecided: why not.
         float_reason: why it computes in floating point; "" where it does not.
+        rule: the sentence by which it is counted; "" where its operator has no rule.
     """
 
     name: str
@@ -44,6 +45,7 @@ class LayerCount:
     work: Work | None
     undecided: str = ""
     float_reason: str = ""
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,4 +190,5 @@ def _layer(
         work=work,
         undecided=reason.text if reason else "",
         float_reason=floats.get(node.name, ""),
+        rule=TABLES[graph.dialect].sentence(node.op),
     )

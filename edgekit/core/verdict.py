@@ -22,6 +22,7 @@ class Finding:
         actual, limit: both in the same unit and convention; None where not known or not applicable.
         where: the layer or file concerned.
         mend: what to change.
+        demand: the rule itself, one sentence.
     """
 
     rule: str
@@ -31,6 +32,7 @@ class Finding:
     limit: Quantity | None = None
     where: str = ""
     mend: str = ""
+    demand: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for JSON output."""
@@ -42,7 +44,28 @@ class Finding:
             "limit": self.limit.to_json() if self.limit else None,
             "where": self.where,
             "mend": self.mend,
+            "demand": self.demand,
         }
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A change to a model after which it would keep its budget, with the counts of the changed model.
+
+    Attributes:
+        remedy: "int8", "width", "stride", "mel bins" or "frames".
+        change: what to change, for instance "channels 64 → 56".
+        quantities: counts of the changed model, by the name of the limit that they answer.
+    """
+
+    remedy: str
+    change: str
+    quantities: dict[str, Quantity]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionary for JSON output."""
+        quantities = {key: value.to_json() for key, value in self.quantities.items()}
+        return {"remedy": self.remedy, "change": self.change, "quantities": quantities}
 
 
 def worst(outcomes: list[Outcome]) -> Outcome:
@@ -55,7 +78,7 @@ def worst(outcomes: list[Outcome]) -> Outcome:
 
 @dataclass(frozen=True)
 class ModelVerdict:
-    """One model against one budget: the counts and what the rules found."""
+    """One model against one budget: the counts, what the rules found, and what would reach the budget."""
 
     path: str
     budget: str
@@ -63,6 +86,7 @@ class ModelVerdict:
     quantities: dict[str, Quantity | None]
     findings: tuple[Finding, ...]
     layers: tuple[dict[str, Any], ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from edgekit.budget.layer import Rule
 from edgekit.budget.rules import edge_table, onnx_table, tflite_table
@@ -38,6 +40,17 @@ class Table:
         raise UnsupportedOpError(
             f"operator {label} {reason}", where=node.name, mend="replace it by operators that have a counting rule"
         )
+
+    def sentence(self, op: str) -> str:
+        """How ``op`` is counted, in one sentence: the first paragraph of its rule's docstring; "" without a rule."""
+        return paragraph(self.rules[op], 0) if op in self.rules else ""
+
+
+@cache
+def paragraph(rule: Rule, index: int) -> str:
+    """Paragraph ``index`` of a rule's docstring on one line: 0 is the rule, 1 what the dcase convention counts."""
+    parts = (inspect.getdoc(rule) or "").split("\n\n")
+    return " ".join(parts[index].split()) if index < len(parts) else ""
 
 
 TABLES: dict[str, Table] = {
