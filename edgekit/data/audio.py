@@ -7,8 +7,8 @@ is allocated, and every fault ends in a :class:`~edgekit.core.errors.BadFileErro
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -29,6 +29,7 @@ SILENT_RANGE = 2
 SILENT = "silent: the samples do not move"
 """Reason under which a silent clip is left out."""
 
+_LOUDEST = 1e6
 _STREAMED = {0, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFFF}  # sizes that programs write into a WAV header they cannot seek to
 
 
@@ -49,7 +50,7 @@ def probe(path: Path) -> AudioInfo:
         BadFileError: not an audio file, empty, truncated (WAV), or beyond a limit.
     """
     try:
-        with path.open("rb") as stream:
+        with path.open("rb", buffering=0) as stream:
             return _probe(stream, path)
     except OSError as error:
         raise BadFileError(f"cannot read: {error.strerror}", where=str(path)) from error
@@ -75,7 +76,7 @@ def decode(path: Path, sample_rate: int, start: int = 0, samples: int = 0) -> np
     """
     soundfile = require("soundfile", "all")
     try:
-        with path.open("rb") as stream:
+        with path.open("rb", buffering=0) as stream:
             info = _probe(stream, path)
             count = samples or info.samples - start
             if start + count > info.samples or count <= 0:
@@ -83,7 +84,7 @@ def decode(path: Path, sample_rate: int, start: int = 0, samples: int = 0) -> np
                 raise BadFileError(f"too short: {said}, it has {info.samples}", where=str(path))
             if count * info.channels > MAX_VALUES:
                 raise BadFileError(f"too large to decode: {count} samples x {info.channels}", where=str(path))
-            with soundfile.SoundFile(stream) as audio:
+            with soundfile.SoundFile(stream.fileno(), closefd=False) as audio:
                 audio.seek(start)
                 signal = audio.read(count, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -97,7 +98,8 @@ def decode(path: Path, sample_rate: int, start: int = 0, samples: int = 0) -> np
 
 def to_int16(signal: np.ndarray) -> np.ndarray:
     """Float in [-1, 1) to int16: times 32768, rounded to nearest (ties to even), clipped."""
-    return np.clip(np.rint(signal * np.float32(32768.0)), -32768, 32767).astype(np.int16)
+    scaled = np.clip(signal, -2.0, 2.0).astype(np.float32, copy=False) * np.float32(32768.0)
+    return np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
 
 
 def signal_range(pcm: np.ndarray) -> int:
@@ -135,7 +137,7 @@ def mismatch(info: AudioInfo, sample_rate: int, start: int, samples: int) -> str
     return ""
 
 
-def _probe(stream: BinaryIO, path: Path) -> AudioInfo:
+def _probe(stream: FileIO, path: Path) -> AudioInfo:
     soundfile = require("soundfile", "all")
     size = stream.seek(0, 2)
     stream.seek(0)
@@ -151,7 +153,7 @@ def _probe(stream: BinaryIO, path: Path) -> AudioInfo:
         _check_wav_length(stream, size, path)
     stream.seek(0)
     try:
-        with soundfile.SoundFile(stream) as audio:
+        with soundfile.SoundFile(stream.fileno(), closefd=False) as audio:
             info = AudioInfo(int(audio.samplerate), int(audio.frames), int(audio.channels), container)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         raise BadFileError(f"damaged header: {_plain(error)}", where=str(path)) from error
@@ -173,7 +175,7 @@ def _container(head: bytes) -> str:
     return {b"fLaC": "FLAC", b"OggS": "Ogg"}.get(head[:4], "")
 
 
-def _check_wav_length(stream: BinaryIO, size: int, path: Path) -> None:
+def _check_wav_length(stream: FileIO, size: int, path: Path) -> None:
     """Refuse cut-off data: libsndfile silently shortens a WAV of that kind."""
     place = 12
     while place + 8 <= size:
@@ -203,10 +205,13 @@ def _check_limits(info: AudioInfo, path: Path) -> None:
 
 def _mixdown(signal: np.ndarray, path: Path) -> np.ndarray:
     """float32 [n, channels] to float32 [n]."""
-    mono = signal[:, 0] if signal.shape[1] == 1 else signal.mean(axis=1, dtype=np.float32)
-    if not np.isfinite(mono).all():
+    if not np.isfinite(signal).all():
         raise BadFileError("holds samples that are not finite", where=str(path))
-    return np.ascontiguousarray(mono)
+    if signal.shape[1] == 1:
+        return np.ascontiguousarray(signal[:, 0])
+    # Floats of any size are legal in a file; beyond this they are far above full scale, and sums would overflow.
+    mono: np.ndarray = np.clip(signal, -_LOUDEST, _LOUDEST).mean(axis=1, dtype=np.float32)
+    return mono
 
 
 def _resample(signal: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:

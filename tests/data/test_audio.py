@@ -1,3 +1,5 @@
+import io
+import random
 import shutil
 
 import numpy as np
@@ -116,6 +118,50 @@ def test_every_broken_file_ends_in_one_reason(write_audio, tmp_path):
             decode(path, RATE)
         names.append(name)
     assert len(names) == 12
+
+
+FORMATS = (
+    *(("WAV", "PCM_16"), ("WAV", "FLOAT"), ("FLAC", "PCM_16")),
+    *(("OGG", "VORBIS"), ("OGG", "OPUS"), ("AIFF", "PCM_16")),
+)
+    ("WAV", "PCM_16"),
+    ("WAV", "FLOAT"),
+    ("FLAC", "PCM_16"),
+    ("OGG", "VORBIS"),
+    ("OGG", "OPUS"),
+    ("AIFF", "PCM_16"),
+)
+
+
+@pytest.mark.parametrize(("container", "subtype"), FORMATS)
+@pytest.mark.filterwarnings("error")
+def test_damage_anywhere_ends_in_samples_or_a_reason_and_nothing_else(container, subtype, tmp_path, capfd):
+    out = io.BytesIO()
+    soundfile.write(out, noise(3000, 2), 48_000, format=container, subtype=subtype)
+    chance = random.Random(f"{container} {subtype}")
+    outcomes = set()
+    for _ in range(150):
+        content = bytearray(out.getvalue())
+        if chance.random() < 0.3:
+            content = content[: chance.randrange(len(content))]
+        for _ in range(chance.choice([0, 1, 3, 10])):
+            if content:
+                content[chance.randrange(min(len(content), chance.choice([60, 10_000])))] = chance.randrange(256)
+        path = tmp_path / "x.wav"
+        path.write_bytes(content)
+        try:
+            pcm = decode(path, RATE)
+            outcomes.add((pcm.dtype, len(pcm) > 0))
+        except BadFileError as error:
+            outcomes.add(bool(error.what))
+    assert outcomes == {(np.dtype(np.int16), True), True}
+    assert capfd.readouterr().err == ""
+
+
+def test_floats_of_any_size_are_full_scale(write_audio, tmp_path):
+    values = np.array([[3e38, 3e38], [-3e38, -3e38], [0.5, 0.5], [2.0, 2.0]], np.float32)
+    path = write_audio(tmp_path / "a.wav", values, subtype="FLOAT")
+    assert decode(path, RATE).tolist() == [32767, -32768, 16384, 32767]
 
 
 def test_a_folder_and_a_missing_file_are_bad_files(tmp_path):
