@@ -13,14 +13,14 @@ from edgekit.graph.passes import onnx_pooling as pooling
 from edgekit.graph.passes import onnx_quantization as quantization
 from edgekit.graph.passes import onnx_reshaping as reshaping
 from edgekit.graph.passes import onnx_weighted as weighted
-from edgekit.graph.passes.onnx_builder import Builder, unsupported
+from edgekit.graph.passes.onnx_builder import MAX_INDEX, Builder, unsupported
 from edgekit.graph.passes.onnx_constants import evaluate
 from edgekit.graph.passes.views import NHWC_OF_NCHW, View, layouts, permuted
 from edgekit.graph.readers.onnx_reader import OPSET_KEY
 
 Rule = Callable[[Node, Builder], None]
-MAX_INDEX = 2**26
-"""Elements of an activation that a view can describe (its index is kept in memory)."""
+MAX_WORK = 2**27
+"""Elements of all activations and folded constants of one model together."""
 TO_NHWC = (0, 3, 1, 2)
 """The Transpose that models converted from TensorFlow begin with: their input is NHWC already."""
 SPATIAL_OPS = frozenset({"Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization"})
@@ -48,8 +48,17 @@ def lower_onnx(graph: Graph) -> tuple[Graph, Mapping[str, np.ndarray]]:
             build.values[tensor.name] = tensor.data
     for name in graph.inputs:
         _input(graph, name, build)
+    last = {name: node for node in graph.nodes for name in node.inputs}
+    work = 0
     for node in graph.nodes:
         _lower_node(node, build)
+        value = build.values.get(node.outputs[0])
+        work += 0 if value is None else value.index.size if isinstance(value, View) else value.size
+        if work > MAX_WORK:
+            raise unsupported(node, f"activations and constants of more than {MAX_WORK} elements")
+        for name in node.inputs:
+            if last.get(name) is node and name not in graph.outputs:
+                build.values.pop(name, None)
     outputs = tuple(_output(name, build) for name in graph.outputs)
     metadata = {key: value for key, value in graph.metadata.items() if key != OPSET_KEY}
     return _renamed(build, graph, outputs, metadata), build.scales
@@ -96,9 +105,6 @@ def _lower_node(node: Node, build: Builder) -> None:
     if rule is None:
         raise unsupported(node, f"operator {node.op} is not supported")
     rule(node, build)
-    result = build.values.get(node.outputs[0])
-    if isinstance(result, View) and result.index.size > MAX_INDEX:
-        raise unsupported(node, f"an activation of {result.index.size} elements")
 
 
 def _check_form(node: Node) -> None:

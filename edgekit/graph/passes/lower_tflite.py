@@ -141,6 +141,8 @@ class _Lowering:
         source, stated = self.dims(node.inputs[0]), None
         if len(node.inputs) > 1 and node.inputs[1]:
             value = self.constant(node.inputs[1])
+            if value is not None and value.dtype.kind not in "iu":
+                raise BadFileError(f"reshape to a target of type {value.dtype}", where=node.name)
             stated = None if value is None else [int(item) for item in value.reshape(-1)]
         elif node.op == "RESHAPE" and node.attrs.get("new_shape"):
             stated = [int(item) for item in node.attrs["new_shape"]]

@@ -14,6 +14,9 @@ from edgekit.graph.passes.shapes import Dims, output_dims
 from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, in_order, scatter
 from edgekit.graph.tensor import Tensor
 
+MAX_INDEX = 2**22
+"""Elements of an activation; far more than fits a chip, and its index (views.py) still fits memory."""
+
 Value = View | np.ndarray
 """What an ONNX name stands for: an activation, or a constant."""
 
@@ -62,7 +65,9 @@ class Builder:
             given = node.attrs[attribute]
             return tuple(given) if isinstance(given, tuple) else (given,)
         value = self.constant(node, position)
-        return None if value is None else tuple(int(item) for item in np.asarray(value).reshape(-1))
+        if value is not None and value.dtype.kind not in "iu":
+            raise BadFileError(f"{node.op} with {attribute} of type {value.dtype}", where=node.name)
+        return None if value is None else tuple(int(item) for item in value.reshape(-1))
 
     def value(self, node: Node, position: int) -> Value:
         """Input ``position`` of ``node``."""
@@ -103,6 +108,8 @@ class Builder:
             dims = self.tensors[inputs[0]].dims
         if dims is None:
             dims = output_dims(op, attrs, [self.tensors[item].dims for item in inputs if item], name)
+        if prod(dims) > MAX_INDEX:
+            raise UnsupportedOpError(f"an activation of {prod(dims)} elements", where=name, mend="use a smaller input")
         label = self._unique(name)
         output = self._unique(f"{label}:0")
         self.tensors[output] = Tensor(output, dims, "float32")

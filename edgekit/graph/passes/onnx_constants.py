@@ -15,8 +15,8 @@ import numpy as np
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
 
-MAX_CREATED = 2**24
-"""Elements of a constant that an operator may create out of a shorter one."""
+MAX_CREATED = 2**20
+"""Elements that a result may have beyond those of its operands (a creation, a broadcast, a repetition)."""
 
 Operands = Sequence[np.ndarray | None]
 Evaluator = Callable[[Operands, Mapping[str, Any]], np.ndarray]
@@ -32,9 +32,10 @@ def evaluate(node: Node, operands: Operands) -> np.ndarray | None:
     if evaluator is None:
         return None
     try:
+        _bounded([_result_size(node.op, operands, node.attrs)], sum(item.size for item in operands if item is not None))
         with np.errstate(all="ignore"):
             return np.asarray(evaluator(operands, node.attrs))
-    except (ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except (ValueError, IndexError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise BadFileError(f"{node.op} does not fit its constants ({error})", where=node.name) from error
 
 
@@ -52,8 +53,24 @@ def _ints(operands: Operands, position: int, attrs: Mapping[str, Any], key: str)
     return None if value is None else tuple(int(item) for item in value.reshape(-1))
 
 
-def _bounded(dims: Sequence[int]) -> tuple[int, ...]:
-    if min(dims, default=0) < 0 or prod(dims) > MAX_CREATED or len(dims) > 8:
+BROADCASTING = frozenset(
+    {"Add", "Sub", "Mul", "Div", "Mod", "Equal", "Greater", "Less", "And", "Or", "Min", "Max", "Where"}
+)
+"""Operators whose result has the operands' common shape."""
+
+
+def _result_size(op: str, operands: Operands, attrs: Mapping[str, Any]) -> int:
+    """Elements of the result where it may be longer than all operands together; 0 for the other operators."""
+    present = [item for item in operands if item is not None]
+    if op in BROADCASTING:
+        return prod(np.broadcast_shapes(*(item.shape for item in present)))
+    if op == "Gather" and len(present) == 2 and present[0].ndim:
+        return present[0].size // max(present[0].shape[attrs.get("axis", 0)], 1) * present[1].size
+    return 0
+
+
+def _bounded(dims: Sequence[int], allowance: int = 0) -> tuple[int, ...]:
+    if min(dims, default=0) < 0 or prod(dims) > MAX_CREATED + allowance or len(dims) > 8:
         raise ValueError(f"a constant of shape {tuple(dims)} is too large")
     return tuple(dims)
 

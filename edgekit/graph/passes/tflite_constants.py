@@ -30,7 +30,7 @@ def evaluate(node: Node, values: Sequence[np.ndarray]) -> np.ndarray | None:
         return None
     try:
         return evaluator(values, node.attrs)
-    except (ValueError, IndexError, TypeError, KeyError) as error:
+    except (ValueError, IndexError, TypeError, KeyError, ArithmeticError) as error:
         raise UnsupportedOpError(
             f"{node.op} on constants cannot be evaluated ({error})",
             where=node.name,
