@@ -1,4 +1,4 @@
-"""The generated front-end as C: clean under warnings and sanitizers, callable from C++, needing memory functions only."""
+"""The generated front-end as C: clean under warnings and sanitizers, callable from C++, memory functions only."""
 
 from __future__ import annotations
 
