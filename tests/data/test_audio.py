@@ -124,13 +124,6 @@ FORMATS = (
     *(("WAV", "PCM_16"), ("WAV", "FLOAT"), ("FLAC", "PCM_16")),
     *(("OGG", "VORBIS"), ("OGG", "OPUS"), ("AIFF", "PCM_16")),
 )
-    ("WAV", "PCM_16"),
-    ("WAV", "FLOAT"),
-    ("FLAC", "PCM_16"),
-    ("OGG", "VORBIS"),
-    ("OGG", "OPUS"),
-    ("AIFF", "PCM_16"),
-)
 
 
 @pytest.mark.parametrize(("container", "subtype"), FORMATS)
