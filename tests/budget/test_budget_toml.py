@@ -128,3 +128,29 @@ def test_the_challenges_limits(year: int) -> None:
     assert budget.limits["parameter_bytes"] == 128_000
     assert budget.limits["macs"] == 30_000_000
     assert budget.limits.get("parameters") == (128_000 if year == 2022 else None)
+
+
+BOARDS = {  # KiB of flash (None: none to limit) and of the largest RAM in one piece, from the data sheets
+    "nucleo-l476rg": (1024, 96),
+    "nucleo-l4r5zi": (2048, 192 + 64 + 384),
+    "nucleo-f746zg": (1024, 64 + 240 + 16),
+    "nucleo-h743zi": (2048, 512),
+    "nrf52840": (1024, 256),
+    "nrf5340": (1024, 512),
+    "rp2040": (2048, 4 * 64 + 2 * 4),
+    "rp2350": (4096, 8 * 64 + 2 * 4),
+    "esp32-s3": (8192, 320),
+    "corstone-300": (None, 1024 + 1024),
+    "raspberry-pi-3": (None, 1 << 20),
+    "raspberry-pi-4": (None, 1 << 20),
+    "raspberry-pi-5": (None, 4 << 20),
+    "raspberry-pi-zero-2": (None, 512 << 10),
+}
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_boards_have_the_memory_of_their_data_sheets(board: str) -> None:
+    flash, ram = BOARDS[board]
+    budget = read_budget(board)
+    assert budget.limits.get("flash") == (None if flash is None else flash * 1024)
+    assert budget.limits["peak_ram"] == ram * 1024
