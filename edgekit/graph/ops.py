@@ -23,7 +23,7 @@ pad                 x                                                           
 reshape             x                                                            (target is the output's shape)
 softmax             x (last axis)                                                beta
 relu, relu6         x
-quantize            float32 → int8
+quantize            float32 → int8, or int8 → int8 of another scale
 dequantize          int8 → float32
 =================== ============================================================ =====================================
 

@@ -58,8 +58,9 @@ def _check_shape(graph: Graph, node: Node) -> None:
 
 def _check_types(graph: Graph, node: Node) -> None:
     x, y = graph.tensor(node.inputs[0]), graph.tensor(node.outputs[0])
-    allowed = {"quantize": ("float32", "int8"), "dequantize": ("int8", "float32")}
-    expected = (allowed[node.op],) if node.op in allowed else (("float32", "float32"), ("int8", "int8"))
+    # A quantize between two int8 tensors rescales (TFLite's QUANTIZE does both).
+    allowed = {"quantize": (("float32", "int8"), ("int8", "int8")), "dequantize": (("int8", "float32"),)}
+    expected = allowed.get(node.op, (("float32", "float32"), ("int8", "int8")))
     if (x.dtype, y.dtype) not in expected:
         raise UnsupportedOpError(
             f"{node.op} from {x.dtype} to {y.dtype}",
