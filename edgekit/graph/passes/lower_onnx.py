@@ -19,7 +19,7 @@ from edgekit.graph.passes.views import NHWC_OF_NCHW, View, layouts, permuted
 from edgekit.graph.readers.onnx_reader import OPSET_KEY
 
 Rule = Callable[[Node, Builder], None]
-MAX_WORK = 2**27
+MAX_WORK = 2**26
 """Elements of all activations and folded constants of one model together."""
 TO_NHWC = (0, 3, 1, 2)
 """The Transpose that models converted from TensorFlow begin with: their input is NHWC already."""
