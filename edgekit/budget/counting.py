@@ -64,11 +64,17 @@ class Counts:
     dims: tuple[str, ...] = ()
 
 
+_NOT_PLANNED = Reason("the memory was not planned")
 _WEIGHTS = (Role.WEIGHT, Role.INTEGER_WEIGHT)
 
 
-def count(graph: Graph) -> Counts:
-    """Count a graph of any dialect; never raises for what it cannot decide."""
+def count(graph: Graph, *, plan: bool = True) -> Counts:
+    """Count a graph of any dialect; never raises for what it cannot decide.
+
+    Args:
+        graph: the model.
+        plan: plan the memory; without it the peak RAM stays undecided.
+    """
     dims = unknown_dims(graph)
     constants = constant_tensors(graph)
     works, reasons = _works(graph, constants, dims)
@@ -85,7 +91,9 @@ def count(graph: Graph) -> Counts:
         _layer(graph, node, owned.get(node.name, []), works[node.name], reasons.get(node.name), floats)
         for node in graph.nodes
     )
-    return Counts(layers, _tallies(graph, layers, stored, blocking, tuple(reasons.values())), dims)
+    tallies = _tallies(graph, layers, stored, blocking, tuple(reasons.values()))
+    tallies["peak_ram"] = ram_tally(graph, blocking if plan else (_NOT_PLANNED,))
+    return Counts(layers, tallies, dims)
 
 
 def _tallies(
@@ -112,7 +120,6 @@ def _tallies(
         "macs_true": total(lambda layer: layer.work.true if layer.work else 0, "MAC", unclear, "true", _MACS_TRUE),
         "macs_dcase": total(lambda layer: layer.work.dcase if layer.work else 0, "MAC", unclear, "dcase", _MACS_DCASE),
         "float_ops": total(lambda layer: int(bool(layer.float_reason)), "op", blocking, "", _FLOAT_OPS),
-        "peak_ram": ram_tally(graph, blocking),
         "flash": flash_tally(graph, stored, blocking),
     }
 

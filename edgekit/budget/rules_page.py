@@ -46,7 +46,7 @@ def rules_page() -> str:
 def _limits(kinds: Iterable[LimitKind]) -> str:
     rows = ["| key | unit | | rule |", "|---|---|---|---|"]
     for kind in kinds:
-        notes = [kind.sense]
+        notes: list[str] = [kind.sense]
         if kind.measured:
             notes.append("from a measurement")
         if kind.conventional:

@@ -1,0 +1,1 @@
+"""Shapes of the registered models without torch: what changes when an argument changes."""

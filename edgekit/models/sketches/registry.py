@@ -1,0 +1,36 @@
+"""Registered models by name: how each is sketched and which smaller arguments are its remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgekit.models.sketches import cp_mobile, dscnn
+from edgekit.models.sketches.layers import Layers, Map
+
+Arguments = Mapping[str, Any]
+Change = tuple[str, dict[str, Any]]
+"""What a remedy changes, in words ("channels 64 → 56"), and the changed arguments."""
+
+
+@dataclass(frozen=True)
+class ModelSketch:
+    """One registered model without its weights.
+
+    Attributes:
+        draw: ``draw(layers, input map, arguments)`` draws the model and returns its last map.
+        narrower: smaller widths, the widest first.
+        strided: more stride, the least first.
+    """
+
+    draw: Callable[[Layers, Map, Arguments], Map]
+    narrower: Callable[[Arguments], Iterator[Change]]
+    strided: Callable[[Arguments], Iterator[Change]]
+
+
+SKETCHES: Mapping[str, ModelSketch] = {
+    "ds-cnn": ModelSketch(dscnn.draw, dscnn.narrower, dscnn.strided),
+    "cp-mobile": ModelSketch(cp_mobile.draw, cp_mobile.narrower, cp_mobile.strided),
+}
+"""Model name to its sketch; a registered model without one gets no suggestions about its width."""
