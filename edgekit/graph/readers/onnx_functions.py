@@ -6,6 +6,7 @@ from typing import Any
 
 from edgekit.core.errors import BadFileError
 from edgekit.graph.readers.limits import MAX_NODES
+from edgekit.graph.readers.onnx_source import graphs_of
 
 
 def inline_functions(model: Any) -> Any:
@@ -37,6 +38,8 @@ def _expanded(
     """Nodes after inlining; ``path`` holds the functions being expanded."""
     total = 0
     for node in nodes:
+        for _, inner in graphs_of(node):
+            total += _expanded(inner.node, bodies, sizes, path)
         key = (node.domain, node.op_type)
         if key not in bodies:
             total += 1
