@@ -14,6 +14,8 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.export.qdq_writer import qdq_model, write_qdq_onnx
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
+from edgekit.graph.passes.lower import lower
+from edgekit.graph.readers.load import load_graph
 from edgekit.graph.tensor import Tensor
 
 CLIPS = 400
@@ -114,6 +116,14 @@ def test_file_passes_the_checker_and_carries_the_metadata(tmp_path: Path) -> Non
     assert {entry.key: entry.value for entry in model.metadata_props} == dict(graph.metadata)
     assert model.opset_import[0].version >= 13
     assert [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim] == [1, 1, 13, 10]
+
+
+def test_reading_the_file_back_gives_the_same_integer_model(tmp_path: Path) -> None:
+    graph = classifier(0)
+    write_qdq_onnx(graph, tmp_path / "model.onnx")
+    again = lower(load_graph(tmp_path / "model.onnx"))
+    clips = random_int8(np.random.default_rng(0), (100, 13, 10, 1))
+    np.testing.assert_array_equal(run_integer(again, clips), run_integer(graph, clips))
 
 
 def test_the_same_graph_gives_the_same_bytes(tmp_path: Path) -> None:
