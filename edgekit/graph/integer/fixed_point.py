@@ -43,16 +43,22 @@ def saturating_rounding_doubling_high_mul(a: Int64, b: Int64 | int) -> Int64:
 
     gemmlowp adds ±2³⁰ and divides towards zero; that is the floor of (a·b + 2³⁰) / 2³¹ for either sign.
     """
-    high = (np.asarray(a, dtype=np.int64) * b + (1 << 30)) >> 31
+    high = np.asarray(a, dtype=np.int64) * b
+    high += 1 << 30
+    high >>= 31
     return np.minimum(high, INT32_MAX)
 
 
 def rounding_divide_by_pot(x: Int64, exponent: Int64 | int) -> Int64:
     """Divide by 2^exponent, rounded to nearest with halves away from zero; 0 ≤ exponent ≤ 31."""
+    # floor((x + half - [x < 0]) / 2^exponent) rounds negative halves down, away from zero; exponent 0 changes nothing.
     x = np.asarray(x, dtype=np.int64)
-    mask = (np.int64(1) << exponent) - 1
-    threshold = (mask >> 1) + (x < 0)
-    return (x >> exponent) + ((x & mask) > threshold)
+    half = (np.int64(1) << exponent) >> 1
+    moved = (x >> 63) & -np.minimum(half, 1)
+    moved += x
+    moved += half
+    moved >>= exponent
+    return moved
 
 
 def saturating_shift_left(x: Int64, exponent: int) -> Int64:

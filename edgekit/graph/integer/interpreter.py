@@ -30,7 +30,7 @@ _PREPARE: dict[str, Callable[[Graph, Node], Params]] = {
 }
 
 # Scratch elements (im2col columns, activations) that one chunk of clips may take.
-_CHUNK_ELEMENTS = 1 << 23
+_CHUNK_ELEMENTS = 1 << 20
 
 Run = Callable[[Any, tuple[np.ndarray, ...]], np.ndarray]
 
