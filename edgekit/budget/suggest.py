@@ -83,8 +83,8 @@ def suggestions(
         return ()
     found: dict[str, Suggestion] = {}
     for remedy, changes in _remedies(design, SKETCHES[design.model]):
-        if remedy == _BOTH and ("int8" in found or "width" in found):
-            continue  # one of the two is enough
+        if remedy == _BOTH and "int8" in found:
+            continue  # int8 alone is enough
         suggestion = _first(bench, remedy, changes)
         if suggestion:
             found[remedy] = suggestion

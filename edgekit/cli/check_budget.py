@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from edgekit.core.errors import BadConfigError
+from edgekit.report.formats import FORMATS, render_verdict
 
 
 @click.command("check-budget")
@@ -23,7 +26,10 @@ from edgekit.core.errors import BadConfigError
     "--measured", multiple=True, metavar="KEY=VALUE", help="accuracy=0.91, accuracy_drop=0.01, latency.TARGET=20ms."
 )
 @click.option("--why", is_flag=True, help="Show the table of all layers.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option(
+    "--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Write a report to a file as well. Repeatable."
+)
 def command(
     models: tuple[str, ...],
     budgets: tuple[str, ...],
@@ -33,6 +39,7 @@ def command(
     measured: tuple[str, ...],
     why: bool,
     form: str,
+    reports: tuple[str, ...],
 ) -> None:
     """Judge .onnx and .tflite models, or folders of them, against budgets.
 
@@ -40,25 +47,23 @@ def command(
     """
     from edgekit.api.check_budget import check_budget
     from edgekit.budget.toml import DEFAULT_BUDGET
+    from edgekit.core.files import write_text
 
+    files = parse_reports(reports)
     sizes = parse_dims(dims)
     verdict = check_budget(
         models, budgets, frontend=frontend, counting=counting, dims=sizes, measured=parse_measured(measured)
     )
     if not budgets:
         click.echo(f"edgekit: no --budget given, judged against {DEFAULT_BUDGET}", err=True)
-    if form == "json":
-        import json
-
-        from edgekit.report.json import verdict_json
-
-        click.echo(json.dumps(verdict_json(verdict, why), indent=2, allow_nan=False))
-    else:
-        from edgekit.report.text import unreadable_lines, verdict_text
+    if form == "text":
+        from edgekit.report.text import unreadable_lines
 
         for line in unreadable_lines(verdict):
             click.echo(f"edgekit: {line}", err=True)
-        click.echo(verdict_text(verdict, why), nl=False)
+    click.echo(render_verdict(verdict, form, why), nl=False)
+    for name, path in files:
+        write_text(path, render_verdict(verdict, name, why))
     raise click.exceptions.Exit(verdict.exit_code)
 
 
@@ -99,6 +104,22 @@ def parse_measured(texts: tuple[str, ...]) -> dict[str, float]:
         kind = LIMITS[key.strip().split(".")[0]]
         values[key.strip()] = float(kind.parse(value.strip(), where=f"--measured {key}"))
     return values
+
+
+def parse_reports(texts: tuple[str, ...]) -> list[tuple[str, Path]]:
+    """``("sarif=out/budget.sarif",)`` as format and file.
+
+    Raises:
+        BadConfigError: no ``FORMAT=FILE``, or an unknown format.
+    """
+    files = []
+    for text in texts:
+        form, _, path = text.partition("=")
+        if form not in FORMATS or not path:
+            mend = f"formats: {', '.join(FORMATS)}; write for instance --report sarif=budget.sarif"
+            raise BadConfigError(f"{text!r} is not FORMAT=FILE", where="--report", mend=mend)
+        files.append((form, Path(path)))
+    return files
 
 
 def _parts(texts: tuple[str, ...]) -> list[str]:

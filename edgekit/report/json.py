@@ -38,6 +38,7 @@ def _model(model: ModelVerdict, why: bool) -> dict[str, Any]:
             if layer["float_reason"]
         ],
         "findings": [finding.to_json() for finding in model.findings],
+        "suggestions": [suggestion.to_json() for suggestion in model.suggestions],
         "quantities": {key: value.to_json() if value else None for key, value in quantities.items()},
     }
     if why:

@@ -6,8 +6,9 @@ import io
 from collections.abc import Iterable, Sequence
 
 from edgekit.core.quantity import Quantity
-from edgekit.core.units import format_count
 from edgekit.core.verdict import Finding, ModelVerdict, Verdict
+from edgekit.report.plain import plain
+from edgekit.report.quantities import amount, rows, suggestion_lines, unread
 
 
 def render_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", width: int = 160) -> str:
@@ -29,7 +30,7 @@ def render_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: s
         right = column.startswith(">")
         table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     stream = io.StringIO()
     Console(file=stream, width=width, color_system=None, highlight=False).print(table)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
@@ -37,34 +38,12 @@ def render_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: s
     return f"{title}\n\n{body}" if title else body
 
 
-_COUNTED = (
-    "parameters",
-    "parameter_bytes",
-    "macs_true",
-    "macs_dcase",
-    "peak_ram",
-    "flash",
-    "frontend_macs",
-    "float_ops",
-)
-_NAMES = {
-    "parameters": "parameters",
-    "parameter_bytes": "parameter bytes",
-    "macs_true": "MACs",
-    "macs_dcase": "MACs",
-    "peak_ram": "peak RAM",
-    "flash": "flash",
-    "frontend_macs": "front-end MACs",
-    "float_ops": "float operators",
-}
-
-
 def verdict_text(verdict: Verdict, why: bool = False) -> str:
     """The answer of the gate for a person: a table a model and budget, what is wrong below it, the verdict last.
 
     Models that could not be read have no table; their errors are :func:`unreadable_lines`.
     """
-    judged = [model for model in verdict.models if model.layers or not _unread(model)]
+    judged = [model for model in verdict.models if not unread(model)]
     blocks = [_model_text(model, why) for model in judged]
     if judged:
         blocks.append(f"verdict: {verdict.outcome.upper()}\n")
@@ -77,79 +56,46 @@ def unreadable_lines(verdict: Verdict) -> list[str]:
     for model in verdict.models:
         for finding in model.findings:
             if finding.rule == "readable":
-                lines.append(" ".join(f"{finding.where}: {finding.message} ({finding.mend})".split()))
+                lines.append(plain(" ".join(f"{finding.where}: {finding.message} ({finding.mend})".split())))
     return list(dict.fromkeys(lines))
 
 
-def _unread(model: ModelVerdict) -> bool:
-    return any(finding.rule == "readable" for finding in model.findings)
-
-
 def _model_text(model: ModelVerdict, why: bool) -> str:
-    title = f"{model.path} against {model.budget}: {model.outcome.upper()}"
-    parts = [render_table((" ", ">actual", ">limit", "verdict", "how"), _rows(model), title)]
+    title = plain(f"{model.path} against {model.budget}: {model.outcome.upper()}")
+    cells = [(name, amount(actual), *_judged(finding), _how(actual)) for name, actual, finding in rows(model)]
+    parts = [render_table((" ", ">actual", ">limit", "verdict", "how"), cells, title)]
     for finding in model.findings:
         if finding.outcome != "pass":
-            cure = f"\n    mend: {finding.mend}" if finding.mend else ""
-            parts.append(f"  {finding.outcome} {finding.rule}: {finding.message}{cure}\n")
+            parts.append(f"  {finding.outcome} {finding.rule}: {plain(finding.message)}\n")
+            texts = (("rule", finding.demand), ("mend", finding.mend))
+            parts.extend(f"    {name}: {plain(text)}\n" for name, text in texts if text)
+    hints = suggestion_lines(model)
+    if hints:
+        parts.append("  what would reach it (accuracy has to be measured again):\n")
+        parts.extend(f"    {plain(line)}\n" for line in hints)
     if why:
         parts.append("\n" + _layers_text(model))
     return "".join(parts)
 
 
-def _rows(model: ModelVerdict) -> list[tuple[str, str, str, str, str]]:
-    rows: list[tuple[str, str, str, str, str]] = []
-    answered: set[str] = set()
-    for key in _COUNTED:
-        quantity = model.quantities.get(key)
-        finding = _finding(model, key)
-        if finding:
-            answered.add(finding.rule)
-        if quantity is None and finding is None and key == "frontend_macs":
-            continue
-        convention = key.removeprefix("macs_") if key.startswith("macs_") else quantity.convention if quantity else ""
-        name = _NAMES[key] + (f" ({convention})" if convention in ("true", "dcase") else "")
-        rows.append((name, _amount(quantity), *_judged(finding), quantity.method if quantity else ""))
-    for finding in model.findings:
-        if finding.rule not in answered:
-            method = finding.actual.method if finding.actual else ""
-            rows.append((finding.rule, _amount(finding.actual), *_judged(finding), method))
-    return rows
-
-
-def _finding(model: ModelVerdict, key: str) -> Finding | None:
-    """The finding that judged this quantity; the MACs of the convention that the limit is in."""
-    for finding in model.findings:
-        if finding.rule == key:
-            return finding
-        if finding.rule == "macs" and finding.limit and key == f"macs_{finding.limit.convention}":
-            return finding
-    return None
-
-
 def _judged(finding: Finding | None) -> tuple[str, str]:
-    if finding is None:
-        return "", ""
-    return _amount(finding.limit), finding.outcome
+    return (amount(finding.limit), finding.outcome) if finding else ("", "")
 
 
-def _amount(quantity: Quantity | None) -> str:
-    if quantity is None:
-        return "?"
-    unit = quantity.unit if quantity.unit in ("B", "ms") else ""
-    return format_count(quantity.value, unit)
+def _how(quantity: Quantity | None) -> str:
+    return quantity.method if quantity else ""
 
 
 def _layers_text(model: ModelVerdict) -> str:
     columns = ("layer", "operator", "output", ">parameters", ">bytes", ">MACs true", ">MACs dcase", "note")
-    rows = []
+    table = []
     for layer in model.layers:
         macs = ["?" if layer[key] is None else f"{layer[key]:,}" for key in ("macs_true", "macs_dcase")]
         note = layer["undecided"] or _float_note(layer["float_reason"])
         size = layer["parameter_bytes"] + layer["buffer_bytes"]
         cells = (layer["name"], layer["op"], layer["output"], f"{layer['parameters']:,}", f"{size:,}", *macs, note)
-        rows.append(cells)
-    return render_table(columns, rows, f"layers of {model.path}")
+        table.append(cells)
+    return render_table(columns, table, plain(f"layers of {model.path}"))
 
 
 def _float_note(reason: str) -> str:
