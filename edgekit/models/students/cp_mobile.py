@@ -95,8 +95,8 @@ class InvertedResidual(nn.Module):
             conv_bn(inner, out_channels, relu=False),
         )
         self.residual = in_channels == out_channels
-        # Padding is not counted into the mean: that is what integer average-pool kernels compute.
-        pool = nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
+        # Padding counts into the mean, torch's default: on a chip this is a pad of zeros and a pool without padding.
+        pool = nn.AvgPool2d(3, stride, padding=1)
         self.shortcut: nn.Module = nn.Identity() if stride == (1, 1) else pool
         self.norm: nn.Module = GlobalResponseNorm() if grn else nn.Identity()
         self.relu = nn.ReLU()
