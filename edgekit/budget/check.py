@@ -9,6 +9,7 @@ from typing import Any
 from edgekit.budget.counting import Counts, LayerCount
 from edgekit.budget.judge import Case
 from edgekit.budget.limits import LIMITS, LimitKind
+from edgekit.budget.ram import KEYS as RAM_KEYS
 from edgekit.budget.tally import Reason, Tally
 from edgekit.budget.toml import Budget
 from edgekit.core.errors import EdgekitError
@@ -57,8 +58,12 @@ def check(
     findings = [judge(LIMITS[key], key, limit) for key, limit in budget.limits.items()]
     findings += [judge(LIMITS["latency"], f"latency.{target}", limit) for target, limit in budget.latency.items()]
     outcome = worst([finding.outcome for finding in findings])
-    rows = tuple(_row(layer) for layer in counts.layers)
-    return ModelVerdict(path, budget.name, outcome, quantities, tuple(findings), rows)
+    return ModelVerdict(path, budget.name, outcome, quantities, tuple(findings), layer_rows(counts))
+
+
+def layer_rows(counts: Counts) -> tuple[dict[str, Any], ...]:
+    """The layers as rows of a report: plain values, None where a count is undecided."""
+    return tuple(_row(layer) for layer in counts.layers)
 
 
 def select(counts: Counts, counting: str, frontend: Tally | None) -> dict[str, Tally]:
@@ -71,7 +76,8 @@ def select(counts: Counts, counting: str, frontend: Tally | None) -> dict[str, T
         "macs": tallies[f"macs_{counting}"],
         "macs_true": tallies["macs_true"],
         "macs_dcase": tallies["macs_dcase"],
-        "peak_ram": tallies["peak_ram"],
+        "other_ops": tallies["other_ops"],
+        **{key: tallies[key] for key in RAM_KEYS},
         "flash": tallies["flash"],
         "frontend_macs": frontend or missing,
         "float_ops": tallies["float_ops"],
@@ -87,7 +93,8 @@ def unreadable(path: str, budget: Budget, error: EdgekitError) -> ModelVerdict:
         "parameter_bytes",
         "macs_true",
         "macs_dcase",
-        "peak_ram",
+        "other_ops",
+        *RAM_KEYS,
         "flash",
         "frontend_macs",
         "float_ops",
@@ -105,6 +112,7 @@ def _row(layer: LayerCount) -> dict[str, Any]:
         "buffer_bytes": layer.buffer_bytes,
         "macs_true": layer.work.true if layer.work else None,
         "macs_dcase": layer.work.dcase if layer.work else None,
+        "other_ops": layer.other.total if layer.other else None,
         "float_reason": layer.float_reason,
         "undecided": layer.undecided,
         "rule": layer.rule,

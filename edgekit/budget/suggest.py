@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from edgekit.budget.check import select
 from edgekit.budget.counting import Counts, count
 from edgekit.budget.limits import LIMITS
-from edgekit.budget.ram import ram_tally
 from edgekit.budget.sketch_graph import Form, sketch_graph
 from edgekit.budget.tally import Tally
 from edgekit.budget.toml import Budget
@@ -119,7 +118,8 @@ class _Bench:
         tallies = select(counts, self.budget.counting, front)
         if "peak_ram" in self.limited:
             folded: Form = "float" if design.form == "batch norm" else design.form
-            tallies["peak_ram"] = ram_tally(sketch_graph(design.model, design.arguments, design.shape, folded), ())
+            compiled = sketch_graph(design.model, design.arguments, design.shape, folded)
+            tallies["peak_ram"] = count(compiled).tallies["peak_ram"]
         return tallies
 
     def within(self, design: _Design) -> dict[str, Quantity] | None:
