@@ -24,6 +24,8 @@ _PUBLIC: dict[str, str] = {
     "export": "edgekit.api.export",
     "quantize": "edgekit.api.quantize",
     "check_budget": "edgekit.api.check_budget",
+    "diff": "edgekit.api.diff",
+    "rank_submissions": "edgekit.api.budget",
     "compile": "edgekit.api.compile",
     "bench": "edgekit.api.bench",
     "verify_features": "edgekit.api.features",

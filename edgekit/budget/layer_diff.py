@@ -37,20 +37,23 @@ def _key(row: Row) -> tuple[Any, ...]:
 
 
 def _replaced(base: Sequence[Row], head: Sequence[Row]) -> list[LayerChange]:
-    """Pair what stands in the same gap by operator, in order; the rest was removed or added."""
-    matcher = difflib.SequenceMatcher(None, [row["op"] for row in base], [row["op"] for row in head], autojunk=False)
+    """Pair what stands in the same gap by operator and name, then by operator, in order; the rest came or went."""
+    return _paired(base, head, [("op", "name"), ("op",)])
+
+
+def _paired(base: Sequence[Row], head: Sequence[Row], keys: list[tuple[str, ...]]) -> list[LayerChange]:
+    if not keys or not base or not head:
+        gone = [LayerChange("removed", row, None) for row in base]
+        return gone + [LayerChange("added", None, row) for row in head]
+    before, after = ([tuple(row[key] for key in keys[0]) for row in rows] for rows in (base, head))
     changes: list[LayerChange] = []
-    for tag, i, j, k, l in matcher.get_opcodes():  # noqa: E741
+    for tag, i, j, k, l in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():  # noqa: E741
         if tag == "equal":
-            changes += [_paired(before, after) for before, after in zip(base[i:j], head[k:l], strict=True)]
+            both = zip(base[i:j], head[k:l], strict=True)
+            changes += [LayerChange("changed", old, new) for old, new in both if _key(old) != _key(new)]
         else:
-            changes += [LayerChange("removed", row, None) for row in base[i:j]]
-            changes += [LayerChange("added", None, row) for row in head[k:l]]
+            changes += _paired(base[i:j], head[k:l], keys[1:])
     return changes
-
-
-def _paired(before: Row, after: Row) -> LayerChange:
-    return LayerChange("changed", before, after)
 
 
 def _by_name(base: Sequence[Row], head: Sequence[Row]) -> tuple[LayerChange, ...]:

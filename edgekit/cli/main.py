@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Write a run as ONNX with front-end and labels."),
     "quantize": ("quantize", "Make a model integer-only: TFLite and QDQ ONNX."),
     "check-budget": ("check_budget", "Judge models against budgets; exit 0 pass, 1 fail, 2 undecided."),
+    "budget": ("budget", "List, show and write budgets; rank submissions."),
+    "diff": ("diff", "Two versions of a model side by side; exit 1 over a bound or budget."),
     "compile": ("compile", "Generate C for a target, front-end included, and build it."),
     "bench": ("bench", "Run a model on targets or emulators and measure it."),
     "report": ("report", "Write an HTML page about runs."),
