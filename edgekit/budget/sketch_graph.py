@@ -1,13 +1,15 @@
-"""Graphs of sketched models: real operators and shapes, weights without values, so that the counting rules apply."""
+"""Graphs of sketched models: real operators and shapes, weights of zeros, so that the counting rules apply."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
+
 from edgekit.core.errors import BadConfigError
 from edgekit.graph.graph import Dialect, Graph, Node
-from edgekit.graph.tensor import Shape, Tensor
+from edgekit.graph.tensor import Quantization, Shape, Tensor
 from edgekit.models.sketches.layers import Layers, Map, Pair, half
 from edgekit.models.sketches.registry import SKETCHES
 
@@ -44,7 +46,7 @@ class _Pen:
         if min(shape) < 1:
             raise BadConfigError(f"features of {shape} are empty")
         x = Map("features", 1, *shape)
-        self.tensors[x.name] = Tensor(x.name, self.shape(x), self.activation)
+        self.tensors[x.name] = Tensor(x.name, self.shape(x), self.activation, _quantization(self.activation))
         return x
 
     def finish(self, name: str, last: Map) -> Graph:
@@ -53,8 +55,10 @@ class _Pen:
     def shape(self, x: Map) -> Shape:
         raise NotImplementedError
 
-    def weight(self, name: str, shape: Shape, dtype: str) -> str:
-        self.tensors[name] = Tensor(name, shape, dtype, constant=True)
+    def weight(self, name: str, shape: tuple[int, ...], dtype: str) -> str:
+        # Zeros of one stored element: whatever checks the weights sees some, and nothing is allocated.
+        zeros = np.broadcast_to(np.zeros((), dtype), shape)
+        self.tensors[name] = Tensor(name, shape, dtype, _quantization(dtype), data=zeros)
         return name
 
     def node(
@@ -65,9 +69,15 @@ class _Pen:
             raise BadConfigError(f"the maps become empty or the model too deep at {op}")
         name = f"{op}_{len(self.nodes)}"
         y = Map(f"{name}:out", *out)
-        self.tensors[y.name] = Tensor(y.name, (1, out[0]) if flat else self.shape(y), self.activation)
+        shape = (1, out[0]) if flat else self.shape(y)
+        self.tensors[y.name] = Tensor(y.name, shape, self.activation, _quantization(self.activation))
         self.nodes.append(Node(op, name, inputs, (y.name,), attrs))
         return y
+
+
+def _quantization(dtype: str) -> Quantization | None:
+    """Any scale will do: no count depends on it."""
+    return Quantization(np.ones(1, np.float32), np.zeros(1, np.int64)) if dtype.startswith("int") else None
 
 
 def _positions(x: Map, kernel: Pair, stride: Pair, padding: Pair) -> Pair:
