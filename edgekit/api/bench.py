@@ -20,11 +20,11 @@ from edgekit.core.measurement import Measurement
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
 from edgekit.core.quantity import Quantity
-from edgekit.deploy.c.ends import integer_core
 from edgekit.deploy.generate import Sources, choose_frontend, generate
 from edgekit.deploy.project import build
 from edgekit.deploy.target import Target, find_target
 from edgekit.graph.integer.interpreter import run_integer
+from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 

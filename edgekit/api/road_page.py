@@ -112,12 +112,12 @@ def _training(result: RoadResult) -> Section:
 
 
 def _cost(result: RoadResult) -> Section:
-    from edgekit.deploy.c.ends import integer_core
+    from edgekit.graph.passes.integer_core import integer_core
     from edgekit.graph.passes.lower import lower
-    from edgekit.graph.planner import plan_memory
     from edgekit.graph.readers.load import load_graph
+    from edgekit.graph.scratch import firmware_plan
 
-    plan = plan_memory(integer_core(lower(load_graph(result.compiled.model))))
+    plan = firmware_plan(integer_core(lower(load_graph(result.compiled.model))))
     layers = [(str(row["name"]), int(row["macs_true"] or 0)) for row in result.verdict.models[0].layers]
     return Section(
         "Cost by layer",

@@ -2,18 +2,24 @@
 
 A total is decided only when every layer is: an operator without a rule, or a dimension that nobody named, leaves it
 undecided with a reason, and what the other layers cost is then a lower bound.
+
+Graphs inside operators (branches, loops) are counted like the graph around them: their weights and float operators are
+rows of their own, their work is in the row of the operator that runs them (budget/bodies.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
+from edgekit.budget.bodies import bodies, combined, combined_other
 from edgekit.budget.flash import flash_tally
 from edgekit.budget.float_ops import float_reasons
 from edgekit.budget.layer import Layer, Work
 from edgekit.budget.parameters import Role, Stored, constant_tensors, stored_constants
-from edgekit.budget.ram import ram_tally
+from edgekit.budget.ram import ram_tallies
+from edgekit.budget.rules.other import CONVENTION, Other, other_arithmetic
 from edgekit.budget.rules.tables import TABLES
 from edgekit.budget.tally import Reason, Tally
 from edgekit.core.errors import UnknownShapeError, UnsupportedOpError
@@ -31,6 +37,7 @@ class LayerCount:
         parameters, parameter_bytes: learned weights that it is the first to use, as stored.
         buffer_bytes: running statistics and other stored numbers that are not learned.
         work: multiply-accumulates by convention; None where undecided.
+        other: divisions, exponentials, square roots and table look-ups; None where undecided.
         undecided: why not.
         float_reason: why it computes in floating point; "" where it does not.
         rule: the sentence by which it is counted; "" where its operator has no rule.
@@ -43,6 +50,7 @@ class LayerCount:
     parameter_bytes: int
     buffer_bytes: int
     work: Work | None
+    other: Other | None = None
     undecided: str = ""
     float_reason: str = ""
     rule: str = ""
@@ -54,8 +62,8 @@ class Counts:
 
     Attributes:
         layers: in execution order.
-        tallies: "parameters", "parameter_bytes_true", "parameter_bytes_dcase", "macs_true", "macs_dcase", "peak_ram",
-            "flash", "float_ops" to the total.
+        tallies: "parameters", "parameter_bytes_true", "parameter_bytes_dcase", "macs_true", "macs_dcase", "other_ops",
+            "flash", "float_ops" and those of budget.ram to the total.
         dims: names of dimensions that are unknown and can be given.
     """
 
@@ -63,6 +71,8 @@ class Counts:
     tallies: Mapping[str, Tally]
     dims: tuple[str, ...] = ()
 
+
+Answer = TypeVar("Answer")
 
 _NOT_PLANNED = Reason("the memory was not planned")
 _WEIGHTS = (Role.WEIGHT, Role.INTEGER_WEIGHT)
@@ -75,25 +85,43 @@ def count(graph: Graph, *, plan: bool = True) -> Counts:
         graph: the model.
         plan: plan the memory; without it the peak RAM stays undecided.
     """
+    return _count(graph, plan, set())
+
+
+def _count(graph: Graph, plan: bool, seen: set[int]) -> Counts:
+    """``seen`` holds the stored tensors that enclosing graphs have counted, by identity."""
     dims = unknown_dims(graph)
     constants = constant_tensors(graph)
-    works, reasons = _works(graph, constants, dims)
-    blocking = _blocking(graph, reasons)
+    blocking: tuple[Reason, ...] = ()
     try:
-        stored = stored_constants(graph, constants)
+        stored = _new(graph, stored_constants(graph, constants), seen)
     except UnknownShapeError as error:
-        stored, blocking = (), (*blocking, Reason(error.what, error.where or "", error.mend or ""))
+        stored, blocking = (), (Reason(error.what, error.where or "", error.mend or ""),)
+    inner = {node.name: {key: _count(body, False, seen) for key, body in bodies(node).items()} for node in graph.nodes}
+    works, reasons = _answers(graph, constants, dims, lambda layer: _work(layer, inner[layer.node.name]))
+    others, unclear = _answers(graph, constants, dims, lambda layer: _other(layer, inner[layer.node.name]))
+    blocking = (*_blocking(graph, reasons, inner), *blocking)
     floats = float_reasons(graph, constants)
     owned: dict[str, list[Stored]] = {}
     for item in stored:
         owned.setdefault(item.layer, []).append(item)
-    layers = tuple(
-        _layer(graph, node, owned.get(node.name, []), works[node.name], reasons.get(node.name), floats)
-        for node in graph.nodes
-    )
-    tallies = _tallies(graph, layers, stored, blocking, tuple(reasons.values()))
-    tallies["peak_ram"] = ram_tally(graph, blocking if plan else (_NOT_PLANNED,))
-    return Counts(layers, tallies, dims)
+    layers: list[LayerCount] = []
+    for node in graph.nodes:
+        name, own = node.name, owned.get(node.name, [])
+        layers.append(_layer(graph, node, own, works.get(name), others.get(name), reasons.get(name), floats))
+        for counts in inner[name].values():
+            layers += [replace(row, work=Work(), other=Other()) for row in counts.layers]
+    tallies = _tallies(graph, tuple(layers), stored, blocking, tuple(reasons.values()))
+    tallies["other_ops"] = _other_tally(tuple(layers), (*blocking, *unclear.values()))
+    tallies.update(ram_tallies(graph, blocking if plan else (_NOT_PLANNED,)))
+    return Counts(tuple(layers), tallies, dims)
+
+
+def _new(graph: Graph, stored: tuple[Stored, ...], seen: set[int]) -> tuple[Stored, ...]:
+    """Those of ``stored`` that no enclosing graph has counted; notes the others."""
+    fresh = tuple(item for item in stored if id(graph.tensor(item.name)) not in seen)
+    seen.update(id(graph.tensor(item.name)) for item in fresh if item.role in (*_WEIGHTS, Role.BUFFER))
+    return fresh
 
 
 def _tallies(
@@ -120,8 +148,28 @@ def _tallies(
         "macs_true": total(lambda layer: layer.work.true if layer.work else 0, "MAC", unclear, "true", _MACS_TRUE),
         "macs_dcase": total(lambda layer: layer.work.dcase if layer.work else 0, "MAC", unclear, "dcase", _MACS_DCASE),
         "float_ops": total(lambda layer: int(bool(layer.float_reason)), "op", blocking, "", _FLOAT_OPS),
-        "flash": flash_tally(graph, stored, blocking),
+        "flash": flash_tally(graph, stored, blocking, _inner_bytes(graph, layers)),
     }
+
+
+def _other_tally(layers: tuple[LayerCount, ...], reasons: tuple[Reason, ...]) -> Tally:
+    parts = tuple((layer.name, layer.other.total) for layer in layers if layer.other and layer.other.total)
+    whole = sum(amount for _, amount in parts)
+    return Tally(whole, "op", "exact", tuple(dict.fromkeys(reasons)), CONVENTION, _by_kind(layers), parts)
+
+
+def _by_kind(layers: tuple[LayerCount, ...]) -> str:
+    whole = Other()
+    for layer in layers:
+        whole = whole.plus(layer.other) if layer.other else whole
+    parts = [f"{item.name} {getattr(whole, item.name):,}" for item in fields(whole) if getattr(whole, item.name)]
+    return "by the operators' formulas: " + (", ".join(parts) or "none")
+
+
+def _inner_bytes(graph: Graph, layers: tuple[LayerCount, ...]) -> int:
+    """Stored bytes of the graphs inside operators."""
+    own = {node.name for node in graph.nodes}
+    return sum(layer.parameter_bytes + layer.buffer_bytes for layer in layers if layer.name not in own)
 
 
 _PARAMETERS = "learned weights, each once; batch norm's running statistics are buffers, not parameters"
@@ -141,23 +189,55 @@ def unknown_dims(graph: Graph) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _works(
-    graph: Graph, constants: frozenset[str], dims: tuple[str, ...]
-) -> tuple[dict[str, Work | None], dict[str, Reason]]:
-    """Work of every node, or the reason why it is not known."""
+def _answers(
+    graph: Graph, constants: frozenset[str], dims: tuple[str, ...], rule: Callable[[Layer], Answer]
+) -> tuple[dict[str, Answer], dict[str, Reason]]:
+    """What ``rule`` says about every node, or the reason why it says nothing."""
     producers = graph.producers()
-    table = TABLES[graph.dialect]
-    works: dict[str, Work | None] = {}
+    answers: dict[str, Answer] = {}
     reasons: dict[str, Reason] = {}
     for node in graph.nodes:
-        works[node.name] = None
         try:
-            works[node.name] = table.rule(node)(Layer(graph, node, constants, producers))
+            answers[node.name] = rule(Layer(graph, node, constants, producers))
         except UnknownShapeError as error:
             reasons[node.name] = _unnamed(graph, dims, error)
         except UnsupportedOpError as error:
             reasons[node.name] = Reason(error.what, error.where or node.name, error.mend or "")
-    return works, reasons
+    return answers, reasons
+
+
+def _work(layer: Layer, inner: Mapping[str, Counts]) -> Work:
+    """Multiply-accumulates of one node.
+
+    Raises:
+        UnknownShapeError, UnsupportedOpError: as of :data:`~edgekit.budget.layer.Rule`.
+    """
+    if not inner:
+        return TABLES[layer.graph.dialect].rule(layer.node)(layer)
+    return combined(layer.node, [_sums(layer.node, counts, "macs_true")[0] for counts in inner.values()])
+
+
+def _other(layer: Layer, inner: Mapping[str, Counts]) -> Other:
+    """Other arithmetic of one node; raises as :func:`_work`."""
+    if not inner:
+        TABLES[layer.graph.dialect].rule(layer.node)  # an operator without a rule has none here either
+        return other_arithmetic(layer)
+    return combined_other(layer.node, [_sums(layer.node, counts, "other_ops")[1] for counts in inner.values()])
+
+
+def _sums(node: Node, counts: Counts, key: str) -> tuple[Work, Other]:
+    """Work and other arithmetic of a graph inside ``node``.
+
+    Raises:
+        UnsupportedOpError: the tally ``key`` of that graph is undecided.
+    """
+    for reason in counts.tallies[key].reasons[:1]:
+        raise UnsupportedOpError(reason.what, where=reason.where or node.name, mend=reason.mend)
+    work, other = Work(), Other()
+    for row in counts.layers:
+        work = Work(work.true + row.work.true, work.dcase + row.work.dcase) if row.work else work
+        other = other.plus(row.other) if row.other else other
+    return work, other
 
 
 def _unnamed(graph: Graph, dims: tuple[str, ...], error: UnknownShapeError) -> Reason:
@@ -169,12 +249,22 @@ def _unnamed(graph: Graph, dims: tuple[str, ...], error: UnknownShapeError) -> R
     return Reason(error.what, error.where or "", "export the model with static shapes")
 
 
-def _blocking(graph: Graph, reasons: Mapping[str, Reason]) -> tuple[Reason, ...]:
+def _blocking(
+    graph: Graph, reasons: Mapping[str, Reason], inner: Mapping[str, Mapping[str, Counts]]
+) -> tuple[Reason, ...]:
     """Reasons that leave every count undecided: nothing to count, or an operator whose needs are not known."""
     if not graph.nodes:
         return (Reason("the graph has no operators, so there is nothing to judge", "", "export the model again"),)
     rules = TABLES[graph.dialect].rules
-    return tuple(reasons[node.name] for node in graph.nodes if node.op not in rules and node.name in reasons)
+    unclear = [
+        reasons[node.name]
+        for node in graph.nodes
+        if node.op not in rules and not inner[node.name] and node.name in reasons
+    ]
+    unclear += [
+        reason for counts in inner.values() for body in counts.values() for reason in body.tallies["parameters"].reasons
+    ]
+    return tuple(unclear)
 
 
 def _layer(
@@ -182,6 +272,7 @@ def _layer(
     node: Node,
     own: list[Stored],
     work: Work | None,
+    other: Other | None,
     reason: Reason | None,
     floats: Mapping[str, str],
 ) -> LayerCount:
@@ -195,6 +286,7 @@ def _layer(
         parameter_bytes=sum(item.nbytes for item in weights),
         buffer_bytes=sum(item.nbytes for item in own if item.role is Role.BUFFER),
         work=work,
+        other=other,
         undecided=reason.text if reason else "",
         float_reason=floats.get(node.name, ""),
         rule=TABLES[graph.dialect].sentence(node.op),

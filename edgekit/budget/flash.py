@@ -19,13 +19,13 @@ CHANNEL_BYTES = 12
 _DATA = (Role.WEIGHT, Role.INTEGER_WEIGHT, Role.BUFFER)
 
 
-def flash_tally(graph: Graph, stored: tuple[Stored, ...], blocking: tuple[Reason, ...]) -> Tally:
+def flash_tally(graph: Graph, stored: tuple[Stored, ...], blocking: tuple[Reason, ...], inner: int = 0) -> Tally:
     """Weights and buffers as stored, requantization tables, and an allowance for code.
 
     The weights alone are the lower bound: a budget below them fails, one just above them stays undecided until
-    ``edgekit compile`` gives the exact size.
+    ``edgekit compile`` gives the exact size. ``inner`` bytes are stored by graphs inside operators.
     """
-    weights = sum(item.nbytes for item in stored if item.role in _DATA)
+    weights = inner + sum(item.nbytes for item in stored if item.role in _DATA)
     counted = [node for node in graph.nodes if node.op not in TABLES[graph.dialect].moves]
     code = CODE_BYTES + CODE_BYTES_PER_OP * len({node.op for node in counted})
     tables = CHANNEL_BYTES * sum(_channels(graph, item) for item in stored if item.role in _DATA)

@@ -1,41 +1,119 @@
-"""Peak RAM: the arena of the memory plan that the generated C uses."""
+"""Peak RAM: the arena of the memory plan that the generated C uses, and two figures that show what the plan gains."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from edgekit.budget.tally import Reason, Tally
 from edgekit.core.errors import EdgekitError, UnknownShapeError
 from edgekit.graph.graph import Graph
+from edgekit.graph.planner import MemoryPlan
 
 LOWERED_BYTES = 32 * 2**20
 """Models with more constants than this are no microcontroller's, and lowering would read and turn all of them."""
 
+KEYS: tuple[str, ...] = ("peak_ram", "peak_ram_in_order", "peak_ram_bound")
+"""What ram_tallies answers: edgekit's plan, a plan in which no output takes over an input, and the lower bound."""
+
+_IN_ORDER = "every output in a buffer of its own, in the order of the file"
+_BOUND = "largest sum of live activations of any layer, in-place ones once; no plan of this order is smaller"
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The plans of one graph.
+
+    Attributes:
+        best: with outputs in place of inputs, as the generated C has them.
+        in_order: without.
+        how: which graph was planned, for the caveat.
+        dtypes: float element types of its activations; "" for none.
+    """
+
+    best: MemoryPlan
+    in_order: MemoryPlan
+    how: str
+    dtypes: str
+
+
+def ram_tallies(graph: Graph, blocking: tuple[Reason, ...]) -> dict[str, Tally]:
+    """Arena bytes by key of :data:`KEYS`; undecided where ``blocking`` says so or where a shape is unknown."""
+    if blocking:
+        return dict.fromkeys(KEYS, Tally(0, "B", "planned", blocking))
+    try:
+        plans = plan_graph(graph)
+    except UnknownShapeError as error:
+        reason = Reason(error.what, error.where or "", error.mend or "")
+        return dict.fromkeys(KEYS, Tally(0, "B", "planned", (reason,)))
+    caveat = f"activation arena {plans.how}; stack and state are not in it{plans.dtypes}"
+    parts = tuple((step.node, step.bytes) for step in plans.best.steps)
+    return {
+        "peak_ram": Tally(plans.best.arena_bytes, "B", "planned", caveat=caveat, parts=parts),
+        "peak_ram_in_order": Tally(plans.in_order.arena_bytes, "B", "planned", caveat=_IN_ORDER),
+        "peak_ram_bound": Tally(plans.best.lower_bound, "B", "planned", caveat=_BOUND),
+    }
+
 
 def ram_tally(graph: Graph, blocking: tuple[Reason, ...]) -> Tally:
-    """Arena bytes of the plan, over the lowered graph where edgekit can compile it, else over the file's own operators.
+    """The tally of edgekit's own plan alone."""
+    return ram_tallies(graph, blocking)["peak_ram"]
 
-    Undecided where ``blocking`` says so or where a shape is unknown.
+
+def plan_graph(graph: Graph) -> Plans:
+    """Plan a graph as edgekit compiles it where it can, else over the file's own operators.
+
+    An integer model is planned like the firmware, kernels' working memory included and float ends cut off. Bodies of
+    control flow are planned for themselves and count as working memory of the operator that runs them.
+
+    Raises:
+        UnknownShapeError: an activation's dimension is unknown.
     """
+    from edgekit.graph.passes.integer_core import integer_core
     from edgekit.graph.passes.lower import lower
+    from edgekit.graph.scratch import scratch_sizes
+
+    if sum(tensor.nbytes for tensor in graph.tensors.values() if tensor.constant and tensor.static) > LOWERED_BYTES:
+        return _plans(graph, _body_sizes(graph), "over the file's own operators")
+    try:
+        lowered = lower(graph)
+    except EdgekitError:
+        return _plans(graph, _body_sizes(graph), "over the file's own operators, which edgekit does not compile yet")
+    try:
+        core = integer_core(lowered)
+        scratch = scratch_sizes(core)
+    except EdgekitError:  # a float model: its kernels do not exist yet
+        return _plans(lowered, {}, "as edgekit lowers it")
+    return _plans(core, scratch, "as edgekit compiles it, kernels' working memory included")
+
+
+def _plans(graph: Graph, scratch: dict[str, int], how: str) -> Plans:
     from edgekit.graph.planner import plan_memory
 
-    if blocking:
-        return Tally(0, "B", "planned", blocking)
-    planned, how = graph, "over the file's own operators"
-    if sum(tensor.nbytes for tensor in graph.tensors.values() if tensor.constant and tensor.static) <= LOWERED_BYTES:
-        try:
-            planned, how = lower(graph), "as edgekit compiles it"
-        except EdgekitError:
-            how = "over the file's own operators, which edgekit does not compile yet"
-    try:
-        plan = plan_memory(planned)
-    except UnknownShapeError as error:
-        return Tally(0, "B", "planned", (Reason(error.what, error.where or "", error.mend or ""),))
-    caveat = f"activation arena {how}; stack and state are not in it{_dtype(planned)}"
-    parts = tuple((step.node, step.bytes) for step in plan.steps)
-    return Tally(plan.arena_bytes, "B", "planned", caveat=caveat, parts=parts)
+    return Plans(plan_memory(graph, scratch), plan_memory(graph, scratch, in_place=False), how, _dtypes(graph))
 
 
-def _dtype(graph: Graph) -> str:
+def _body_sizes(graph: Graph) -> dict[str, int]:
+    """Arena of the bodies that a node runs, the largest of several: they run one after another."""
+    sizes = {}
+    for node in graph.nodes:
+        bodies = [value for value in node.attrs.values() if isinstance(value, Graph)]
+        if bodies:
+            sizes[node.name] = max(plan_graph_as_is(body).arena_bytes for body in bodies)
+    return sizes
+
+
+def plan_graph_as_is(graph: Graph) -> MemoryPlan:
+    """The plan over a graph's own operators, bodies of control flow included.
+
+    Raises:
+        UnknownShapeError: an activation's dimension is unknown.
+    """
+    from edgekit.graph.planner import plan_memory
+
+    return plan_memory(graph, _body_sizes(graph))
+
+
+def _dtypes(graph: Graph) -> str:
     kinds = {graph.tensor(name).dtype for node in graph.nodes for name in node.outputs if name}
     floats = sorted(kinds & {"float16", "bfloat16", "float32", "float64"})
     return f"; activations in {', '.join(floats)} as stored" if floats else ""

@@ -10,7 +10,6 @@ from typing import Any
 from edgekit import __version__
 from edgekit.core.digest import digest_bytes
 from edgekit.core.errors import BadConfigError, DigestMismatchError
-from edgekit.deploy.c.ends import integer_core
 from edgekit.deploy.c.header import header
 from edgekit.deploy.c.identifiers import identifier, require_identifier
 from edgekit.deploy.c.interface import API_VERSION, Interface, read_labels
@@ -20,6 +19,7 @@ from edgekit.deploy.target import Target
 from edgekit.features.spec import FrontendSpec, from_json, load_spec
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
+from edgekit.graph.passes.integer_core import integer_core
 
 NO_FRONTEND = "none"
 """Says that a model is to be compiled without its front-end."""

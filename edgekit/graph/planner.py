@@ -73,30 +73,31 @@ class MemoryPlan:
     in_place: Mapping[str, str]
 
 
-def plan_memory(graph: Graph, scratch: Mapping[str, int] | None = None) -> MemoryPlan:
+def plan_memory(graph: Graph, scratch: Mapping[str, int] | None = None, *, in_place: bool = True) -> MemoryPlan:
     """Plan the activations of a graph of any dialect; deterministic.
 
     Args:
         graph: all activations static.
         scratch: node name to bytes of working memory that its kernel needs while it runs.
+        in_place: False gives every output a buffer of its own, whatever IN_PLACE_OPS allows.
 
     Raises:
         UnknownShapeError: an activation's dimension is unknown.
     """
     lifetimes = _lifetimes(graph)
     sizes = {name: graph.tensor(name).nbytes for name in lifetimes}
-    in_place = _in_place(graph, lifetimes)
+    taken_over = _in_place(graph, lifetimes) if in_place else {}
     working = {f"{node}:scratch": size for node, size in (scratch or {}).items() if size > 0}
     position = {node.name: index for index, node in enumerate(graph.nodes)}
     for key, size in working.items():
         index = position[key.removesuffix(":scratch")]
         sizes[key], lifetimes[key] = size, (index, index)
-    buffers = _buffers(lifetimes, sizes, in_place)
+    buffers = _buffers(lifetimes, sizes, taken_over)
     steps = _timeline(graph, buffers, lifetimes)
     bound = max((step.bytes for step in steps), default=sum(aligned(buffer.size) for buffer in buffers))
     places, arena = place(buffers, bound)
     offsets = {name: place for buffer, place in zip(buffers, places, strict=True) for name in buffer.tensors}
-    plan = MemoryPlan(arena, offsets, sizes, lifetimes, bound, steps, in_place)
+    plan = MemoryPlan(arena, offsets, sizes, lifetimes, bound, steps, taken_over)
     problems = overlaps(plan)
     if problems:  # a defect of this module, not of the model
         raise RuntimeError(f"memory plan overlaps: {problems[0]}")

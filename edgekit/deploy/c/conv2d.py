@@ -15,6 +15,7 @@ from edgekit.deploy.c.fully_connected import over_rows
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, whole
 from edgekit.deploy.c.text import fill
 from edgekit.graph.integer.params import ConvParams
+from edgekit.graph.scratch import patch_bytes
 
 _GATHER = """\
 static void @self@(const int8_t *x, int32_t row, int32_t column, int8_t *patch) {
@@ -91,19 +92,14 @@ def emit_conv2d(layer: Layer) -> Code:
         channel_table(table, arithmetic, 0, layer.node.name),
     )
     _, out_height, out_width, _ = whole(layer.output, 4, layer)
-    if _pointwise(params):
+    scratch = patch_bytes(arithmetic.weights.shape[1:], params.stride, params.pad, out_height * out_width)
+    if not scratch:
         functions = over_rows(arithmetic, out_height * out_width)
         call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}});"
         return Code(call, functions, data, kernel=f"pointwise {functions[0].name}")
     functions = _patches(layer, params, out_height, out_width)
     call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
-    scratch = min(2, out_height * out_width) * arithmetic.weights[0].size
     return Code(call, functions, data, scratch, kernel=functions[-1].name)
-
-
-def _pointwise(params: ConvParams) -> bool:
-    one = params.arithmetic.weights.shape[1:3] == (1, 1)
-    return one and params.stride == (1, 1) and params.pad == ((0, 0), (0, 0))
 
 
 def _patches(layer: Layer, params: ConvParams, out_height: int, out_width: int) -> tuple[Function, ...]:

@@ -16,9 +16,8 @@ from edgekit.deploy.c.accumulate import channel_table, finish, paren
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, whole
 from edgekit.deploy.c.text import fill
 from edgekit.graph.integer.params import DepthwiseParams
+from edgekit.graph.scratch import Plane
 
-SCRATCH_LIMIT = 1024
-"""Bytes of plane above which rows are worked off in tiles."""
 UNROLLED_TAPS = 9
 """Filters of up to this many taps are held in local variables."""
 
@@ -98,11 +97,16 @@ class _Geometry:
     params: DepthwiseParams
 
     @property
+    def plane(self) -> Plane:
+        kernel = (self.kernel_h, self.kernel_w)
+        return Plane(self.out_height, self.out_width, kernel, self.params.stride, self.params.dilation)
+
+    @property
     def plane_w(self) -> int:
-        return (self.out_width - 1) * self.params.stride[1] + (self.kernel_w - 1) * self.params.dilation[1] + 1
+        return self.plane.width
 
     def plane_h(self, tile: int) -> int:
-        return (tile - 1) * self.params.stride[0] + (self.kernel_h - 1) * self.params.dilation[0] + 1
+        return self.plane.height(tile)
 
     @property
     def columns(self) -> int:
@@ -111,11 +115,8 @@ class _Geometry:
 
     @property
     def tile(self) -> int:
-        """Output rows a tile: all, or as many as SCRATCH_LIMIT allows."""
-        tile = self.out_height
-        while tile > 1 and self.plane_h(tile) * self.plane_w > SCRATCH_LIMIT:
-            tile -= 1
-        return tile
+        """Output rows a tile: all, or as many as fit."""
+        return self.plane.tile
 
 
 def emit_depthwise_conv2d(layer: Layer) -> Code:
@@ -131,8 +132,7 @@ def emit_depthwise_conv2d(layer: Layer) -> Code:
     data = (int8_array(weights, by_channel), channel_table(table, arithmetic, 3, layer.node.name))
     name = f"depthwise_{kernel_h}x{kernel_w}_of_{height}x{width}x{channels}_to_{out_height}x{out_width}x{outputs}"
     call = f"{{f0}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
-    scratch = shape.plane_h(shape.tile) * shape.plane_w
-    return Code(call, (Function(name, _text(shape)),), data, scratch, kernel=name)
+    return Code(call, (Function(name, _text(shape)),), data, shape.plane.nbytes, kernel=name)
 
 
 def _text(shape: _Geometry) -> str:
@@ -140,7 +140,7 @@ def _text(shape: _Geometry) -> str:
     whole_plane = shape.tile == shape.out_height
     return fill(
         _DEPTHWISE, self="@self@", zero=paren(params.arithmetic.input_zero_point),
-        plane_bytes=shape.plane_h(shape.tile) * shape.plane_w, channels=shape.channels,
+        plane_bytes=shape.plane.nbytes, channels=shape.channels,
         tiles=_whole(shape) if whole_plane else _tiled(shape), multiplier=multiplier,
         filter_bytes=multiplier * shape.kernel_h * shape.kernel_w,
     )  # fmt: skip

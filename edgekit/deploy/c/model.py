@@ -12,7 +12,8 @@ from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
 from edgekit.deploy.target import Target
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import prepare
-from edgekit.graph.planner import MemoryPlan, plan_memory
+from edgekit.graph.planner import MemoryPlan
+from edgekit.graph.scratch import firmware_plan
 from edgekit.graph.tensor import Tensor
 
 
@@ -48,7 +49,7 @@ class Model:
 
 
 def emit_model(graph: Graph, target: Target) -> Model:
-    """Choose and write a kernel for every node of an int8 core graph (c/ends.py).
+    """Choose and write a kernel for every node of an int8 core graph (passes/integer_core.py).
 
     Raises:
         UnsupportedOpError: an operator, or a form of one, that has no kernel.
@@ -63,7 +64,7 @@ def emit_model(graph: Graph, target: Target) -> Model:
         inputs = tuple(graph.tensor(name) for name in names)
         layer = Layer(index, node, prepared[node.name], inputs, graph.tensor(node.outputs[0]), target)
         layers[node.name], codes[node.name] = layer, EMITTERS[node.op](layer)
-    plan = plan_memory(graph, {name: code.scratch_bytes for name, code in codes.items()})
+    plan = firmware_plan(graph)
     merged = _Functions()
     data = [text for code in codes.values() for text in code.data]
     calls = []
