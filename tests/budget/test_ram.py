@@ -45,7 +45,8 @@ def test_a_cp_mobiles_arena(tmp_path: Path) -> None:
     from edgekit.train.onnx_export import export_module
 
     source, model = tmp_path / "m.onnx", tmp_path / "m.tflite"
-    export_module(build_model("cp-mobile"), (64, 33), source, {"edgekit.labels": json.dumps([str(i) for i in range(10)])})
+    labels = json.dumps([str(index) for index in range(10)])
+    export_module(build_model("cp-mobile"), (64, 33), source, {"edgekit.labels": labels})
     clips = np.random.default_rng(0).normal(size=(2, 64, 33, 1)).astype(np.float32)
     write_tflite(quantize_graph(lower(load_graph(source)), clips), model)
     best, in_order, bound = ram(model)
