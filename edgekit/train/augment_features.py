@@ -25,7 +25,7 @@ def check_augment(augment: Augment, spec: FrontendSpec) -> None:
         BadConfigError: a frequency augmentation with an MFCC front-end.
     """
     if spec.kind == "mfcc":
-        for name in ("formant_warp", "equaliser_db", "frequency_masks"):
+        for name in ("formant_warp", "equaliser_db", "frequency_masks", "mixstyle_probability"):
             if getattr(augment, name):
                 raise BadConfigError(f"augment.{name} needs mel bins", where="recipe", mend=f"set augment.{name}=0")
 
@@ -43,12 +43,14 @@ class FeatureAugment:
         self.frequency_axis = 5 - self.time_axis
 
     def __call__(self, x: Tensor, draw: Draw) -> Tensor:
-        """All steps in order: warp, equaliser, masks."""
+        """All steps in order: warp, equaliser, style, masks."""
         augment = self.augment
         if augment.stretch or self._warps is not None:
             x = self._warp(x, draw)
         if augment.equaliser_db:
             x = x + self._equaliser(x, draw)
+        if augment.mixstyle_probability:
+            x = mix_styles(x, draw, augment, self.time_axis)
         if augment.time_masks or augment.frequency_masks:
             x = self._mask(x, draw)
         return x
@@ -117,6 +119,25 @@ def warp_table(spec: FrontendSpec, spread: float) -> np.ndarray:
     sources = (hz_to_mel(centres[None, :] / factors[:, None], spec.mel_scale) - low) / step - 1.0
     out: np.ndarray = np.clip(sources, 0.0, spec.mel_bins - 1.0)
     return out
+
+
+def mix_styles(x: Tensor, draw: Draw, augment: Augment, time_axis: int) -> Tensor:
+    """Freq-MixStyle (Schmid et al., DCASE 2022): statistics of every bin over time, blended in random pairs.
+
+    With a clip's μ and σ over time and a partner's μ', σ': (x − μ)/σ · (λσ + (1−λ)σ') + λμ + (1−λ)μ',
+    λ ~ Beta(α, α), ε = 1e-6 in σ; the whole batch or none of it.
+    """
+    happens = draw.random() < augment.mixstyle_probability
+    share = draw.beta(augment.mixstyle_alpha, augment.mixstyle_alpha, (len(x), 1, 1, 1))
+    partner = torch.from_numpy(draw.permutation(len(x))).to(x.device)
+    if not happens:
+        return x
+    weight = torch.as_tensor(share, dtype=x.dtype, device=x.device)
+    mean = x.mean(time_axis, keepdim=True)
+    deviation = (x.var(time_axis, keepdim=True, correction=0) + 1e-6).sqrt()
+    mixed_mean = weight * mean + (1.0 - weight) * mean[partner]
+    mixed_deviation = weight * deviation + (1.0 - weight) * deviation[partner]
+    return (x - mean) / deviation * mixed_deviation + mixed_mean
 
 
 def mix_pairs(x: Tensor, targets: Tensor, draw: Draw, augment: Augment) -> tuple[Tensor, Tensor]:

@@ -116,6 +116,8 @@ class Augment:
         stretch: duration times a factor from 1/(1+stretch) to 1+stretch, pitch kept.
         formant_warp: frequencies times a factor from 1/(1+warp) to 1+warp, duration kept (vocal tract length).
         equaliser_db: a random smooth curve over the mel bins of up to this many dB, as another microphone has it.
+        mixstyle_probability, mixstyle_alpha: share of batches in which each clip takes over part of another's mean and
+            deviation of every bin (Freq-MixStyle), and the Beta parameter.
         time_masks, time_mask_frames, frequency_masks, frequency_mask_bins: SpecAugment; widths are drawn from 0 to
             the given one and filled with the features' mean.
         mixup_probability, mixup_alpha: share of batches in which clips are mixed in pairs, and the Beta parameter.
@@ -129,6 +131,8 @@ class Augment:
     stretch: float = 0.0
     formant_warp: float = 0.0
     equaliser_db: float = 0.0
+    mixstyle_probability: float = 0.0
+    mixstyle_alpha: float = 0.4
     time_masks: int = 0
     time_mask_frames: int = 0
     frequency_masks: int = 0
@@ -144,6 +148,8 @@ class Augment:
         _check(
             "augment", mixup_probability=(self.mixup_probability, 0.0, 1.0), mixup_alpha=(self.mixup_alpha, 1e-3, 100)
         )
+        _check("augment", mixstyle_probability=(self.mixstyle_probability, 0.0, 1.0))
+        _check("augment", mixstyle_alpha=(self.mixstyle_alpha, 1e-3, 100))
         for name in ("time_masks", "time_mask_frames", "frequency_masks", "frequency_mask_bins"):
             _check("augment", **{name: (getattr(self, name), 0, 10_000)})
         if self.noise_snr_db[0] > self.noise_snr_db[1]:

@@ -8,7 +8,7 @@ import torch
 
 from edgekit.features.presets import PRESETS
 from edgekit.features.reference import features as reference
-from edgekit.train.augment_features import FeatureAugment, mix_pairs, warp_table
+from edgekit.train.augment_features import FeatureAugment, mix_pairs, mix_styles, warp_table
 from edgekit.train.augment_pcm import NoiseBank, draw_factors, resample, scale_levels, source_samples
 from edgekit.train.recipe import Augment
 
@@ -121,3 +121,19 @@ def test_mixup_mixes_features_and_targets_alike() -> None:
     np.testing.assert_allclose(y.sum(1).numpy(), 1.0, rtol=1e-6)
     np.testing.assert_allclose(x.flatten().numpy(), (y @ torch.arange(6.0)).numpy(), rtol=1e-5)
     assert float(y.max(1).values.min()) >= 0.5
+
+
+@pytest.mark.parametrize("time_axis", [2, 3])
+def test_mixstyle_gives_each_bin_blended_statistics(time_axis: int) -> None:
+    x = torch.randn(4, 1, 30, 30, generator=torch.Generator().manual_seed(0)) * 3 + 1
+    augment = Augment(mixstyle_probability=1.0, mixstyle_alpha=0.4)
+    out = mix_styles(x, np.random.default_rng(2), augment, time_axis)
+    draw = np.random.default_rng(2)  # the same draws, in the order of the method's text
+    draw.random()
+    share, partner = draw.beta(0.4, 0.4, (4, 1, 1)), draw.permutation(4)
+    before, after = x.numpy()[:, 0], out.numpy()[:, 0]
+    for statistic in (np.mean, np.std):
+        own = statistic(before, axis=time_axis - 1, keepdims=True)
+        np.testing.assert_allclose(
+            statistic(after, axis=time_axis - 1, keepdims=True), share * own + (1 - share) * own[partner], atol=1e-4
+        )
