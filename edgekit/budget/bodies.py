@@ -22,6 +22,9 @@ ONCE = frozenset({"If", "IF", "CALL", "CALL_ONCE", "STABLEHLO_COMPOSITE"})
 REPEATED = frozenset({"Loop", "Scan", "WHILE", "STABLEHLO_WHILE"})
 """Operators that run all their graphs, over and over."""
 
+CHECKED = frozenset({"WHILE", "STABLEHLO_WHILE"})
+"""Operators whose first graph is the condition, which runs once more than the body."""
+
 
 def bodies(node: Node) -> Mapping[str, Graph]:
     """Attribute to graph of the graphs that ``node`` runs."""
@@ -35,8 +38,9 @@ def combined(node: Node, costs: Sequence[Work]) -> Work:
         UnsupportedOpError: how often they run is not known.
     """
     number, choose = runs(node), sum if node.op in REPEATED else max
-    true = choose([cost.true for cost in costs])
-    return Work(number * true, number * choose([cost.dcase for cost in costs]))
+    last = costs[0] if node.op in CHECKED else Work()
+    true = number * choose([cost.true for cost in costs]) + last.true
+    return Work(true, number * choose([cost.dcase for cost in costs]) + last.dcase)
 
 
 def combined_other(node: Node, costs: Sequence[Other]) -> Other:
@@ -44,7 +48,7 @@ def combined_other(node: Node, costs: Sequence[Other]) -> Other:
     number, whole = runs(node), Other()
     for cost in costs:
         whole = whole.plus(cost) if node.op in REPEATED else whole.most(cost)
-    return whole.times(number)
+    return whole.times(number).plus(costs[0] if node.op in CHECKED else Other())
 
 
 def runs(node: Node) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgekit.budget.bodies import bodies
 from edgekit.budget.tally import Reason, Tally
 from edgekit.core.errors import EdgekitError, UnknownShapeError
 from edgekit.graph.graph import Graph
@@ -41,16 +42,17 @@ def ram_tallies(graph: Graph, blocking: tuple[Reason, ...]) -> dict[str, Tally]:
     if blocking:
         return dict.fromkeys(KEYS, Tally(0, "B", "planned", blocking))
     try:
-        plans = plan_graph(graph)
+        plans, state = plan_graph(graph), state_bytes(graph)
     except UnknownShapeError as error:
         reason = Reason(error.what, error.where or "", error.mend or "")
         return dict.fromkeys(KEYS, Tally(0, "B", "planned", (reason,)))
-    caveat = f"activation arena {plans.how}; stack and state are not in it{plans.dtypes}"
+    kept = f", {state:,} B of resource variables included" if state else ""
+    caveat = f"activation arena {plans.how}{kept}; the stack is not in it{plans.dtypes}"
     parts = tuple((step.node, step.bytes) for step in plans.best.steps)
     return {
-        "peak_ram": Tally(plans.best.arena_bytes, "B", "planned", caveat=caveat, parts=parts),
-        "peak_ram_in_order": Tally(plans.in_order.arena_bytes, "B", "planned", caveat=_IN_ORDER),
-        "peak_ram_bound": Tally(plans.best.lower_bound, "B", "planned", caveat=_BOUND),
+        "peak_ram": Tally(plans.best.arena_bytes + state, "B", "planned", caveat=caveat, parts=parts),
+        "peak_ram_in_order": Tally(plans.in_order.arena_bytes + state, "B", "planned", caveat=_IN_ORDER),
+        "peak_ram_bound": Tally(plans.best.lower_bound + state, "B", "planned", caveat=_BOUND),
     }
 
 
@@ -72,6 +74,8 @@ def plan_graph(graph: Graph) -> Plans:
     from edgekit.graph.passes.lower import lower
     from edgekit.graph.scratch import scratch_sizes
 
+    for name in graph.inputs:
+        _ = graph.tensor(name).dims  # lowering takes an unknown batch as 1, the gate does not
     if sum(tensor.nbytes for tensor in graph.tensors.values() if tensor.constant and tensor.static) > LOWERED_BYTES:
         return _plans(graph, _body_sizes(graph), "over the file's own operators")
     try:
@@ -86,6 +90,34 @@ def plan_graph(graph: Graph) -> Plans:
     return _plans(core, scratch, "as edgekit compiles it, kernels' working memory included")
 
 
+def state_bytes(graph: Graph) -> int:
+    """Bytes of TFLite's resource variables, which stay from one inference to the next; bodies included.
+
+    Variable tensors are no part of it: readers make them inputs and outputs, so that the plan keeps them.
+
+    Raises:
+        UnknownShapeError: the size of a variable is not known.
+    """
+    sizes: dict[tuple[str, str], int] = {}
+    _collect_state(graph, sizes)
+    return sum(sizes.values())
+
+
+def _collect_state(graph: Graph, sizes: dict[tuple[str, str], int]) -> None:
+    producers = graph.producers()
+    for node in graph.nodes:
+        for body in bodies(node).values():
+            _collect_state(body, sizes)
+        if node.op not in ("READ_VARIABLE", "ASSIGN_VARIABLE") or not node.inputs:
+            continue
+        handle = producers.get(node.inputs[0])
+        # A handle that comes from elsewhere (an input of a body) is a variable of its own: counted rather twice.
+        attrs = handle.attrs if handle is not None else {"shared_name": f"{node.name}:{node.inputs[0]}"}
+        key = (str(attrs.get("container", "")), str(attrs.get("shared_name", "")))
+        stored = node.outputs[0] if node.op == "READ_VARIABLE" else node.inputs[1]
+        sizes[key] = max(sizes.get(key, 0), graph.tensor(stored).nbytes)
+
+
 def _plans(graph: Graph, scratch: dict[str, int], how: str) -> Plans:
     from edgekit.graph.planner import plan_memory
 
@@ -96,9 +128,9 @@ def _body_sizes(graph: Graph) -> dict[str, int]:
     """Arena of the bodies that a node runs, the largest of several: they run one after another."""
     sizes = {}
     for node in graph.nodes:
-        bodies = [value for value in node.attrs.values() if isinstance(value, Graph)]
-        if bodies:
-            sizes[node.name] = max(plan_graph_as_is(body).arena_bytes for body in bodies)
+        inner = bodies(node).values()
+        if inner:
+            sizes[node.name] = max(plan_graph_as_is(body).arena_bytes for body in inner)
     return sizes
 
 

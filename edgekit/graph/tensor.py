@@ -26,9 +26,9 @@ Shape = tuple[Dim, ...]
 DTYPES: dict[str, int] = {
     "float32": 4, "float16": 2, "bfloat16": 2, "float64": 8,
     "int4": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
-    "bool": 1, "complex64": 8, "string": 0,
+    "bool": 1, "complex64": 8, "string": 0, "resource": 0,
 }  # fmt: skip
-"""Known dtypes and the bytes of one element as edgekit stores it; int4 counts one byte unpacked."""
+"""Known dtypes and the bytes of one element as edgekit stores it; int4 is unpacked, a resource is a mere handle."""
 
 
 @dataclass(frozen=True, eq=False)

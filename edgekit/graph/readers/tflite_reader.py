@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import tflite
 
-from edgekit.core.errors import BadFileError, UnsupportedOpError
+from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.readers.limits import MAX_NODES, MAX_TENSORS, MAX_TEXT, check_dims, read_file
+from edgekit.graph.readers.tflite_control import MAX_DEPTH, SUBGRAPHS, TRIPS, trips
 from edgekit.graph.readers.tflite_options import enum_names, read_options
 from edgekit.graph.tensor import Dim, Quantization, Tensor, Unknown
 
@@ -31,8 +32,15 @@ NUMPY_TYPES: dict[str, str] = {
 """Schema element types that numpy can view in place; the others (INT4, BFLOAT16, STRING) are handled or left unread."""
 
 
+STATE_KEY = "tflite.state"
+"""Metadata key under which a read graph names its variable tensors, one a line."""
+
+
 def read_tflite(path: Path | str, subgraph: int = 0) -> Graph:
-    """Read one subgraph of a TFLite file.
+    """Read one subgraph of a TFLite file, and in its nodes' attributes those that it runs (tflite_control.SUBGRAPHS).
+
+    Variable tensors, which a streaming model keeps from one inference to the next, are further inputs and outputs of
+    the graph, after its own.
 
     Shapes are the file's ``shape`` field (what TFLM allocates), so a dynamic ``shape_signature`` over a concrete shape
     is static; a -1 in ``shape`` itself is Unknown ("batch" on axis 0). Node attributes are the builtin options in snake
@@ -41,7 +49,6 @@ def read_tflite(path: Path | str, subgraph: int = 0) -> Graph:
 
     Raises:
         BadFileError: not a TFLite file, damaged, or beyond a limit of readers/limits.py.
-        UnsupportedOpError: the model keeps state in variable tensors.
     """
     place = Path(path)
     data = read_file(place, "TFLite model")
@@ -65,9 +72,21 @@ class _Reader:
         self._name = name
         self._left = 4 * len(data) + 65_536
         self._model = tflite.Model.GetRootAs(data, 0)
+        self._read: dict[int, Graph] = {}
+        self._sizes: dict[int, int] = {}
+        self._open: list[int] = []
 
-    def graph(self, index: int) -> Graph:
-        """The subgraph ``index`` as a Graph."""
+    def graph(self, index: int, prefix: str = "") -> Graph:
+        """The subgraph ``index`` as a Graph; names of nodes begin with ``prefix``."""
+        if index in self._open or len(self._open) > MAX_DEPTH:
+            raise BadFileError(f"subgraph {index} runs itself, or subgraphs nest more than {MAX_DEPTH} deep")
+        if index not in self._read:
+            self._open.append(index)
+            self._read[index] = self._subgraph(index, prefix)
+            self._open.pop()
+        return self._read[index]
+
+    def _subgraph(self, index: int, prefix: str) -> Graph:
         model = self._model
         if not 0 <= index < self._count(model.SubgraphsLength(), 1000, "subgraphs"):
             raise BadFileError(f"has no subgraph {index}", mend="use subgraph 0")
@@ -76,15 +95,41 @@ class _Reader:
         operators = [subgraph.Operators(i) for i in range(self._count(subgraph.OperatorsLength(), MAX_NODES, "nodes"))]
         made = {i for operator in operators for i in self._ints(operator, "Outputs")} | set(inputs)
         tensors = self._tensors(subgraph, made)
-        nodes = tuple(self._node(i, operator, tensors) for i, operator in enumerate(operators))
+        nodes = tuple(self._node(i, operator, tensors, prefix) for i, operator in enumerate(operators))
+        self._sizes[index] = len(nodes) + sum(self._sizes[n] for node in nodes for n in _subgraph_numbers(node))
+        if self._sizes[index] > MAX_NODES:
+            raise BadFileError(f"subgraphs that run each other come to more than {MAX_NODES} nodes")
+        nodes = self._with_trips(nodes, tensors)
+        state = self._state(subgraph, tensors, made)
         return Graph(
             name=self._name,
             dialect="tflite",
             tensors={tensor.name: tensor for tensor in tensors},
             nodes=nodes,
-            inputs=tuple(self._name_of(tensors, i) for i in inputs),
-            outputs=tuple(self._name_of(tensors, i) for i in outputs),
-            metadata=self._metadata(),
+            inputs=(*(self._name_of(tensors, i) for i in inputs), *state),
+            outputs=(*(self._name_of(tensors, i) for i in outputs), *state),
+            metadata=self._metadata() | ({STATE_KEY: "\n".join(state)} if state else {}) if not prefix else {},
+        )
+
+    @staticmethod
+    def _with_trips(nodes: tuple[Node, ...], tensors: list[Tensor]) -> tuple[Node, ...]:
+        """The nodes, loops among them with how often they run."""
+        if not any("condition" in node.attrs for node in nodes):
+            return nodes
+        named = {tensor.name: tensor for tensor in tensors}
+        counts = [trips(node, named) for node in nodes]
+        return tuple(
+            node if count is None else node.replace(attrs={**node.attrs, TRIPS: count})
+            for node, count in zip(nodes, counts, strict=True)
+        )
+
+    @staticmethod
+    def _state(subgraph: Any, tensors: list[Tensor], made: set[int]) -> tuple[str, ...]:
+        """Variable tensors that no operator makes."""
+        return tuple(
+            tensor.name
+            for i, tensor in enumerate(tensors)
+            if i not in made and not tensor.constant and subgraph.Tensors(i).IsVariable()
         )
 
     # --- tensors
@@ -114,10 +159,8 @@ class _Reader:
         kind = enum_names(tflite.TensorType).get(table.Type(), "?")
         dtype = kind.lower()
         tensor = Tensor(name, shape, dtype, self._quantization(table, name, sizes))
-        if made:
+        if made or table.IsVariable():
             return tensor
-        if table.IsVariable():
-            raise UnsupportedOpError("keeps state in a variable tensor", where=name, mend="export a stateless model")
         return self._with_data(tensor, table, kind)
 
     def _with_data(self, tensor: Tensor, table: Any, kind: str) -> Tensor:
@@ -160,7 +203,7 @@ class _Reader:
 
     # --- nodes and metadata
 
-    def _node(self, index: int, operator: Any, tensors: list[Tensor]) -> Node:
+    def _node(self, index: int, operator: Any, tensors: list[Tensor], prefix: str) -> Node:
         if not 0 <= operator.OpcodeIndex() < self._model.OperatorCodesLength():
             raise BadFileError(f"operator {index} has no operator code")
         code = self._model.OperatorCodes(operator.OpcodeIndex())
@@ -170,9 +213,13 @@ class _Reader:
         self._charge(sum(len(value) for value in attrs.values() if isinstance(value, tuple | str)))
         if op == "CUSTOM":
             attrs["custom_code"] = self._text(code.CustomCode())
+        name = f"{prefix}{op.lower()}_{index}"
+        for option, attribute in SUBGRAPHS.get(op, {}).items():
+            if option in attrs:
+                attrs[attribute] = self.graph(attrs[option], f"{name}/")
         return Node(
             op=op,
-            name=f"{op.lower()}_{index}",
+            name=name,
             inputs=tuple("" if i == -1 else self._name_of(tensors, i) for i in self._ints(operator, "Inputs")),
             outputs=tuple(self._name_of(tensors, i) for i in self._ints(operator, "Outputs")),
             attrs=attrs,
@@ -224,6 +271,11 @@ class _Reader:
         if not 0 <= index < len(tensors):
             raise BadFileError(f"refers to tensor {index}, which does not exist")
         return tensors[index].name
+
+
+def _subgraph_numbers(node: Node) -> list[int]:
+    """Numbers of the subgraphs that a node runs."""
+    return [node.attrs[option] for option in SUBGRAPHS.get(node.op, {}) if option in node.attrs]
 
 
 def _unpack_int4(raw: np.ndarray, elements: int) -> np.ndarray:
