@@ -120,10 +120,9 @@ def flash(case: Case) -> Finding:
     Before anything is compiled the size is an estimate: weights alone over the limit fail it, an estimate over the
     limit leaves it undecided.
     """
-    return counted(
-        case,
-        "store the weights as int8 (edgekit quantize) or take a narrower width; edgekit compile gives the exact size",
-    )
+    integer = case.parameters is not None and case.tally is not None and case.tally.lower < 2 * case.parameters
+    cure = _NARROWER if integer else "store the weights as int8 (edgekit quantize) or take a narrower width"
+    return counted(case, f"{cure}; edgekit compile gives the exact size")
 
 
 @_limit("MAC")

@@ -76,6 +76,8 @@ def suggestions(
     bench = _Bench(budget, frontend_tally)
     original = select(counts, budget.counting, frontend_tally(frontend) if frontend and frontend_tally else None)
     sketched = bench.tallies(design)
+    bench.offset = (design.form, original["flash"].known - sketched["flash"].known)
+    sketched = bench.tallies(design)
     trusted = {key for key in bench.limited if original[key].quantity and original[key].known == sketched[key].known}
     trusted.discard("float_ops")  # a sketch has no operators beside its layers
     if bench.limited - trusted - {"float_ops"}:
@@ -103,12 +105,19 @@ def _first(bench: _Bench, remedy: str, changes: Iterator[tuple[str, _Design]]) -
 
 
 class _Bench:
-    """Counts designs against one budget."""
+    """Counts designs against one budget.
+
+    Attributes:
+        limited: limits of the budget that a file answers.
+        offset: bytes of the flash estimate that files of one form have beyond their sketch: the allowance for kinds of
+            operators, quantizers for instance, which does not depend on the width.
+    """
 
     def __init__(self, budget: Budget, frontend_tally: FrontendTally | None) -> None:
         self.budget = budget
         self.frontend_tally = frontend_tally
         self.limited = {key for key in budget.limits if not LIMITS[key].measured}
+        self.offset: tuple[Form, int] = ("float", 0)
 
     def tallies(self, design: _Design) -> dict[str, Tally]:
         """Counts by the name of the limit that they answer; the memory plan only where the budget limits it."""
@@ -116,6 +125,10 @@ class _Bench:
         counts = count(graph, plan=False)
         front = self.frontend_tally(design.frontend) if self.frontend_tally and design.frontend else None
         tallies = select(counts, self.budget.counting, front)
+        form, extra = self.offset
+        if design.form == form and extra:
+            flash = tallies["flash"]
+            tallies["flash"] = replace(flash, known=flash.known + extra, caveat="estimated as that of the file")
         if "peak_ram" in self.limited:
             folded: Form = "float" if design.form == "batch norm" else design.form
             compiled = sketch_graph(design.model, design.arguments, design.shape, folded)

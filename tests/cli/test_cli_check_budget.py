@@ -367,3 +367,60 @@ def test_cold_start_is_within_two_and_a_half_imports_of_onnx(tmp_path: Path, bud
     ]
     ours, theirs = (min(values) for values in zip(*pairs, strict=True))
     assert ours <= 2.5 * theirs, f"{ours:.3f} s against {theirs:.3f} s"
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "junit", "sarif", "markdown"])
+def test_every_format_has_the_same_exit_codes(
+    form: str, tmp_path: Path, budget: str, tight: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_conv(tmp_path / "m.onnx")
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"\x00" * 40)
+    for limits, path, expected in ((budget, model, 0), (tight, model, 1), (budget, broken, 2)):
+        code, out, _ = run(capsys, path, "--budget", limits, "--format", form)
+        assert code == expected
+        assert out or (form, expected) == ("text", 2), "a file that cannot be read is said on stderr in text"
+
+
+def test_reports_are_written_beside_what_is_printed(
+    tmp_path: Path, tight: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {form: tmp_path / "out" / f"budget.{form}" for form in ("json", "junit", "sarif", "markdown")}
+    options = [word for form, path in files.items() for word in ("--report", f"{form}={path}")]
+    code, out, _ = run(capsys, save_conv(tmp_path / "m.onnx"), "--budget", tight, *options)
+    assert code == 1 and "verdict: FAIL" in out
+    assert json.loads(files["json"].read_text())["verdict"] == "fail"
+    assert json.loads(files["sarif"].read_text())["version"] == "2.1.0"
+    assert files["junit"].read_text().startswith("<?xml")
+    assert files["markdown"].read_text().startswith("## Budget: ❌ fail")
+
+
+@pytest.mark.parametrize("report", ["sarif", "=x", "yaml=x"])
+def test_a_wrong_report_is_one_line(
+    report: str, tmp_path: Path, budget: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, save_conv(tmp_path / "m.onnx"), "--budget", budget, "--report", report)
+    assert (code, out) == (2, "") and "FORMAT=FILE" in err and len(err.splitlines()) == 1
+
+
+def test_a_hostile_layer_name_starts_no_workflow_command(
+    tmp_path: Path, tight: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = onnx.load(save_conv(tmp_path / "m.onnx"))
+    model.graph.node[0].name = "a\n::set-output name=verdict::pass\r\x1b[2J%0A"
+    onnx.save(model, tmp_path / "m.onnx")
+    for form in ("text", "github", "markdown"):
+        _, out, err = run(capsys, tmp_path / "m.onnx", "--budget", tight, "--format", form, "--why")
+        assert not [line for line in (out + err).splitlines() if line.lstrip().startswith("::set-output")]
+        assert "\x1b" not in out + err and "\r" not in out + err
+
+
+def test_the_json_follows_the_published_schema(tmp_path: Path, tight: str, capsys: pytest.CaptureFixture[str]) -> None:
+    import jsonschema
+
+    from edgekit.report.schemas import json_schema
+
+    model = save_conv(tmp_path / "m.onnx", frames="time")
+    for options in ((), ("--why",), ("--dim", "time=20", "--why")):
+        _, out, _ = run(capsys, model, "--budget", tight, "--format", "json", *options)
+        jsonschema.validate(json.loads(out), json_schema("check-budget"))
