@@ -36,7 +36,6 @@ def cases() -> list[Case]:
     """The protocol: DSPSpeech by speaker, FSDD leave-one-speaker-out."""
     dspspeech = RoadConfig(
         recipe="kws-dscnn-robust",
-        overrides=("frontend.fields.clip_samples=32000",),
         train="speaker=spk00..spk17",
         valid="speaker=spk18..spk20",
         test="speaker=spk21..spk25",
@@ -44,7 +43,7 @@ def cases() -> list[Case]:
     out = [Case("dspspeech", "spk21..spk25", dspspeech)]
     for speaker in FSDD_SPEAKERS:
         config = RoadConfig(
-            recipe="kws-dscnn-robust", train=f"speaker!={speaker}", valid="none", test=f"speaker={speaker}"
+            recipe="kws-dscnn-8khz", train=f"speaker!={speaker}", valid="none", test=f"speaker={speaker}"
         )
         out.append(Case("fsdd", speaker, config))
     return out

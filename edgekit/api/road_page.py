@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekit.api.report import read_history
 from edgekit.api.road import EXPORT, RUN, RoadResult
 from edgekit.core.quantity import Quantity
 from edgekit.core.units import format_count
@@ -105,7 +105,7 @@ def _group_table(result: RoadResult, group: str) -> Table:
 
 
 def _training(result: RoadResult) -> Section:
-    history = _history(result.folder / RUN / "history.csv")
+    history = read_history(result.folder / RUN / "history.csv")
     drawn = figures.learning_curves(history)
     description = f"Learning curves over {len(history)} epochs."
     return Section("Training", figures=(Figure(drawn, description),))
@@ -174,11 +174,6 @@ def _one_of_each(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
     for clip in clips:
         first.setdefault(clip.label, clip)
     return tuple(first[label] for label in sorted(first))
-
-
-def _history(path: Path) -> list[dict[str, float]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(stream)]
 
 
 def _quantity_row(name: str, quantity: Quantity | None) -> tuple[str, str, str]:
