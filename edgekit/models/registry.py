@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgekit.core.errors import BadConfigError
+from edgekit.models.variants import VARIANTS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,6 +20,14 @@ Builder = TypeVar("Builder", bound=Callable[..., Any])
 _MODULES: dict[str, str] = {
     "ds-cnn": "edgekit.models.students.dscnn",
     "cp-mobile": "edgekit.models.students.cp_mobile",
+    "cp-resnet": "edgekit.models.students.cp_resnet",
+    "bc-resnet": "edgekit.models.students.bc_resnet",
+    "tf-sepnet": "edgekit.models.students.tf_sepnet",
+    "small-vit": "edgekit.models.students.small_vit",
+    "mobile-vit": "edgekit.models.students.mobile_vit",
+    "large-vit": "edgekit.models.teachers.large_vit",
+    "mobilenet-v3": "edgekit.models.teachers.mobilenet_v3",
+    "ensemble": "edgekit.models.teachers.ensemble",
 }
 _BUILDERS: dict[str, Callable[..., Any]] = {}
 
@@ -34,8 +43,8 @@ def register(name: str) -> Callable[[Builder], Builder]:
 
 
 def model_names() -> tuple[str, ...]:
-    """All registered names, sorted."""
-    return tuple(sorted({*_MODULES, *_BUILDERS}))
+    """All registered names and variants, sorted."""
+    return tuple(sorted({*_MODULES, *_BUILDERS, *VARIANTS}))
 
 
 def build_model(name: str, **arguments: Any) -> nn.Module:
@@ -48,6 +57,8 @@ def build_model(name: str, **arguments: Any) -> nn.Module:
         near = difflib.get_close_matches(name, model_names(), n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(model_names())}"
         raise BadConfigError(f"unknown model {name!r}", mend=hint)
+    if name in VARIANTS:
+        return build_model(VARIANTS[name].model, **{**VARIANTS[name].arguments, **arguments})
     if name not in _BUILDERS:
         importlib.import_module(_MODULES[name])
     builder = _BUILDERS[name]

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgekit.models.sketches import cp_mobile, dscnn
 from edgekit.models.sketches.layers import Layers, Map
+from edgekit.models.variants import VARIANTS, Variant
 
 Arguments = Mapping[str, Any]
 Change = tuple[str, dict[str, Any]]
@@ -29,8 +30,22 @@ class ModelSketch:
     strided: Callable[[Arguments], Iterator[Change]]
 
 
-SKETCHES: Mapping[str, ModelSketch] = {
+def _of_variant(variant: Variant) -> ModelSketch:
+    """The model's sketch with the variant's arguments beneath those that are given."""
+    whole = _MODELS[variant.model]
+    return ModelSketch(
+        lambda layers, x, given: whole.draw(layers, x, {**variant.arguments, **given}),
+        lambda given: whole.narrower({**variant.arguments, **given}),
+        lambda given: whole.strided({**variant.arguments, **given}),
+    )
+
+
+_MODELS: Mapping[str, ModelSketch] = {
     "ds-cnn": ModelSketch(dscnn.draw, dscnn.narrower, dscnn.strided),
     "cp-mobile": ModelSketch(cp_mobile.draw, cp_mobile.narrower, cp_mobile.strided),
+}
+SKETCHES: Mapping[str, ModelSketch] = {
+    **_MODELS,
+    **{name: _of_variant(variant) for name, variant in VARIANTS.items() if variant.model in _MODELS},
 }
 """Model name to its sketch; a registered model without one gets no suggestions about its width."""

@@ -1,0 +1,1 @@
+"""Large models that students learn from."""
