@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgekit.budget.checkpoint import read_checkpoint
 from edgekit.budget.counting import Counts, count
 from edgekit.budget.tally import Tally
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError, EdgekitError
@@ -18,6 +19,11 @@ from edgekit.graph.tensor import Unknown
 
 if TYPE_CHECKING:
     from edgekit.features.spec import FrontendSpec
+
+CHECKPOINT_SUFFIX = ".safetensors"
+MODEL_SUFFIXES = (*SUFFIXES, CHECKPOINT_SUFFIX)
+"""What a folder is searched for."""
+_LISTED = " or ".join(MODEL_SUFFIXES)
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -62,9 +68,13 @@ class ModelReader:
             DigestMismatchError: the front-end given is not the one embedded.
             BadConfigError: the one embedded is damaged.
         """
-        graph = self._load(path)
+        if path.suffix.lower() == CHECKPOINT_SUFFIX:
+            graph, counts = read_checkpoint(path)
+        else:
+            graph = self._load(path)
+            counts = count(graph)
         spec, tally = _frontend(graph, self.frontend, str(path))
-        return CountedModel(path, graph, count(graph), spec, tally)
+        return CountedModel(path, graph, counts, spec, tally)
 
     def refuse_unused(self) -> None:
         """Check the names of dimensions, after all models were read.
@@ -84,7 +94,7 @@ class ModelReader:
         graph = load_graph(path)
         if not self.dims:
             return graph
-        named = graph.inputs if graph.dialect == "onnx" else tuple(graph.tensors)
+        named = graph.inputs if graph.dialect in ("onnx", "aten") else tuple(graph.tensors)
         known = {dim.name for name in named for dim in graph.tensor(name).shape if isinstance(dim, Unknown)}
         self._seen.update(known)
         own = {name: size for name, size in self.dims.items() if name in known}
@@ -100,18 +110,18 @@ def model_files(paths: Paths) -> list[Path | EdgekitError]:
     """
     several = [paths] if isinstance(paths, str | Path) else list(paths)
     if not several:
-        raise BadConfigError("no model is named", mend="give .onnx or .tflite files, or a folder of them")
+        raise BadConfigError("no model is named", mend=f"give {_LISTED} files, or a folder of them")
     files: list[Path | EdgekitError] = []
     for path in map(Path, several):
         if not path.is_dir():
             files.append(path)
             continue
         try:
-            found = sorted(item for item in path.iterdir() if item.suffix.lower() in SUFFIXES and item.is_file())
+            found = sorted(item for item in path.iterdir() if item.suffix.lower() in MODEL_SUFFIXES and item.is_file())
         except OSError as error:
             files.append(BadFileError(f"cannot be listed: {error.strerror}", where=str(path), mend="check the path"))
             continue
-        empty = BadFileError("the folder holds no model", where=str(path), mend="put .onnx or .tflite files into it")
+        empty = BadFileError("the folder holds no model", where=str(path), mend=f"put {_LISTED} files into it")
         files.extend(found or [empty])
     return files
 

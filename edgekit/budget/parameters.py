@@ -16,6 +16,7 @@ from enum import IntEnum
 
 from edgekit.budget.rules.names import op_names
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.readers.pt2_reader import BUFFERS_KEY
 from edgekit.graph.tensor import Tensor
 
 
@@ -89,6 +90,12 @@ _ROLES: dict[str, dict[str, dict[Role, tuple[int, ...]]]] = {
         "SHAPE": {Role.STRUCTURE: (0,)},
         "RANK": {Role.STRUCTURE: (0,)},
     },
+    "aten": {
+        "aten.batch_norm": {Role.BUFFER: (3, 4)},
+        "aten._native_batch_norm_legit_no_training": {Role.BUFFER: (3, 4)},
+        "aten.sym_size": {Role.STRUCTURE: (0,)},
+        "aten.pow": {Role.STRUCTURE: (1,)},
+    },
     "edge": {
         "conv2d": {Role.INTEGER_WEIGHT: (1, 2)},
         "depthwise_conv2d": {Role.INTEGER_WEIGHT: (1, 2)},
@@ -101,7 +108,9 @@ _CARRIERS = op_names(
     """
     Identity Cast Reshape Flatten Transpose Squeeze Unsqueeze Expand Tile Slice Split Concat Gather
     QuantizeLinear DequantizeLinear RESHAPE TRANSPOSE CAST SQUEEZE EXPAND_DIMS CONCATENATION PACK SPLIT SLICE
-    STRIDED_SLICE DENSIFY QUANTIZE DEQUANTIZE
+    STRIDED_SLICE DENSIFY QUANTIZE DEQUANTIZE aten.permute aten.t aten.transpose aten.view aten.reshape aten.unsqueeze
+    aten.squeeze aten.expand aten.flatten aten.contiguous aten.clone aten.to aten._to_copy aten.select aten.slice
+    aten.lift_fresh_copy aten.detach aten.alias
     """
 )
 _DEQUANTIZERS = frozenset({"DequantizeLinear", "DEQUANTIZE", "dequantize"})
@@ -137,13 +146,14 @@ def stored_constants(graph: Graph, constants: frozenset[str]) -> tuple[Stored, .
         UnknownShapeError: a constant without a known shape.
     """
     roles, users = _roles(graph, constants)
+    buffers = frozenset(graph.metadata.get(BUFFERS_KEY, "").split("\n")) if graph.dialect == "aten" else frozenset()
     roots = {name for name, tensor in graph.tensors.items() if tensor.constant}
     roots |= {name for node in graph.nodes if node.op == "Constant" for name in node.outputs if name}
     found = []
     for name in roles:
         if name in roots:
             tensor = graph.tensor(name)
-            role = _by_type(roles[name], tensor)
+            role = Role.BUFFER if name in buffers else _by_type(roles[name], tensor)
             found.append(Stored(name, role, tensor.elements, tensor.nbytes, users[name]))
     order = {node.name: index for index, node in enumerate(graph.nodes)}
     return tuple(sorted(found, key=lambda stored: order[stored.layer]))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from edgekit.core.errors import BadFileError
 from edgekit.graph.tensor import Tensor
 
-Dialect = Literal["onnx", "tflite", "edge"]
+Dialect = Literal["onnx", "tflite", "aten", "edge"]
 """Whose operator names and attribute meanings a graph uses; ``edge`` is edgekit's own (graph/ops.py)."""
 
 

@@ -21,6 +21,10 @@ from edgekit.graph.placement import Buffer, aligned, place
 IN_PLACE_OPS: Mapping[str, frozenset[str]] = {
     "edge": frozenset({"relu", "relu6", "reshape", "add"}),
     "tflite": frozenset({"RELU", "RELU6", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "ADD"}),
+    "aten": frozenset(
+        {"aten.relu", "aten.relu6", "aten.clamp", "aten.view", "aten.reshape", "aten.flatten", "aten.squeeze"}
+        | {"aten.unsqueeze", "aten.dropout", "aten.contiguous", "aten.batch_norm"}
+    ),
     "onnx": frozenset(
         {"Relu", "Clip", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Add"}
         | {"BatchNormalization"}

@@ -53,7 +53,7 @@ def onnx_convolution(x: int, w: int, bias: int | None) -> Rule:
         window = _onnx_window(layer, weights[2:])
         out = (data[0], weights[0], *window.positions(data[2:]))
         _same(layer, out)
-        return _forward(out[0] * prod(out[2:]), weights, 0 if bias is None else layer.size(bias))
+        return forward_convolution(out[0] * prod(out[2:]), weights, 0 if bias is None else layer.size(bias))
 
     return rule
 
@@ -82,7 +82,7 @@ def tflite_convolution(layer: Layer) -> Work:
         raise layer.odd(f"has weights {weights} on an input {data}")
     positions = _tflite_window(layer, weights[1:3]).positions(data[1:3])
     _same(layer, (data[0], *positions, weights[0]))
-    return _forward(data[0] * prod(positions), weights, layer.size(2))
+    return forward_convolution(data[0] * prod(positions), weights, layer.size(2))
 
 
 def tflite_depthwise(layer: Layer) -> Work:
@@ -95,7 +95,7 @@ def tflite_depthwise(layer: Layer) -> Work:
         raise layer.odd(f"has weights {weights} on an input {data}")
     positions = _tflite_window(layer, weights[1:3]).positions(data[1:3])
     _same(layer, (data[0], *positions, weights[3]))
-    return _forward(data[0] * prod(positions), weights, layer.size(2))
+    return forward_convolution(data[0] * prod(positions), weights, layer.size(2))
 
 
 def tflite_convolution_3d(layer: Layer) -> Work:
@@ -106,7 +106,7 @@ def tflite_convolution_3d(layer: Layer) -> Work:
     data, weights, out = layer.input(0).dims, layer.input(1).dims, layer.output().dims
     if len(data) != 5 or len(weights) != 5 or data[4] % weights[3] or out[4] != weights[4]:
         raise layer.odd(f"has weights {weights} on an input {data}")
-    return _forward(out[0] * prod(out[1:4]), weights, layer.size(2))
+    return forward_convolution(out[0] * prod(out[1:4]), weights, layer.size(2))
 
 
 def tflite_transposed(layer: Layer) -> Work:
@@ -135,11 +135,14 @@ def edge_convolution(layer: Layer) -> Work:
     positions = window.positions(data[1:3])
     channels = weights[3] if layer.node.op == "depthwise_conv2d" else weights[0]
     _same(layer, (data[0], *positions, channels))
-    return _forward(data[0] * prod(positions), weights, layer.size(2))
+    return forward_convolution(data[0] * prod(positions), weights, layer.size(2))
 
 
-def _forward(positions: int, weights: Dims, bias: int) -> Work:
-    """Each weight is used once an output position: true for grouped, dilated and depthwise convolutions alike."""
+def forward_convolution(positions: int, weights: Dims, bias: int) -> Work:
+    """Work of a convolution with ``positions`` outputs a channel, ``bias`` elements of bias.
+
+    Each weight is used once an output position: true for grouped, dilated and depthwise convolutions alike.
+    """
     return Work(true=positions * prod(weights), dcase=positions * (prod(weights) + bias))
 
 

@@ -91,6 +91,8 @@ def other_arithmetic(layer: Layer) -> Other:
     if all(name in layer.constants for name in layer.node.outputs if name):
         return Other()  # computed before the first inference
     name = plain_name(layer.node.op)
+    if layer.graph.dialect == "aten" and name in _OF_TORCH:
+        return _OF_TORCH[name](layer)
     if name in _SPECIAL:
         return _SPECIAL[name](layer)
     each = _ACTIVATIONS.get(name) or _PAIRS.get(name)
@@ -168,6 +170,26 @@ def _gates(number: int) -> Callable[[Layer], Other]:
     return rule
 
 
+def _attention_of_torch(layer: Layer) -> Other:
+    """A softmax over the keys for every query of every head; query [batch…, queries, width]."""
+    query, key = layer.input(0).dims, layer.input(1).dims
+    if len(query) < 3 or len(query) != len(key):
+        raise layer.odd(f"has queries {query} and keys {key}")
+    return _SIGMOID.times(prod(query[:-1]) * key[-2])
+
+
+def _gates_of_torch(number: int) -> Callable[[Layer], Other]:
+    """``number`` sigmoids and hyperbolic tangents a step and hidden unit, of every layer and direction."""
+
+    def rule(layer: Layer) -> Other:
+        sizes = [layer.input(index).dims for index in range(1, 1 + layer.number("params_count", 1))]
+        # Recurrent matrices are [gates × hidden, hidden]; every second matrix of a layer is one.
+        hidden = sum(dims[1] for dims in [dims for dims in sizes if len(dims) == 2][1::2])
+        return _SIGMOID.times(number * hidden * prod(layer.input(0).dims[:-1]))
+
+    return rule
+
+
 def _attention(layer: Layer) -> Other:
     """A softmax over the keys for every query of every head."""
     query, key = layer.input(0).dims, layer.input(1).dims
@@ -202,6 +224,11 @@ def _steps(layer: Layer) -> int:
     """Steps × batch of an input [batch, features] or [steps, batch, features] in either order."""
     return prod(layer.input(0).dims[:-1])
 
+
+_OF_TORCH: Mapping[str, Callable[[Layer], Other]] = {
+    "lstm": _gates_of_torch(5), "gru": _gates_of_torch(3), "rnntanh": _gates_of_torch(1),
+    "scaleddotproductattention": _attention_of_torch, "gather": lambda layer: Other(),
+}  # fmt: skip
 
 _SPECIAL: Mapping[str, Callable[[Layer], Other]] = {
     "quantizelinear": _quantize, "quantize": _quantize, "gather": _gather, "embeddinglookup": _gather,

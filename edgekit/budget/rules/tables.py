@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from edgekit.budget.layer import Rule
-from edgekit.budget.rules import edge_table, onnx_table, tflite_table
+from edgekit.budget.rules import aten_table, edge_table, onnx_table, tflite_table
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Node
 
@@ -56,6 +56,7 @@ def paragraph(rule: Rule, index: int) -> str:
 TABLES: dict[str, Table] = {
     "onnx": Table(onnx_table.RULES, onnx_table.UNDECIDABLE, onnx_table.MOVES),
     "tflite": Table(tflite_table.RULES, tflite_table.UNDECIDABLE, tflite_table.MOVES),
+    "aten": Table(aten_table.RULES, aten_table.UNDECIDABLE, aten_table.MOVES),
     "edge": Table(edge_table.RULES, edge_table.UNDECIDABLE, edge_table.MOVES),
 }
 """Dialect to its table."""

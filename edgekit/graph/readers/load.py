@@ -9,14 +9,14 @@ from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.graph.graph import Graph
 from edgekit.graph.tensor import Tensor, Unknown
 
-SUFFIXES = (".onnx", ".tflite")
+SUFFIXES = (".onnx", ".tflite", ".pt2")
 
 
 def load_graph(path: Path | str, dims: Mapping[str, int] | None = None) -> Graph:
     """Read a model file of any kind that edgekit knows into a graph of its own dialect.
 
     Args:
-        path: ``.onnx`` or ``.tflite``.
+        path: ``.onnx``, ``.tflite`` or ``.pt2``.
         dims: sizes of unknown dimensions by name, as in ``--dim batch=1``.
 
     Raises:
@@ -26,17 +26,21 @@ def load_graph(path: Path | str, dims: Mapping[str, int] | None = None) -> Graph
     place = Path(path)
     suffix = place.suffix.lower()
     if place.is_dir():
-        raise BadFileError("is a folder, not a model", where=str(place), mend="name a .onnx or .tflite file in it")
+        raise BadFileError("is a folder, not a model", where=str(place), mend="name a model file in it")
     if not place.exists():
         raise BadFileError("no such file", where=str(place), mend="check the path")
     if suffix not in SUFFIXES:
         raise BadFileError(
-            f"unknown kind of model {suffix or '(no suffix)'}", where=str(place), mend="give a .onnx or .tflite file"
+            f"unknown kind of model {suffix or '(no suffix)'}", where=str(place), mend=f"give {', '.join(SUFFIXES)}"
         )
     tflite_inside = _head(place)[4:8] == b"TFL3"
     if tflite_inside != (suffix == ".tflite") and (tflite_inside or _looks_like_onnx(place)):
         other = ".tflite" if tflite_inside else ".onnx"
         raise BadFileError(f"holds a {other} model", where=str(place), mend=f"rename it to *{other}")
+    if suffix == ".pt2":
+        from edgekit.graph.readers.pt2_reader import read_pt2
+
+        return read_pt2(place, dims)
     if suffix == ".onnx":
         from edgekit.graph.readers.onnx_reader import read_onnx
 

@@ -1,0 +1,134 @@
+"""The zip archive that ``torch.export.save`` writes, opened within limits; nothing is extracted, unpickled or run.
+
+Two layouts are known: ``NAME/models/NAME.json`` beside raw weights (torch 2.8 and later), and the older
+``serialized_exported_program.json`` beside a pickled state dict, which is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from edgekit.core.errors import BadFileError
+
+MAX_DIRECTORY = 2**23
+"""Bytes of the zip's table of contents: about 100,000 entries."""
+MAX_JSON = 2**24
+"""Bytes of a description, unpacked: a few thousand operators with their stack traces."""
+MAX_CONTAINERS = 1_000_000
+"""Lists and objects in a description: each costs a few hundred bytes in memory."""
+MEND = "export the model again with torch.export.save"
+
+_OLD = "serialized_exported_program.json"
+_END, _END64_LOCATOR, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
+
+
+class Archive:
+    """An open ``.pt2`` file; a context manager.
+
+    Raises:
+        BadFileError: no zip archive, or one beyond the limits.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._size = path.stat().st_size
+            with path.open("rb") as stream:
+                _check_directory(stream, self._size)
+            self._zip = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
+            raise BadFileError("not a .pt2 archive, or a damaged one", where=str(path), mend=MEND) from error
+        self._entries: dict[str, zipfile.ZipInfo] = {}
+        for info in self._zip.infolist():
+            if info.filename in self._entries:
+                self._zip.close()
+                raise BadFileError(f"two entries are called {info.filename!r}", where=str(path), mend=MEND)
+            self._entries[info.filename] = info
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._zip.close()
+
+    def description(self) -> tuple[str, Any]:
+        """(folder inside the archive, "" in the older layout; the exported program as JSON values).
+
+        Raises:
+            BadFileError: none, several, or a damaged one.
+        """
+        if _OLD in self._entries:
+            return "", self.json(_OLD)
+        found = [name for name in self._entries if _is_model(name)]
+        if len(found) != 1:
+            raise BadFileError(f"holds {len(found)} exported programs, one is needed", where=str(self.path), mend=MEND)
+        return found[0].split("/models/")[0] + "/" if "/models/" in found[0] else "", self.json(found[0])
+
+    def size(self, name: str) -> int | None:
+        """Bytes of an entry, unpacked; None without one, or where its data would lie outside the file."""
+        info = self._entries.get(name)
+        if info is None or info.header_offset < 0 or info.header_offset + info.compress_size > self._size:
+            return None
+        return info.file_size
+
+    def json(self, name: str) -> Any:
+        """An entry as JSON values.
+
+        Raises:
+            BadFileError: absent, too large, damaged.
+        """
+        where = f"{self.path}: {name}"
+        text = self._read(name, where)
+        if text.count(b"{") + text.count(b"[") > MAX_CONTAINERS:
+            raise BadFileError(f"more than {MAX_CONTAINERS} lists and objects", where=where)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise BadFileError("is not JSON", where=where, mend=MEND) from error
+
+    def _read(self, name: str, where: str) -> bytes:
+        info = self._entries.get(name)
+        if info is None:
+            raise BadFileError("is missing", where=where, mend=MEND)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise BadFileError("is packed in a way that torch does not use", where=where, mend=MEND)
+        try:
+            with self._zip.open(info) as stream:
+                text = stream.read(MAX_JSON + 1)
+        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, struct.error) as error:
+            raise BadFileError("is damaged", where=where, mend=MEND) from error
+        if len(text) > MAX_JSON:  # whatever the entry claims, no more than this is ever unpacked
+            raise BadFileError(f"is larger than {MAX_JSON} bytes", where=where)
+        return text
+
+
+def _is_model(name: str) -> bool:
+    folder, _, file = name.rpartition("/")
+    return (folder == "models" or folder.endswith("/models")) and file.endswith(".json")
+
+
+def _check_directory(stream: BinaryIO, size: int) -> None:
+    """Check the length of the table of contents before zipfile makes an object of every entry."""
+    tail_start = max(0, size - 65_557)
+    stream.seek(tail_start)
+    tail = stream.read(65_557)
+    at = tail.rfind(_END)
+    if at < 0:
+        raise BadFileError("not a .pt2 archive (no zip directory)", where=stream.name, mend=MEND)
+    (length,) = struct.unpack_from("<I", tail, at + 12)
+    if at >= 20 and tail[at - 20 : at - 16] == _END64_LOCATOR:
+        (offset,) = struct.unpack_from("<Q", tail, at - 12)
+        stream.seek(min(offset, size))
+        record = stream.read(56)
+        if record[:4] == _END64:
+            (length,) = struct.unpack_from("<Q", record, 40)
+    if length > MAX_DIRECTORY:
+        raise BadFileError("its table of contents is absurdly long", where=stream.name, mend=MEND)
