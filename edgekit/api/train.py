@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +104,7 @@ def train(
     valid_cache = AudioCache(validation, rate, cache, progress) if validation else None
     kept_valid = valid_cache.manifest if valid_cache else None
     open_run(folder, resolved, train_cache.manifest, kept_valid, overwrite=overwrite)
-    train_student(
+    metrics = train_student(
         resolved,
         train_cache,
         valid_cache,
@@ -115,7 +114,6 @@ def train(
         devices=devices,
         progress=progress,
     )
-    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
     return TrainResult(
         folder=folder,
         epoch=metrics["epoch"],

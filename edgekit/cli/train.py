@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -56,6 +57,8 @@ def command(
             overwrite=overwrite,
             progress=progress,
         )
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        return  # a further process of --devices: the first one reports
     for item in result.rejected[:10]:
         click.echo(f"left out: {item.path}: {item.reason}", err=True)
     if len(result.rejected) > 10:

@@ -18,6 +18,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,10 +52,11 @@ def train_student(
     device: str,
     devices: int,
     progress: Progress,
-) -> None:
+) -> dict[str, Any]:
     """Train until the recipe's last epoch and write the run folder; goes on from ``last.ckpt`` where there is one.
 
-    A run that was killed and resumed ends with the weights of one that was not, bit for bit on the CPU.
+    Returns what ``metrics.json`` holds. A run that was killed and resumed ends with the weights of one that was not,
+    bit for bit on the CPU.
 
     Raises:
         EdgekitError: the loss is no longer finite; ``checkpoint.safetensors`` then holds the last good epoch.
@@ -85,6 +87,7 @@ def train_student(
         _fit(trainer, module, state if state.is_file() else None)
     if trainer.is_global_zero:
         write_json(folder / METRICS, keeper.metrics())
+    return keeper.metrics()
 
 
 def normalised(recipe: Recipe, train: AudioCache) -> FrontendSpec:

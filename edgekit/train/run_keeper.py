@@ -51,14 +51,16 @@ class RunKeeper(Callback):
         row["seconds"] = round(time.monotonic() - self.started, 3)
         pl_module.loss_sum, pl_module.loss_count = 0.0, 0
         self.rows.append(row)
-        if not trainer.is_global_zero:
-            return
         rank = (scores.macro_accuracy, -scores.log_loss) if scores else None
         if self._better(rank, due=due):
             self.best = {"epoch": epoch, "rank": rank, "scores": scores.to_json() if scores else None}
-            weights = {name: value.detach().cpu() for name, value in pl_module.kept.state_dict().items()}
-            kept = dataclasses.replace(self.template, weights=weights, metrics=self.metrics())
-            save_checkpoint(kept, self.folder / FILE_NAME)
+            if trainer.is_global_zero:
+                weights = {name: value.detach().cpu() for name, value in pl_module.kept.state_dict().items()}
+                kept = dataclasses.replace(self.template, weights=weights, metrics=self.metrics())
+                save_checkpoint(kept, self.folder / FILE_NAME)
+        if not trainer.is_global_zero:
+            trainer.save_checkpoint(self.folder / STATE)  # collective: writes nothing here, but the first process waits
+            return
         write_text(self.folder / "history.csv", _csv(self.rows))
         with atomic_path(self.folder / STATE) as temporary:
             trainer.save_checkpoint(temporary)

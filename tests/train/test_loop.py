@@ -89,6 +89,26 @@ def test_a_run_killed_by_sigkill_and_resumed_ends_with_the_same_weights(
     assert histories[0] == histories[1]
 
 
+@pytest.mark.slow
+def test_two_processes_train_one_run(tmp_path: Path, tones: Path, tiny_recipe: Path, audio_cache: Path) -> None:
+    command = ["train", str(tiny_recipe), "--data", str(tones), "--device", "cpu", "--devices", "2"]
+    environment = {**os.environ, "EDGEKIT_CACHE": str(audio_cache), "CI": "1", "OMP_NUM_THREADS": "1"}
+    finished = subprocess.run(
+        [sys.executable, "-m", "edgekit", *command, "-o", str(tmp_path / "r")],
+        env=environment,
+        timeout=240,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.count("kept epoch") == 1  # one process reports
+    rows = list(csv.DictReader((tmp_path / "r" / "history.csv").open()))
+    assert len(rows) == 6 and (tmp_path / "r" / "metrics.json").exists()
+    # 45 clips, batches of 8 in each of 2 processes: 2 steps an epoch, half the 5 of one process
+    state = torch.load(tmp_path / "r" / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 12
+
+
 def _wait_for_epoch(folder: Path, epoch: int, process: subprocess.Popen[bytes]) -> None:
     for _ in range(6000):
         lines = (folder / "history.csv").read_text().count("\n") if (folder / "history.csv").exists() else 0
