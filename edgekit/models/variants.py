@@ -37,7 +37,8 @@ _MEDIUM = {"layers": 8, "width": 256, "heads": 8, "mlp_ratio": 4.0, "patch": 16,
 _DEPLOYABLE = {"norm": "batch", "activation": "quick-gelu"}
 
 VARIANTS: Mapping[str, Variant] = {
-    # Zhang et al. 2018, table 7; M and L halve frequency only in the second layer.
+    # Zhang et al. 2018, table 7; M and L halve frequency only in the second layer. Their stem's maps are
+    # 25×9, not 25×10: the even kernel is padded symmetrically.
     "ds-cnn-s": Variant("ds-cnn", {"channels": 64, "blocks": 4}),
     "ds-cnn-m": Variant(
         "ds-cnn", {"channels": 172, "blocks": 4, "stem_stride": [2, 1], "block_strides": [[2, 2], 1, 1, 1]}

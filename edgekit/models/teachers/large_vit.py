@@ -99,7 +99,7 @@ class LargeVit(nn.Module):
         sides, steps = pair(patch, "large-vit patch"), pair(stride, "large-vit stride")
         self.grid = patch_grid(pair(input_shape, "large-vit input_shape"), sides, steps)
         self.patchout = (patchout_rows, patchout_columns, patchout)
-        self.sample_keep(self.grid)  # an impossible patchout fails here and not after an hour
+        self.sample_keep(self.grid, torch.device("cpu"))  # an impossible patchout fails here and not after an hour
         self.patch_embed = PatchEmbedding(sides, steps, width)
         self._make_codes(width)
         self.blocks = nn.Sequential(

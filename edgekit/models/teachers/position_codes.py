@@ -82,10 +82,10 @@ def _split(given: Mapping[str, Tensor], width: int) -> tuple[Tensor, Tensor, Ten
 
 def _tokens(given: Tensor, own: Tensor) -> Tensor:
     """The given codes of the first tokens, the model's own for those that are missing."""
-    codes = own.detach().clone()
-    count = min(int(given.shape[1]), int(codes.shape[1]))
-    codes[:, :count] = given[:, :count]
-    return codes
+    count = min(int(given.shape[1]), int(own.shape[1]))
+    if count == own.shape[1]:
+        return given[:, :count]
+    return torch.cat((given[:, :count], own.detach()[:, count:].to(given.device)), dim=1)
 
 
 def _bad(name: str, codes: Tensor | None, wanted: str) -> BadFileError:

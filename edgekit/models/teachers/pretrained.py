@@ -38,11 +38,27 @@ class Loaded:
 
 
 def load_pretrained(model: nn.Module, path: Path, *, time: str = "crop") -> Loaded:
-    """Put a public checkpoint's weights into ``model`` in place.
+    """Put a public checkpoint's weights into ``model`` in place: :func:`put_tensors` of a file.
 
     Args:
         model: a "large-vit" (any layout) or a "mobilenet-v3" of the checkpoint's width.
         path: ``.safetensors``, or ``.pt`` with plain tensors.
+        time: as of :func:`put_tensors`.
+
+    Raises:
+        BadFileError: an unreadable file, and what :func:`put_tensors` raises.
+        BadConfigError: a model that has no public checkpoints.
+    """
+    return put_tensors(model, read_tensors(path), str(path), time=time)
+
+
+def put_tensors(model: nn.Module, tensors: Mapping[str, Tensor], where: str, *, time: str = "crop") -> Loaded:
+    """Put the tensors of a public checkpoint into ``model`` in place.
+
+    Args:
+        model: a "large-vit" (any layout) or a "mobilenet-v3" of the checkpoint's width.
+        tensors: by the checkpoint's names.
+        where: the file, for messages.
         time: how positional codes over time are fitted: "crop" (a second stays as many columns) or "interpolate".
 
     Raises:
@@ -53,7 +69,7 @@ def load_pretrained(model: nn.Module, path: Path, *, time: str = "crop") -> Load
         raise BadConfigError(
             f"no public checkpoint fits a {type(model).__name__}", mend="use large-vit or mobilenet-v3"
         )
-    family, given = rename(read_tensors(path), str(path))
+    family, given = rename(tensors, where)
     own = model.state_dict()
     resized: tuple[str, ...] = ()
     if isinstance(model, LargeVit):
@@ -70,10 +86,10 @@ def load_pretrained(model: nn.Module, path: Path, *, time: str = "crop") -> Load
             shape = "missing" if source is None else tuple(source.shape)
             raise BadFileError(
                 f"{name} is {shape} in the {family.family} checkpoint, the model has {tuple(tensor.shape)}",
-                where=str(path),
+                where=where,
                 mend="build the model with the checkpoint's width, layers and patch",
             )
-    _refuse_rest([name for name in given if not name.startswith(_HEADS) and name != "dist_token"], path)
+    _refuse_rest([name for name in given if not name.startswith(_HEADS) and name != "dist_token"], where)
     model.load_state_dict(weights, strict=False)
     return Loaded(family.family, tuple(fresh), resized)
 
@@ -143,10 +159,10 @@ def _optional(name: str, source: Tensor | None) -> bool:
     return name.startswith(_HEADS) or (source is None and name.endswith(("dist_token", "num_batches_tracked")))
 
 
-def _refuse_rest(names: list[str], path: Path) -> None:
+def _refuse_rest(names: list[str], where: str) -> None:
     if names:
         raise BadFileError(
             f"{len(names)} tensors that the model lacks, such as {names[0]}",
-            where=str(path),
+            where=where,
             mend="build the model with the checkpoint's layers",
         )
