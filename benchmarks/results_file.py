@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.core.files import write_json
+from edgekit.report.text import render_table
 
+_MOST_COLUMNS = 9
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -46,17 +48,15 @@ def _commit() -> str:
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    """Rows below each other; many columns would not fit a terminal, so then one column a row of the results."""
     if not rows:
         return
-    table = Table()
-    for key in rows[0]:
-        table.add_column(key, justify="left" if isinstance(rows[0][key], str) else "right")
-    for row in rows:
-        table.add_row(*[_cell(row.get(key)) for key in rows[0]])
-    Console().print(table)
+    keys = list(rows[0])
+    if len(keys) <= _MOST_COLUMNS:
+        print(render_table(keys, [[_cell(row.get(key)) for key in keys] for row in rows]), end="")
+        return
+    columns = ["", *(f">{index + 1}" for index in range(len(rows)))]
+    print(render_table(columns, [[key, *(_cell(row.get(key)) for row in rows)] for key in keys]), end="")
 
 
 def _cell(value: Any) -> str:

@@ -23,7 +23,10 @@ def demo_words(seed: int = 0) -> SynthConfig:
     """The default set: eight keywords, unknown words and silence, by voices that never cross splits."""
     from edgekit.data.synth.config import SynthConfig
 
-    return SynthConfig(words=WORDS, voices=60, takes=8, silence=480, seed=seed, format="wav")
+    shares = (0.8, 0.1, 0.1)
+    return SynthConfig(
+        words=WORDS, voices=100, takes=5, silence=500, seed=seed, shares=shares, snr_db=(10.0, 30.0), format="wav"
+    )
 
 
 def demo(
