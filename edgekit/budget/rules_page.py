@@ -5,9 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping
 
+from edgekit.budget import bodies
+from edgekit.budget.bodies import ONCE, REPEATED
 from edgekit.budget.check import READABLE, READABLE_RULE
 from edgekit.budget.frontend_cost import CONVENTION, frontend_macs
 from edgekit.budget.limits import COUNTINGS, LIMITS, LimitKind
+from edgekit.budget.rules import other
 from edgekit.budget.rules.tables import TABLES, paragraph
 
 _HEAD = """\
@@ -33,14 +36,30 @@ A limit marked with a convention is counted by the budget's own, one of {" and "
 counted by the formula `{CONVENTION}`: {" ".join((frontend_macs.__doc__ or "").split())[:-1].lower()}, stage by stage.
 """
 
-_DIALECTS = {"onnx": "ONNX operators", "tflite": "TFLite operators", "edge": "Operators of edgekit's own dialect"}
+_DIALECTS = {
+    "onnx": "ONNX operators",
+    "tflite": "TFLite operators",
+    "aten": "Operators of torch.export archives",
+    "edge": "Operators of edgekit's own dialect",
+}
 
 
 def rules_page() -> str:
     """The page as Markdown."""
-    blocks = [_HEAD, _limits(LIMITS.values()), _CONVENTIONS]
+    blocks = [_HEAD, _limits(LIMITS.values()), _CONVENTIONS, _beside()]
     blocks += [_dialect(name, title) for name, title in _DIALECTS.items()]
     return "".join(blocks)
+
+
+def _beside() -> str:
+    """The sections on what the tables of operators do not say."""
+    arithmetic = f"{other.__doc__} No budget limits it; a division can cost a small core as much as dozens of MACs."
+    counted = ", ".join(f"`{op}`" for op in sorted(ONCE | REPEATED))
+    sections = {
+        "Other arithmetic": arithmetic.replace("``", "`"),
+        "Graphs inside operators": f"{bodies.__doc__} These are {counted}.",
+    }
+    return "".join(f"\n## {title}\n\n{_wrap(' '.join(text.split()))}\n" for title, text in sections.items())
 
 
 def _limits(kinds: Iterable[LimitKind]) -> str:
@@ -75,9 +94,11 @@ def _undecided(reasons: Mapping[str, str]) -> str:
         return ""
     by_reason: dict[str, list[str]] = {}
     for op, reason in reasons.items():
+        if op in ONCE | REPEATED:
+            reason = "undecided where the file does not say how often it runs (graphs inside operators, above)"
         by_reason.setdefault(reason, []).append(op)
     lines = [_wrap(f"{_names(ops)}: {reason}.", indent="- ", hang="  ") for reason, ops in by_reason.items()]
-    return "\nAlways undecided:\n\n" + "\n".join(lines) + "\n"
+    return "\nUndecided:\n\n" + "\n".join(lines) + "\n"
 
 
 def _names(ops: Iterable[str]) -> str:

@@ -87,10 +87,11 @@ def _how(quantity: Quantity | None) -> str:
 
 
 def _layers_text(model: ModelVerdict) -> str:
-    columns = ("layer", "operator", "output", ">parameters", ">bytes", ">MACs true", ">MACs dcase", "note")
+    columns = ("layer", "operator", "output", ">parameters", ">bytes", ">MACs true", ">MACs dcase", ">other", "note")
     table = []
     for layer in model.layers:
-        macs = ["?" if layer[key] is None else f"{layer[key]:,}" for key in ("macs_true", "macs_dcase")]
+        work = [layer.get(key) for key in ("macs_true", "macs_dcase", "other_ops")]
+        macs = ["?" if number is None else f"{number:,}" for number in work]
         note = layer["undecided"] or _float_note(layer["float_reason"])
         size = layer["parameter_bytes"] + layer["buffer_bytes"]
         cells = (layer["name"], layer["op"], layer["output"], f"{layer['parameters']:,}", f"{size:,}", *macs, note)

@@ -19,7 +19,10 @@ TYPES = {
 
 @dataclass
 class Value:
-    """A tensor: ``data`` makes it a constant, ``raw`` gives its bytes as they are (int4), ``scale`` quantizes it."""
+    """A tensor: ``data`` makes it a constant, ``raw`` gives its bytes as they are (int4), ``scale`` quantizes it.
+
+    ``buffer`` is written instead of the number of its own buffer, right or wrong.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -28,17 +31,23 @@ class Value:
     raw: bytes | None = None
     scale: float | None = None
     variable: bool = False
+    buffer: int | None = None
 
 
 @dataclass
 class Op:
-    """An operator: name of the schema, tensor names, options type and fields by accessor name."""
+    """An operator: name of the schema, tensors, options type and fields by accessor name.
+
+    A tensor is given by its name, or by a number that is written as it is; ``code`` is written instead of the number
+    of the operator's code.
+    """
 
     op: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: tuple[str | int, ...]
+    outputs: tuple[str | int, ...]
     options: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
+    code: int | None = None
 
 
 @dataclass
@@ -47,8 +56,8 @@ class Sub:
 
     values: list[Value]
     ops: list[Op]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: tuple[str | int, ...]
+    outputs: tuple[str | int, ...]
 
 
 def write(path: Path, *subgraphs: Sub) -> Path:
@@ -99,8 +108,8 @@ def _subgraph(builder: Any, sub: Sub, codes: list[str], payloads: list[bytes]) -
     fields = {
         "Tensors": _offsets(builder, tensors),
         "Operators": _offsets(builder, operators),
-        "Inputs": builder.CreateNumpyVector(np.array([index[n] for n in sub.inputs], np.int32)),
-        "Outputs": builder.CreateNumpyVector(np.array([index[n] for n in sub.outputs], np.int32)),
+        "Inputs": builder.CreateNumpyVector(_numbers(sub.inputs, index)),
+        "Outputs": builder.CreateNumpyVector(_numbers(sub.outputs, index)),
     }
     tflite.SubGraphStart(builder)
     for name, offset in fields.items():
@@ -129,7 +138,7 @@ def _tensor(builder: Any, value: Value, payloads: list[bytes]) -> int:
     tflite.TensorStart(builder)
     tflite.TensorAddShape(builder, shape)
     tflite.TensorAddType(builder, TYPES[value.dtype])
-    tflite.TensorAddBuffer(builder, buffer)
+    tflite.TensorAddBuffer(builder, buffer if value.buffer is None else value.buffer)
     tflite.TensorAddName(builder, name)
     tflite.TensorAddIsVariable(builder, value.variable)
     if quantization is not None:
@@ -145,16 +154,21 @@ def _operator(builder: Any, op: Op, code: int, index: dict[str, int]) -> int:
         for key, value in op.fields.items():
             getattr(tflite, f"{op.options}Add{key}")(builder, texts.get(key, value))
         options = getattr(tflite, f"{op.options}End")(builder)
-    inputs = builder.CreateNumpyVector(np.array([index[n] if n else -1 for n in op.inputs], np.int32))
-    outputs = builder.CreateNumpyVector(np.array([index[n] for n in op.outputs], np.int32))
+    inputs = builder.CreateNumpyVector(_numbers(op.inputs, index))
+    outputs = builder.CreateNumpyVector(_numbers(op.outputs, index))
     tflite.OperatorStart(builder)
-    tflite.OperatorAddOpcodeIndex(builder, code)
+    tflite.OperatorAddOpcodeIndex(builder, code if op.code is None else op.code)
     tflite.OperatorAddInputs(builder, inputs)
     tflite.OperatorAddOutputs(builder, outputs)
     if options is not None:
         tflite.OperatorAddBuiltinOptionsType(builder, getattr(tflite.BuiltinOptions, op.options))
         tflite.OperatorAddBuiltinOptions(builder, options)
     return int(tflite.OperatorEnd(builder))
+
+
+def _numbers(tensors: tuple[str | int, ...], index: dict[str, int]) -> np.ndarray:
+    """Tensor numbers; -1 for an absent one."""
+    return np.array([n if isinstance(n, int) else index[n] if n else -1 for n in tensors], np.int32)
 
 
 def _offsets(builder: Any, items: list[int]) -> int:

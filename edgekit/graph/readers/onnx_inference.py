@@ -164,10 +164,19 @@ def _inferred(proto: Any, node: Node, scope: Scope) -> Mapping[str, Any]:
         return shape_inference.infer_node_outputs(
             schema, proto, types, data, opset_imports=[_opset(name, number) for name, number in scope.opsets.items()]
         )
-    except (shape_inference.InferenceError, checker.ValidationError, RuntimeError, ValueError, TypeError):
-        return {}  # what one node does not tell may be declared; else it stays unknown
+    except checker.ValidationError as error:
+        raise BadFileError(f"{node.op} is not as the standard has it: {_line(error)}", where=node.name) from error
+    except (shape_inference.InferenceError, RuntimeError, ValueError, TypeError) as error:
+        if all(kind.WhichOneof("value") for kind in types.values()):
+            raise BadFileError(f"{node.op} does not fit its inputs: {_line(error)}", where=node.name) from error
+        return {}  # its inputs are not known; what it makes may be declared
     except MemoryError as error:
         raise BadFileError("shape inference wants too much memory", where=node.name) from error
+
+
+def _line(error: Exception) -> str:
+    """The first line of onnx' message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
 
 
 def _opset(domain: str, version: int) -> Any:

@@ -67,10 +67,17 @@ def _parse(data: bytes, place: Path) -> Any:
 
 
 def _graph(model: Any, place: Path) -> Graph:
+    from onnx import defs
+
     opsets: dict[str, int] = {}
     for entry in model.opset_import:
         domain = "" if entry.domain in DEFAULT_DOMAINS else entry.domain
         opsets[domain] = max(entry.version, opsets.get(domain, 0))
+    newest = defs.onnx_opset_version()
+    if not 1 <= opsets.get("", 1) <= newest:
+        raise BadFileError(
+            f"operator set {opsets['']} is not known, {newest} is the newest", mend="pip install --upgrade onnx"
+        )
     body = infer_shapes(read_source(model.graph, place.parent), opsets)
     return graph_of(body, place.stem, _metadata(model, opsets))
 

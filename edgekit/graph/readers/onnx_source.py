@@ -45,9 +45,9 @@ def check_graphs(model: Any) -> None:
     nodes = initializers = 0
     for graph in subgraphs(model.graph):
         nodes, initializers = nodes + len(graph.node), initializers + len(graph.initializer)
+        if nodes > MAX_NODES or initializers > MAX_TENSORS:
+            raise BadFileError(f"more than {MAX_NODES} nodes or {MAX_TENSORS} initializers")
         _check_names(graph)
-    if nodes > MAX_NODES or initializers > MAX_TENSORS:
-        raise BadFileError(f"more than {MAX_NODES} nodes or {MAX_TENSORS} initializers")
 
 
 def subgraphs(graph: Any, depth: int = 0) -> Iterator[Any]:

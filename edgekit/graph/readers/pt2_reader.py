@@ -17,7 +17,6 @@ from edgekit.core.errors import BadConfigError, BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.readers.limits import MAX_NODES, MAX_TENSORS, check_dims
 from edgekit.graph.readers.pt2_archive import MEND, Archive
-from edgekit.graph.readers.pt2_shapes import check_shapes
 from edgekit.graph.readers.pt2_symbols import read_dim
 from edgekit.graph.tensor import DTYPES, Tensor, Unknown
 
@@ -105,7 +104,7 @@ class _Program:
         outputs = [_name(item["as_tensor"]) for item in self._graph["outputs"] if "as_tensor" in item]
         if not outputs:
             raise BadFileError("hands out no tensor")
-        graph = Graph(
+        return Graph(
             name=self._name,
             dialect="aten",
             tensors=tensors,
@@ -114,8 +113,6 @@ class _Program:
             outputs=tuple(outputs),
             metadata={BUFFERS_KEY: "\n".join(sorted(buffers))},
         )
-        check_shapes(graph)
-        return graph
 
     def _stored(self) -> tuple[set[str], set[str]]:
         """Names of graph inputs that are in the file, and those of them that are no parameters."""
