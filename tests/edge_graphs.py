@@ -95,12 +95,13 @@ class Builder:
 
     def conv2d(
         self, channels: int, kernel: tuple[int, int], *, stride: tuple[int, int] = (1, 1),
-        dilation: tuple[int, int] = (1, 1), pad: Any = "SAME", activation: str = "none", **options: Any,
+        dilation: tuple[int, int] = (1, 1), pad: Any = "SAME", activation: str = "none", groups: int = 1,
+        **options: Any,
     ) -> None:  # fmt: skip
         """A conv2d node; pad is "SAME", "VALID" or numbers."""
         pads, size = self.geometry(kernel, stride, dilation, pad)
         attrs = {"stride": stride, "dilation": dilation, "pad": pads, "activation": activation}
-        shape = (channels, *kernel, self.x.dims[3])
+        shape = (channels, *kernel, self.x.dims[3] // groups)
         self.weighted("conv2d", shape, 0, (1, *size, channels), attrs, **options)
 
     def depthwise_conv2d(

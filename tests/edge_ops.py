@@ -39,6 +39,16 @@ def _conv2d(rng: np.random.Generator) -> Builder:
     return builder
 
 
+def _grouped_conv2d(rng: np.random.Generator) -> Builder:
+    groups, channels, own = int(rng.integers(2, 5)), int(rng.integers(1, 4)), int(rng.integers(1, 7))
+    height, width = _pair(rng, 5, 13)
+    builder = Builder(rng, (1, height, width, groups * channels))
+    kernel = _pick(rng, (1, 1), (3, 3), _pair(rng, 1, 3))
+    options = {**_window_options(rng), "per_channel": bool(rng.integers(2)), "bias": bool(rng.integers(2))}
+    builder.conv2d(groups * own, kernel, groups=groups, **options)  # type: ignore[arg-type]
+    return builder
+
+
 def _depthwise_conv2d(rng: np.random.Generator) -> Builder:
     builder = _image(rng)
     options = {**_window_options(rng), "per_channel": bool(rng.integers(2))}
@@ -147,6 +157,7 @@ def _requantize(rng: np.random.Generator) -> Builder:
 
 OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "conv2d": _conv2d,
+    "conv2d with groups": _grouped_conv2d,
     "depthwise_conv2d": _depthwise_conv2d,
     "fully_connected": _fully_connected,
     "avg_pool2d": _pool2d("avg_pool2d"),
@@ -160,4 +171,4 @@ OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "relu6": _relu6,
     "quantize": _requantize,
 }
-"""Operator to a function that draws a graph of it."""
+"""Operator (or form of one) to a function that draws a graph of it."""

@@ -44,8 +44,8 @@ def _window(node: Node) -> dict[str, Any]:
 
 
 def _conv(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
-    kernel = graph.tensor(node.inputs[1]).dims
-    group = graph.tensor(node.inputs[0]).dims[3] if node.op == "depthwise_conv2d" else 1
+    kernel, channels = graph.tensor(node.inputs[1]).dims, graph.tensor(node.inputs[0]).dims[3]
+    group = channels if node.op == "depthwise_conv2d" else channels // kernel[3]
     attributes = {**_window(node), "dilations": list(node.attrs["dilation"]), "kernel_shape": list(kernel[1:3])}
     return builder.node("Conv", [name for name in inputs if name], f"{node.name}/conv", group=group, **attributes)
 

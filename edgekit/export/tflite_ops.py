@@ -96,7 +96,8 @@ def _window_fields(graph: Graph, node: Node) -> dict[str, Any]:
 def _conv2d(graph: Graph, node: Node) -> TfliteOp:
     height, width = node.attrs["dilation"]
     fields = {**_window_fields(graph, node), "DilationHFactor": height, "DilationWFactor": width}
-    version = 3 if _integer(graph, node) else 1
+    grouped = graph.tensor(node.inputs[0]).dims[3] != graph.tensor(node.inputs[1]).dims[3]
+    version = 6 if grouped else 3 if _integer(graph, node) else 1
     return TfliteOp("CONV_2D", version, _with_bias(node), node.outputs, "Conv2DOptions", fields)
 
 

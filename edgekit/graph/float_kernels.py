@@ -53,11 +53,13 @@ def _finish(y: np.ndarray, bias: np.ndarray | None, attrs: Attrs, dims: tuple[in
 
 
 def conv2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
-    """conv2d: one matrix product over all windows."""
+    """conv2d: one matrix product over all windows, a group at a time."""
     x, w = _images(inputs[0]), _need(inputs[1])
     patches = windows(x, w.shape[1:3], attrs, 0.0)
-    y = patches.reshape(-1, w[0].size) @ w.reshape(len(w), -1).T
-    return _finish(y, inputs[2], attrs, dims)
+    groups, depth = x.shape[3] // w.shape[3], w.shape[3]
+    filters = w.reshape(groups, len(w) // groups, -1)
+    parts = [patches[..., i * depth : (i + 1) * depth].reshape(-1, w[0].size) @ filters[i].T for i in range(groups)]
+    return _finish(parts[0] if groups == 1 else np.concatenate(parts, axis=1), inputs[2], attrs, dims)
 
 
 def depthwise_conv2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:

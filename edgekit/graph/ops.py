@@ -7,7 +7,7 @@ apart.
 =================== ============================================================ =====================================
 op                  inputs                                                       attributes
 =================== ============================================================ =====================================
-conv2d              x[N,H,W,C]  w[O,kh,kw,C]  bias[O] or ""                      stride (h,w)  dilation (h,w)
+conv2d              x[N,H,W,C]  w[O,kh,kw,C/g]  bias[O] or ""                    stride (h,w)  dilation (h,w)
                                                                                  pad ((top,bottom),(left,right))
                                                                                  activation
 depthwise_conv2d    x[N,H,W,C]  w[1,kh,kw,C·m]  bias[C·m] or ""                  as conv2d, and multiplier m
@@ -27,7 +27,8 @@ quantize            float32 → int8, or int8 → int8 of another scale
 dequantize          int8 → float32
 =================== ============================================================ =====================================
 
-``activation`` is "none", "relu" or "relu6". Integer forms: activations int8 per tensor; conv2d and fully_connected
+``activation`` is "none", "relu" or "relu6". The groups g of a conv2d follow from its shapes, as in TFLite: group i maps
+input channels i·C/g … to output channels i·O/g …. Integer forms: activations int8 per tensor; conv2d and fully_connected
 weights int8 per channel on axis 0 (or per tensor), depthwise weights per channel on axis 3, zero points 0; bias int32
 with scale = input scale × weight scale. avg_pool2d, max_pool2d, pad and reshape keep scale and zero point.
 """

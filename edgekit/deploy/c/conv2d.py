@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import cast
 
 from edgekit.deploy.c.accumulate import channel_table, paren
+from edgekit.deploy.c.conv2d_grouped import grouped
 from edgekit.deploy.c.dot import rows1, rows2
 from edgekit.deploy.c.fully_connected import over_rows
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, whole
@@ -92,6 +93,10 @@ def emit_conv2d(layer: Layer) -> Code:
         channel_table(table, arithmetic, 0, layer.node.name),
     )
     _, out_height, out_width, _ = whole(layer.output, 4, layer)
+    if whole(layer.inputs[0], 4, layer)[3] != arithmetic.weights.shape[3]:
+        functions, scratch = grouped(layer, params)
+        call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
+        return Code(call, functions, data, scratch, kernel=functions[-1].name)
     scratch = patch_bytes(arithmetic.weights.shape[1:], params.stride, params.pad, out_height * out_width)
     if not scratch:
         functions = over_rows(arithmetic, out_height * out_width)

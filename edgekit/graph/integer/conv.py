@@ -21,13 +21,17 @@ def prepare_conv2d(graph: Graph, node: Node) -> ConvParams:
 
 
 def conv2d(params: ConvParams, x: np.ndarray) -> np.ndarray:
-    """Convolve int8 x [N,H,W,C] to int8 [N,Ho,Wo,O]: im2col and one exact matrix product."""
+    """Convolve int8 x [N,H,W,C] to int8 [N,Ho,Wo,O]: im2col and one exact matrix product a group."""
     arithmetic = params.arithmetic
     outputs, height, width, channels = arithmetic.weights.shape
     centred = x.astype(float_dtype(arithmetic)) - arithmetic.input_zero_point
     padded = pad_spatial(centred, params.pad, 0)
     patches = windows(padded, (height, width), params.stride, params.dilation)
     batch, rows, columns = patches.shape[:3]
-    matrix = arithmetic.weights.reshape(outputs, -1).astype(centred.dtype)
-    sums = patches.reshape(batch * rows * columns, height * width * channels) @ matrix.T
-    return requantize(arithmetic, sums).reshape(batch, rows, columns, outputs)
+    groups = x.shape[3] // channels
+    filters = arithmetic.weights.reshape(groups, outputs // groups, -1).astype(centred.dtype)
+    parts = []
+    for group in range(groups):
+        own = patches[..., group * channels : (group + 1) * channels]
+        parts.append(own.reshape(batch * rows * columns, height * width * channels) @ filters[group].T)
+    return requantize(arithmetic, np.concatenate(parts, axis=1)).reshape(batch, rows, columns, outputs)

@@ -114,7 +114,7 @@ def _into_layer_after(graph: Graph, node: Node, layer: Node) -> Fold | None:
     weights = graph.tensor(layer.inputs[1])
     scale, shift = _constants(graph, node)
     values = np.asarray(weights.data, np.float64)
-    if values.shape[-1] % scale.size:
+    if values.shape[-1] % scale.size:  # also where the layer has groups: each sees a part of the channels
         return None
     # A fully connected layer may read several positions of the last axis in one row.
     scale, shift = (np.tile(vector, values.shape[-1] // scale.size) for vector in (scale, shift))

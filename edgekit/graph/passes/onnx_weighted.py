@@ -56,7 +56,7 @@ def unbatched(node: Node, output: str, build: Builder, conv1d: bool) -> View:
 
 
 def conv(node: Node, build: Builder) -> None:
-    """Conv with groups=1 → conv2d; with groups = input channels → depthwise_conv2d; 1-D as 2-D of height 1."""
+    """Conv → conv2d; with groups = input channels → depthwise_conv2d; 1-D as 2-D of height 1."""
     view, weights = build.view(node), build.constant(node, 1)
     if weights is None or weights.ndim not in (3, 4) or view.index.ndim != weights.ndim:
         raise unsupported(node, f"Conv of rank {view.index.ndim} without constant weights of rank 3 or 4")
@@ -67,14 +67,14 @@ def conv(node: Node, build: Builder) -> None:
     group = node.attrs.get("group", 1)
     attrs = window_attrs(node, (height, width), (w.shape[2], w.shape[3]), conv1d)
     attrs["activation"] = "none"
-    if group == 1:
-        op, kernel = "conv2d", w.transpose(0, 2, 3, 1)
-    elif group == channels and w.shape[1] == 1 and w.shape[0] % group == 0:
+    if group < 1 or w.shape[1] * group != channels or w.shape[0] % group:
+        raise unsupported(node, f"Conv with {group} groups and weights {w.shape} on {channels} channels")
+    if group == channels and group > 1:
         # Output channel c·m + q belongs to input channel c in both formats.
         op, kernel = "depthwise_conv2d", w[:, 0].transpose(1, 2, 0)[None]
         attrs["multiplier"] = w.shape[0] // group
     else:
-        raise unsupported(node, f"Conv with {group} groups on {channels} channels")
+        op, kernel = "conv2d", w.transpose(0, 2, 3, 1)
     names = [source, build.weight(f"{node.name}/weight", kernel), _bias(node, build, w.shape[0])]
     output = build.emit(op, node.name, names, attrs)
     keep_scales(node, build, 1, names[1])

@@ -82,7 +82,9 @@ def _bias(inputs: Sequence[Dims], channels: int) -> None:
 def _conv2d(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     x, w = inputs[:2]
     _need(len(x) == 4 and len(w) == 4, "input and weights must have rank 4")
-    _need(x[3] == w[3], f"weights for {w[3]} channels on an input of {x[3]}")
+    _need(w[3] >= 1 and x[3] % w[3] == 0, f"weights for {w[3]} channels on an input of {x[3]}")
+    groups = x[3] // w[3]
+    _need(w[0] % max(groups, 1) == 0, f"{w[0]} output channels in {groups} groups")
     _bias(inputs, w[0])
     return (x[0], *_spatial(x, w[1:3], attrs), w[0])
 

@@ -94,8 +94,6 @@ def _weighted_inputs(node: Node, state: State) -> tuple[str, str, str]:
 def _conv2d(node: Node, state: State) -> Lowered:
     inputs = _weighted_inputs(node, state)
     x, w = state.dims(inputs[0], 4), state.dims(inputs[1], 4)
-    if w[3] != x[3]:
-        raise UnsupportedOpError("CONV_2D with groups", where=node.name, mend="use groups=1 or a depthwise layer")
     return "conv2d", _window(node, x, (w[1], w[2])), inputs
 
 
