@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -140,14 +142,34 @@ def mix_styles(x: Tensor, draw: Draw, augment: Augment, time_axis: int) -> Tenso
     return (x - mean) / deviation * mixed_deviation + mixed_mean
 
 
+@dataclass(frozen=True, eq=False)
+class Pairing:
+    """Which clips of a batch are blended, and how much of the first is in it.
+
+    Attributes:
+        weight: [N], share of the clip itself, at least a half.
+        partner: int64 [N].
+    """
+
+    weight: Tensor
+    partner: Tensor
+
+    def blend(self, x: Tensor) -> Tensor:
+        """weight·x + (1 − weight)·x[partner] for values [N, …] of each clip."""
+        wide = self.weight.reshape(-1, *[1] * (x.dim() - 1))
+        return wide * x + (1.0 - wide) * x[self.partner]
+
+
+def draw_pairing(count: int, draw: Draw, augment: Augment, device: torch.device) -> Pairing | None:
+    """The pairs of one batch of ``count`` clips; None where this batch is not mixed."""
+    happens = draw.random() < augment.mixup_probability
+    share = draw.beta(augment.mixup_alpha, augment.mixup_alpha, count)
+    partner = torch.from_numpy(draw.permutation(count)).to(device)
+    weight = torch.as_tensor(np.maximum(share, 1.0 - share), dtype=torch.float32, device=device)
+    return Pairing(weight, partner) if happens else None
+
+
 def mix_pairs(x: Tensor, targets: Tensor, draw: Draw, augment: Augment) -> tuple[Tensor, Tensor]:
     """Mixup (Zhang et al., 2018): features [N, …] and target shares [N, classes] of clips blended in random pairs."""
-    happens = draw.random() < augment.mixup_probability
-    share = draw.beta(augment.mixup_alpha, augment.mixup_alpha, len(x))
-    partner = torch.from_numpy(draw.permutation(len(x))).to(x.device)
-    if not happens:
-        return x, targets
-    weight = torch.as_tensor(np.maximum(share, 1.0 - share), dtype=x.dtype, device=x.device)
-    wide = weight.reshape(-1, *[1] * (x.dim() - 1))
-    mixed = wide * x + (1.0 - wide) * x[partner]
-    return mixed, weight[:, None] * targets + (1.0 - weight[:, None]) * targets[partner]
+    pairing = draw_pairing(len(x), draw, augment, x.device)
+    return (x, targets) if pairing is None else (pairing.blend(x), pairing.blend(targets))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,35 @@ from torch.nn import functional
 from edgekit.core.errors import EdgekitError
 from edgekit.data.cache import AudioCache
 from edgekit.features.torch_frontend import TorchFrontend
-from edgekit.train.augment_features import FeatureAugment, mix_pairs
-from edgekit.train.augment_pcm import NoiseBank, draw_factors, resample, scale_levels
+from edgekit.train.augment_features import FeatureAugment, Pairing, draw_pairing
+from edgekit.train.augment_pcm import Draw, NoiseBank, draw_factors, resample, scale_levels
+from edgekit.train.class_weights import class_weights
 from edgekit.train.dataset import ClipBatches, Step, label_indices, plain_windows
 from edgekit.train.metrics import Scores, score, softmax
 from edgekit.train.recipe import Recipe
 
 _VALID_BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingBatch:
+    """One step's clips as the student sees them.
+
+    Attributes:
+        indices: int64 [N], clips of the training cache.
+        waveforms: float32 [N, samples] in [-1, 1), augmented, before mixup.
+        features: float32 [N, 1, H, W], augmented, mixed.
+        targets: float32 [N, classes], shares of the labels, mixed.
+        pairing: how the batch was mixed; None where it was not.
+        views: int64 [N], stored views of the clips that the waveforms are; None where they were drawn freely.
+    """
+
+    indices: np.ndarray
+    waveforms: Tensor
+    features: Tensor
+    targets: Tensor
+    pairing: Pairing | None = None
+    views: np.ndarray | None = None
 
 
 class StudentModule(LightningModule):
@@ -38,6 +61,8 @@ class StudentModule(LightningModule):
         recipe: everything else.
         labels: class names in the order of the outputs.
     """
+
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -61,6 +86,8 @@ class StudentModule(LightningModule):
         if recipe.augment.noise_probability:
             spec = frontend.spec
             self.noise = NoiseBank(spec.sample_rate, spec.clip_samples, train.background(), recipe.seed)
+        counts = np.bincount(train.targets, minlength=len(labels))
+        self.register_buffer("class_weights", class_weights(counts, recipe.class_weights), persistent=False)
         self.average: nn.Module | None = None
         if recipe.schedule.ema_decay:
             self.average = copy.deepcopy(model).requires_grad_(False).eval()
@@ -79,9 +106,7 @@ class StudentModule(LightningModule):
         """
         step = Step(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(step.torch_seed())
-        features, targets = self.batch(step)
-        logits = self.model(features.contiguous(memory_format=torch.channels_last))
-        loss = functional.cross_entropy(logits, targets, label_smoothing=self.recipe.schedule.label_smoothing)
+        loss = self.loss(self.batch(step))
         value = float(loss.detach())
         if not math.isfinite(value):
             raise EdgekitError(
@@ -92,25 +117,42 @@ class StudentModule(LightningModule):
         self.loss_sum, self.loss_count = self.loss_sum + value, self.loss_count + 1
         return loss
 
+    def loss(self, batch: TrainingBatch) -> Tensor:
+        """Cross-entropy with the labels, scalar."""
+        return self.label_loss(self.model(batch.features), batch.targets)
+
+    def label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of logits [N, classes] with target shares, smoothed and weighted as the recipe says."""
+        smoothing = self.recipe.schedule.label_smoothing
+        return functional.cross_entropy(logits, targets, weight=self.class_weights, label_smoothing=smoothing)
+
     @torch.no_grad()
-    def batch(self, step: Step) -> tuple[Tensor, Tensor]:
-        """Augmented features [N, 1, H, W] and target shares [N, classes] of one step."""
+    def batch(self, step: Step) -> TrainingBatch:
+        """The augmented clips of one step."""
         augment, draw = self.recipe.augment, step.draw()
         indices = self.clips.indices(step.epoch, step.step, step.rank)
+        pcm, views = self.waveforms(indices, draw)
+        if self.noise is not None:
+            pcm = self.noise.mix(pcm, draw, augment.noise_probability, augment.noise_snr_db)
+        features = self.augment_features(self.quick_frontend(pcm), draw)
+        targets = torch.from_numpy(self.clips.targets[indices]).to(self.device)
+        shares = functional.one_hot(targets, self.classes).to(torch.float32)
+        pairing = draw_pairing(len(pcm), draw, augment, pcm.device) if augment.mixup_probability else None
+        if pairing is not None:
+            features, shares = pairing.blend(features), pairing.blend(shares)
+        features = features.contiguous(memory_format=torch.channels_last)
+        return TrainingBatch(indices, pcm, features, shares, pairing, views)
+
+    def waveforms(self, indices: np.ndarray, draw: Draw) -> tuple[Tensor, np.ndarray | None]:
+        """Shifted, sped up and scaled clips, float32 [N, samples] in [-1, 1), and which stored views they are."""
+        augment = self.recipe.augment
         pcm = torch.from_numpy(self.clips.pcm(indices, draw)).to(self.device).to(torch.float32) / 32768.0
         if augment.speed:
             speeds = torch.as_tensor(draw_factors(draw, augment.speed, len(pcm)), device=pcm.device)
             pcm = resample(pcm, speeds, self.frontend.spec.clip_samples)
         if augment.gain_db:
             pcm = scale_levels(pcm, draw, augment.gain_db)
-        if self.noise is not None:
-            pcm = self.noise.mix(pcm, draw, augment.noise_probability, augment.noise_snr_db)
-        features = self.augment_features(self.quick_frontend(pcm), draw)
-        targets = torch.from_numpy(self.clips.targets[indices]).to(self.device)
-        shares = functional.one_hot(targets, self.classes).to(torch.float32)
-        if augment.mixup_probability:
-            features, shares = mix_pairs(features, shares, draw, augment)
-        return features, shares
+        return pcm, None
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Move the averaged weights; early in training they follow faster."""
@@ -133,9 +175,13 @@ class StudentModule(LightningModule):
             return None
         return score(self.valid_targets, softmax(predict(self.kept, self.frontend, self.valid, self.device)))
 
+    def trained(self) -> nn.Module:
+        """What the optimiser moves."""
+        return self.model
+
     def configure_optimizers(self) -> Any:
         """Optimiser without weight decay on vectors, and warm-up + cosine stepped every step."""
-        optimiser = make_optimiser(self.model, self.recipe)
+        optimiser = make_optimiser(self.trained(), self.recipe)
         total = self.recipe.schedule.epochs * self.clips.steps
         warm = self.recipe.schedule.warmup_epochs * self.clips.steps
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_factor(step, warm, total))

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from edgekit.core.errors import BadConfigError
 from edgekit.features.spec import FrontendSpec, load_spec
+from edgekit.train.distillation.choice import Distillation
+from edgekit.train.limits import check_limits as _check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +159,29 @@ class Augment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassWeights:
+    """``[class_weights]``: how much each class counts in the loss of the labels.
+
+    Attributes:
+        rule: "inverse" weights a class by 1/max(clips, floor), scaled so that the mean over the clips is 1; "none"
+            counts every clip alike.
+        floor: below this many clips, classes weigh alike: few clips are not to be followed at any price.
+    """
+
+    rule: Literal["none", "inverse"] = "none"
+    floor: int = 1
+
+    def __post_init__(self) -> None:
+        _check("class_weights", floor=(self.floor, 1, 10**9))
+
+
+_LATER_TABLES = ("class_weights", "distillation")
+"""Left out of a recipe's plain form where they change nothing, so that runs from before these tables go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A training run: front-end, model, optimiser, schedule, augmentation, seed."""
+    """A training run: front-end, model, optimiser, schedule, augmentation, class weights, distillation, seed."""
 
     name: str
     about: str = ""
@@ -168,6 +191,8 @@ class Recipe:
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule = field(default_factory=Schedule)
     augment: Augment = field(default_factory=Augment)
+    class_weights: ClassWeights = field(default_factory=ClassWeights)
+    distillation: Distillation = field(default_factory=Distillation)
 
     def __post_init__(self) -> None:
         _check("recipe", seed=(self.seed, 0, 2**31 - 1))
@@ -175,6 +200,10 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """Plain values, tables as dictionaries; :func:`edgekit.train.recipe_file.recipe_from` reads them back."""
         plain: dict[str, Any] = _plain(asdict(self))
+        empty = {"class_weights": ClassWeights(), "distillation": Distillation()}
+        for name in _LATER_TABLES:
+            if getattr(self, name) == empty[name]:
+                del plain[name]
         return plain
 
 
@@ -182,10 +211,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _check(where: str, **limits: tuple[float, float, float]) -> None:
-    """Each keyword is (value, lowest, highest)."""
-    for name, (value, low, high) in limits.items():
-        if not low <= value <= high:  # false for NaN as well
-            raise BadConfigError(f"{name} = {value} is out of range", where=where, mend=f"use {low:g} to {high:g}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgekit.core.digest import digest_json
@@ -24,8 +25,16 @@ _OWN_FILES = (
 )
 
 
-def open_run(folder: Path, recipe: Recipe, train: Manifest, valid: Manifest | None, *, overwrite: bool) -> None:
-    """Make ``folder`` the run of this recipe on these clips, or find that it is.
+def open_run(
+    folder: Path,
+    recipe: Recipe,
+    train: Manifest,
+    valid: Manifest | None,
+    *,
+    overwrite: bool,
+    teachers: Sequence[str] = (),
+) -> None:
+    """Make ``folder`` the run of this recipe on these clips under these teachers (digests), or find that it is.
 
     Raises:
         BadConfigError: the folder holds another run, or files that are no run.
@@ -36,13 +45,15 @@ def open_run(folder: Path, recipe: Recipe, train: Manifest, valid: Manifest | No
         "train": _clips_digest(train),
         "valid": _clips_digest(valid) if valid else None,
         "labels": list(train.labels),
+        **({"teachers": list(teachers)} if teachers else {}),
     }
     if overwrite:
         for name in _OWN_FILES:
             (folder / name).unlink(missing_ok=True)
     found = _identity(folder)
     if found is not None:
-        changed = [key for key in identity if identity[key] != found.get(key)]
+        keys = (*identity, *(key for key in found if key not in identity))
+        changed = [key for key in keys if identity.get(key) != found.get(key)]
         if changed:
             raise BadConfigError(
                 f"holds a run with another {' and '.join(changed)}",
