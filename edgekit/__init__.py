@@ -7,6 +7,8 @@ light.
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -35,13 +37,39 @@ _PUBLIC: dict[str, str] = {
     "demo": "edgekit.api.demo",
 }
 
+# Public functions that share their name with a room: the room itself is handed out, and can be called.
+_ROOMS = frozenset({"train", "export", "quantize", "bench", "report"})
+
 __all__ = [*_PUBLIC, "__version__"]
+
+
+class _CallableRoom(ModuleType):
+    """A room that, called, does what its command does: ``edgekit.train(…)`` beside ``edgekit.train.loop``."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return _function(self.__name__.rpartition(".")[2])(*arguments, **options)
+
+
+class _Package(ModuleType):
+    """edgekit itself; the import system hands it every room by ``setattr``."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _ROOMS and isinstance(value, ModuleType):
+            value.__class__ = _CallableRoom
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def _function(name: str) -> Any:
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'edgekit' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    return importlib.import_module(f"edgekit.{name}") if name in _ROOMS else _function(name)
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 import edgekit
 
@@ -18,3 +21,15 @@ def test_importing_edgekit_imports_nothing_else() -> None:
 
 def test_a_wrong_name_is_an_attribute_error() -> None:
     assert not hasattr(edgekit, "trian")
+
+
+def test_a_function_that_is_named_like_its_room_can_be_called_before_and_after_the_room_was_imported(
+    tmp_path: Path,
+) -> None:
+    missing = tmp_path / "none.onnx"
+    for _ in range(2):
+        with pytest.raises(edgekit.EdgekitError, match="none.onnx"):
+            edgekit.quantize(missing, missing, tmp_path / "out.tflite")
+        import edgekit.quantize.ptq
+    assert edgekit.quantize.ptq.quantize_graph.__name__ == "quantize_graph"
+    assert all(callable(getattr(edgekit, name)) for name in edgekit._PUBLIC)
