@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -28,8 +29,8 @@ def test_a_function_that_is_named_like_its_room_can_be_called_before_and_after_t
 ) -> None:
     missing = tmp_path / "none.onnx"
     for _ in range(2):
-        with pytest.raises(edgekit.EdgekitError, match="none.onnx"):
+        with pytest.raises(edgekit.EdgekitError, match="none"):
             edgekit.quantize(missing, missing, tmp_path / "out.tflite")
-        import edgekit.quantize.ptq
+        importlib.import_module("edgekit.quantize.ptq")
     assert edgekit.quantize.ptq.quantize_graph.__name__ == "quantize_graph"
     assert all(callable(getattr(edgekit, name)) for name in edgekit._PUBLIC)
