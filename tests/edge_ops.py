@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from edge_graphs import ACTIVATIONS, Builder
 from int8_oracles import random_int8
 
+from edgekit.graph.ops import BINARY_OPS
 from edgekit.graph.tensor import Tensor
 
 
@@ -95,8 +97,8 @@ def _mean(rng: np.random.Generator) -> Builder:
     return builder
 
 
-def _add(rng: np.random.Generator) -> Builder:
-    """x + x, x + constant of the same shape, x + broadcast constant."""
+def _binary(rng: np.random.Generator, op: str) -> Builder:
+    """x with itself, with a constant of the same shape, with a broadcast constant."""
     builder = _image(rng)
     dims = builder.x.dims
     shape = _pick(rng, None, dims, (1, 1, 1, dims[3]), (1, dims[1], 1, dims[3]), (dims[3],), (1, 1, 1, 1))
@@ -107,8 +109,13 @@ def _add(rng: np.random.Generator) -> Builder:
         values = random_int8(rng, shape)  # type: ignore[arg-type]
         second = builder.keep(Tensor("constant", shape, "int8", quantization, values)).name  # type: ignore[arg-type]
     names = ("input", second) if rng.integers(2) else (second, "input")
-    output = builder.activation("add", dims, scale=builder.x.scale_zero()[0] * float(rng.uniform(0.3, 4)))
-    builder.append("add", names, output, {"activation": _pick(rng, *ACTIVATIONS)})
+    if op == "mul":
+        largest = builder.x.scale_zero()[0] * builder.tensors[second].scale_zero()[0]
+        scale = largest * float(np.exp(rng.uniform(-1, 5)))
+    else:
+        scale = builder.x.scale_zero()[0] * float(rng.uniform(0.3, 4))
+    output = builder.activation(op, dims, scale=scale)
+    builder.append(op, names, output, {"activation": _pick(rng, *ACTIVATIONS)})
     return builder
 
 
@@ -163,7 +170,7 @@ OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "avg_pool2d": _pool2d("avg_pool2d"),
     "max_pool2d": _pool2d("max_pool2d"),
     "mean": _mean,
-    "add": _add,
+    **{op: partial(_binary, op=op) for op in sorted(BINARY_OPS)},
     "pad": _pad,
     "reshape": _reshape,
     "softmax": _softmax,
@@ -172,3 +179,6 @@ OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "quantize": _requantize,
 }
 """Operator (or form of one) to a function that draws a graph of it."""
+
+IMAGE_OPS = tuple(op for op in OPS if op not in ("fully_connected", "softmax"))
+"""Operators that are drawn with a batch of 1, as models have it; the others have several rows."""

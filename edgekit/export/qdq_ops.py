@@ -14,6 +14,7 @@ import numpy as np
 from edgekit.export.onnx_builder import OnnxBuilder
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.rescale import RELU6_MAX
+from edgekit.graph.ops import BINARY_OPS
 
 TO_NCHW = (0, 3, 1, 2)
 TO_NHWC = (0, 2, 3, 1)
@@ -82,10 +83,11 @@ def _mean(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> 
     return builder.node("ReduceMean", [x], f"{node.name}/mean", axes=axes, keepdims=int(keep))
 
 
-def _add(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+def _binary(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    kind = node.op.capitalize()
     rank = len(graph.tensor(node.outputs[0]).dims)
     if rank != 4:
-        return builder.node("Add", inputs, f"{node.name}/add")
+        return builder.node(kind, inputs, f"{node.name}/{node.op}")
     names = []
     for name, source in zip(inputs, node.inputs, strict=True):
         dims = graph.tensor(source).dims
@@ -94,7 +96,7 @@ def _add(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> s
             name = _reshaped(builder, name, (*(1,) * (4 - len(dims)), *dims), f"{node.name}/rank4")
             name = as_nchw(builder, name, 4, node.name)
         names.append(name)
-    return builder.node("Add", names, f"{node.name}/add")
+    return builder.node(kind, names, f"{node.name}/{node.op}")
 
 
 def _pad(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
@@ -132,7 +134,7 @@ _EMIT: dict[str, Emit] = {
     "avg_pool2d": _avg_pool,
     "max_pool2d": _max_pool,
     "mean": _mean,
-    "add": _add,
+    **dict.fromkeys(BINARY_OPS, _binary),
     "pad": _pad,
     "reshape": _reshape,
     "softmax": _softmax,

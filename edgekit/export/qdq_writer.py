@@ -13,6 +13,7 @@ from edgekit.core.files import write_bytes
 from edgekit.export.onnx_builder import OnnxBuilder
 from edgekit.export.qdq_ops import TO_NCHW, emit
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.ops import BINARY_OPS
 from edgekit.graph.tensor import Quantization, Tensor
 
 OPSET = 17
@@ -110,9 +111,10 @@ class _Writer:
 def _onnx_layout(node: Node, tensor: Tensor) -> tuple[np.ndarray, int]:
     """Constant data in ONNX's order, and the channel axis there."""
     data = np.asarray(tensor.data)
+    if node.op in BINARY_OPS:
+        return (data.transpose(TO_NCHW) if data.ndim == 4 else data), 0
     if tensor.name != node.inputs[1] or node.op == "fully_connected":
-        is_addend = node.op == "add" and data.ndim == 4
-        return (data.transpose(TO_NCHW) if is_addend else data), 0
+        return data, 0
     if node.op == "conv2d":
         return data.transpose(TO_NCHW), 0
     if node.op == "depthwise_conv2d":

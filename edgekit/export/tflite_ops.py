@@ -140,9 +140,21 @@ def _mean(graph: Graph, node: Node) -> TfliteOp:
     return TfliteOp("MEAN", _two_if_integer(graph, node), inputs, node.outputs, "ReducerOptions", fields, (axes,))
 
 
-def _add(graph: Graph, node: Node) -> TfliteOp:
+def _sum(code: str, options: str) -> Callable[[Graph, Node], TfliteOp]:
+    def write(graph: Graph, node: Node) -> TfliteOp:
+        fields = {"FusedActivationFunction": _ACTIVATIONS[node.attrs.get("activation", "none")]}
+        return TfliteOp(code, _two_if_integer(graph, node), node.inputs, node.outputs, options, fields)
+
+    return write
+
+
+def _mul(graph: Graph, node: Node) -> TfliteOp:
+    version = 1
+    if _integer(graph, node):
+        first, second, output = (graph.tensor(name).scale_zero()[0] for name in (*node.inputs, *node.outputs))
+        version = 3 if first * second / output >= 1 else 2
     fields = {"FusedActivationFunction": _ACTIVATIONS[node.attrs.get("activation", "none")]}
-    return TfliteOp("ADD", _two_if_integer(graph, node), node.inputs, node.outputs, "AddOptions", fields)
+    return TfliteOp("MUL", version, node.inputs, node.outputs, "MulOptions", fields)
 
 
 def _pad(graph: Graph, node: Node) -> TfliteOp:
@@ -176,7 +188,9 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "avg_pool2d": _pool2d("AVERAGE_POOL_2D"),
     "max_pool2d": _pool2d("MAX_POOL_2D"),
     "mean": _mean,
-    "add": _add,
+    "add": _sum("ADD", "AddOptions"),
+    "sub": _sum("SUB", "SubOptions"),
+    "mul": _mul,
     "pad": _pad,
     "reshape": _reshape,
     "softmax": _softmax,

@@ -100,10 +100,14 @@ def mean(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     return x.mean(axis=tuple(axis + 1 for axis in attrs["axes"]), dtype=np.float32).reshape(-1, *dims)
 
 
-def add(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
-    """Add with broadcasting of the tensors' shapes, the clips' axis apart."""
-    x, y = (_ranked(_need(side), len(dims)) for side in inputs)
-    return _finish(x + y, None, attrs, dims)
+def _binary(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Kernel:
+    """A function of two operands with broadcasting of the tensors' shapes, the clips' axis apart."""
+
+    def kernel(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+        x, y = (_ranked(_need(side), len(dims)) for side in inputs)
+        return _finish(function(x, y), None, attrs, dims)
+
+    return kernel
 
 
 def _ranked(x: np.ndarray, rank: int) -> np.ndarray:
@@ -145,7 +149,9 @@ KERNELS: Mapping[str, Kernel] = {
     "avg_pool2d": avg_pool2d,
     "max_pool2d": max_pool2d,
     "mean": mean,
-    "add": add,
+    "add": _binary(np.add),
+    "sub": _binary(np.subtract),
+    "mul": _binary(np.multiply),
     "pad": pad,
     "reshape": reshape,
     "softmax": softmax,

@@ -17,7 +17,7 @@ avg_pool2d          x[N,H,W,C]                                                  
                                                                                  (never counted)  activation
 max_pool2d          x[N,H,W,C]                                                   as avg_pool2d
 mean                x                                                            axes (sorted, ≥ 0)  keep_dims (bool)
-add                 x  y (numpy broadcasting)                                    activation
+add, sub, mul       x  y (numpy broadcasting): x + y, x − y, x · y               activation
 pad                 x                                                            pads ((before,after), …) one an axis;
                                                                                  the value is real 0 (the zero point)
 reshape             x                                                            (target is the output's shape)
@@ -28,12 +28,17 @@ dequantize          int8 → float32
 =================== ============================================================ =====================================
 
 ``activation`` is "none", "relu" or "relu6". The groups g of a conv2d follow from its shapes, as in TFLite: group i maps
-input channels i·C/g … to output channels i·O/g …. Integer forms: activations int8 per tensor; conv2d and fully_connected
-weights int8 per channel on axis 0 (or per tensor), depthwise weights per channel on axis 3, zero points 0; bias int32
-with scale = input scale × weight scale. avg_pool2d, max_pool2d, pad and reshape keep scale and zero point.
+input channels i·C/g … to output channels i·O/g ….
+
+Integer forms: activations int8 per tensor; conv2d and fully_connected weights int8 per channel on axis 0 (or per
+tensor), depthwise weights per channel on axis 3, zero points 0; bias int32 with scale = input scale × weight scale.
+avg_pool2d, max_pool2d, pad and reshape keep scale and zero point. A constant side of add, sub or mul is int8 like an
+activation.
 """
 
 from __future__ import annotations
+
+from edgekit.graph.graph import Node
 
 EDGE_OPS: tuple[str, ...] = (
     "conv2d",
@@ -43,6 +48,8 @@ EDGE_OPS: tuple[str, ...] = (
     "max_pool2d",
     "mean",
     "add",
+    "sub",
+    "mul",
     "pad",
     "reshape",
     "softmax",
@@ -53,6 +60,15 @@ EDGE_OPS: tuple[str, ...] = (
 )
 
 ACTIVATIONS: tuple[str, ...] = ("none", "relu", "relu6")
+
+BINARY_OPS = frozenset({"add", "sub", "mul"})
+"""Operators of two activations with broadcasting; either side may be a constant."""
+
+
+def activation_inputs(node: Node) -> tuple[str, ...]:
+    """Inputs of an edge node that are activations, or constants of the same kind as activations (not weights)."""
+    return node.inputs if node.op in BINARY_OPS else node.inputs[:1]
+
 
 FRONTEND_KEY = "edgekit.frontend"
 """Metadata key: FrontendSpec as canonical JSON."""

@@ -16,24 +16,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.ops import BINARY_OPS
 from edgekit.graph.placement import Buffer, aligned, place
 
 IN_PLACE_OPS: Mapping[str, frozenset[str]] = {
-    "edge": frozenset({"relu", "relu6", "reshape", "add"}),
-    "tflite": frozenset({"RELU", "RELU6", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "ADD"}),
+    "edge": frozenset({"relu", "relu6", "reshape", *BINARY_OPS}),
+    "tflite": frozenset({"RELU", "RELU6", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "ADD", "SUB", "MUL"}),
     "aten": frozenset(
         {"aten.relu", "aten.relu6", "aten.clamp", "aten.view", "aten.reshape", "aten.flatten", "aten.squeeze"}
         | {"aten.unsqueeze", "aten.dropout", "aten.contiguous", "aten.batch_norm"}
     ),
     "onnx": frozenset(
-        {"Relu", "Clip", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Add"}
+        {"Relu", "Clip", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Add", "Sub", "Mul"}
         | {"BatchNormalization"}
     ),
 }
 """Operators, by dialect, whose output may lie exactly on an input's buffer: same size and offset, the input dead after.
 
 A generated kernel of such an operator must be correct for ``output == input`` (element i of the output written after
-element i of the inputs is read, nothing before i read again). For ``add`` it may be either input, of the output's
+element i of the inputs is read, nothing before i read again). For BINARY_OPS it may be either input, of the output's
 shape; the other input may be smaller (broadcast) and is elsewhere, or is the very same tensor.
 """
 
@@ -160,8 +161,8 @@ def _in_place(graph: Graph, lifetimes: Mapping[str, tuple[int, int]]) -> dict[st
 
 
 def _donors(node: Node) -> tuple[str, ...]:
-    """Inputs whose buffer the output may take: both of an addition, else the first."""
-    return node.inputs[:2] if node.op.lower() == "add" else node.inputs[:1]
+    """Inputs whose buffer the output may take: both of a sum or product, else the first."""
+    return node.inputs[:2] if node.op.lower() in BINARY_OPS else node.inputs[:1]
 
 
 def _may_take(graph: Graph, node: Node, name: str, step: int, lifetimes: Mapping[str, tuple[int, int]]) -> bool:

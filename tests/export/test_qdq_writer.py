@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from edge_graphs import Builder
+from edge_ops import IMAGE_OPS, OPS
 from int8_oracles import random_int8
 
 from edgekit.core.errors import UnsupportedOpError
@@ -106,6 +107,17 @@ def test_operator_form_is_within_one_step(form) -> None:  # type: ignore[no-unty
     difference = np.abs(run_integer(graph, clips).astype(int) - onnxruntime_int8(graph, clips))
     assert difference.max() <= 1
     assert np.mean(difference == 0) > 0.75  # TFLite rounds twice, ONNX Runtime once
+
+
+@pytest.mark.parametrize("op", IMAGE_OPS)
+def test_operator_is_within_one_step(op: str) -> None:
+    for seed in range(4):
+        graph = OPS[op](np.random.default_rng(seed)).graph()
+        dims = graph.tensor("input").dims
+        clips = random_int8(np.random.default_rng(seed), (20, *(dims[1:] if dims[0] == 1 else dims)))
+        difference = run_integer(graph, clips).astype(int).ravel() - onnxruntime_int8(graph, clips).ravel()
+        assert np.abs(difference).max() <= 1
+        assert np.mean(difference == 0) > 0.7  # TFLite rounds twice, ONNX Runtime once
 
 
 def test_file_passes_the_checker_and_carries_the_metadata(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tflite
 from edge_graphs import Builder, quant
+from edge_ops import IMAGE_OPS, OPS
 from int8_oracles import litert_outputs, random_int8, tflm_outputs
 
 from edgekit.core.errors import UnsupportedOpError
@@ -86,6 +87,17 @@ def test_every_op_runs_elsewhere_with_the_same_bytes(oracle) -> None:  # type: i
         graph = graph.rebuild(graph.nodes[:dense], outputs=graph.nodes[dense - 1].outputs)
     clips = random_int8(np.random.default_rng(2), (100, 12, 9, 2))
     np.testing.assert_array_equal(run_integer(graph, clips), oracle(tflite_bytes(graph), clips))
+
+
+@pytest.mark.parametrize("op", IMAGE_OPS)
+def test_operator_is_read_back_as_it_was(op: str, tmp_path: Path) -> None:
+    for seed in range(5):
+        graph = OPS[op](np.random.default_rng(seed)).graph()
+        again = read_back(graph, tmp_path)
+        dims = graph.tensor("input").dims
+        clips = random_int8(np.random.default_rng(seed), (20, *(dims[1:] if dims[0] == 1 else dims)))
+        np.testing.assert_array_equal(run_integer(again, clips), run_integer(graph, clips))
+        assert again.nodes[-1].op == graph.nodes[-1].op
 
 
 def test_the_same_graph_gives_the_same_bytes() -> None:

@@ -42,6 +42,20 @@ def test_convolution_with_groups_that_do_not_fit_is_refused(bench):
         lower(load_graph(path))
 
 
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul"])
+def test_two_activations_with_broadcasting(bench, op):
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("ReduceMean", ["a"], ["m"], axes=[2], keepdims=1),
+        node(op, ["m", "a"], ["b"]),
+        node("Relu", ["b"], ["c"]),
+        node(op, ["c", "c"], ["y"]),
+    ]
+    graph = bench.agree(bench.save(nodes, [1, 2, 5, 4], {"w": bench.floats(3, 2, 1, 1)}))
+    assert ops(graph) == ["conv2d", "mean", op.lower(), op.lower()]
+    assert graph.nodes[2].attrs["activation"] == "relu"
+
+
 def test_one_dimensional_convolution_and_pool_run_with_height_one(bench):
     nodes = [
         node("Conv", ["x", "w"], ["a"], pads=[2, 1], strides=[2], dilations=[2]),

@@ -6,6 +6,7 @@ from edgekit.budget.layer import Rule
 from edgekit.budget.rules.convolution import edge_convolution
 from edgekit.budget.rules.learned import free
 from edgekit.budget.rules.linear import fully_connected
+from edgekit.graph.ops import BINARY_OPS
 
 COUNTED: dict[str, Rule] = {
     "conv2d": edge_convolution,
@@ -17,7 +18,7 @@ MOVES: frozenset[str] = frozenset({"pad", "reshape"})
 """Operators that place values and compute none."""
 
 FREE: frozenset[str] = frozenset(
-    {*MOVES, "avg_pool2d", "max_pool2d", "mean", "add", "softmax", "relu", "relu6", "quantize", "dequantize"}
+    {*MOVES, "avg_pool2d", "max_pool2d", "mean", *BINARY_OPS, "softmax", "relu", "relu6", "quantize", "dequantize"}
 )
 """Operators without multiply-accumulates of a linear layer."""
 

@@ -12,6 +12,7 @@ from edgekit.deploy.c.fully_connected import emit_fully_connected
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.layout import emit_pad, emit_reshape
 from edgekit.deploy.c.mean import emit_mean
+from edgekit.deploy.c.mul import emit_mul
 from edgekit.deploy.c.pool2d import emit_avg_pool2d, emit_max_pool2d
 from edgekit.deploy.c.requantize import emit_requantize
 from edgekit.deploy.c.softmax import emit_softmax
@@ -25,6 +26,8 @@ EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
         "max_pool2d": emit_max_pool2d,
         "mean": emit_mean,
         "add": emit_add,
+        "sub": emit_add,
+        "mul": emit_mul,
         "pad": emit_pad,
         "reshape": emit_reshape,
         "softmax": emit_softmax,

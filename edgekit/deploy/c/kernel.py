@@ -21,7 +21,7 @@ class Layer:
     Attributes:
         index: position in the graph; names of the layer's data carry it.
         node, params: the operator and its prepared integer parameters.
-        inputs: tensors of the node's activation inputs, in order (constants of ``add`` included).
+        inputs: tensors of the node's activation inputs, in order (constants of sums and products included).
         output: the tensor it makes.
         target: the emitter may choose a kernel by it.
     """

@@ -12,6 +12,7 @@ from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
 from edgekit.deploy.target import Target
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import prepare
+from edgekit.graph.ops import activation_inputs
 from edgekit.graph.planner import MemoryPlan
 from edgekit.graph.scratch import firmware_plan
 from edgekit.graph.tensor import Tensor
@@ -60,8 +61,7 @@ def emit_model(graph: Graph, target: Target) -> Model:
     for index, node in enumerate(graph.nodes):
         if node.op not in EMITTERS:
             raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
-        names = node.inputs if node.op == "add" else node.inputs[:1]
-        inputs = tuple(graph.tensor(name) for name in names)
+        inputs = tuple(graph.tensor(name) for name in activation_inputs(node))
         layer = Layer(index, node, prepared[node.name], inputs, graph.tensor(node.outputs[0]), target)
         layers[node.name], codes[node.name] = layer, EMITTERS[node.op](layer)
     plan = firmware_plan(graph)
@@ -124,7 +124,7 @@ def _pointer(layer: Layer, tensor: Tensor, position: int, plan: MemoryPlan) -> s
 
 
 def _constant_inputs(layer: Layer) -> list[str]:
-    """Constant operands of add: int8 data in flash."""
+    """Constant operands of sums and products: int8 data in flash."""
     found = []
     for position, tensor in enumerate(layer.inputs):
         if tensor.constant:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from edgekit.deploy.c.text import indent
+
+Dims = tuple[int, ...]
 
 
 def strides(dims: Sequence[int]) -> tuple[int, ...]:
@@ -22,6 +25,18 @@ def loops(dims: Sequence[int], axes: Sequence[int], body: str) -> str:
             head = f"for (int32_t i{axis} = 0; i{axis} < {dims[axis]}; i{axis}++) {{\n"
             body = f"{head}{indent(body)}}}\n"
     return body
+
+
+def broadcast(inputs: Sequence[Dims], out: Dims) -> tuple[Dims, tuple[Dims, ...]]:
+    """Dims of the loops over an output of dims ``out``, and each input's strides along them, 0 where it repeats.
+
+    One loop over all elements where no input is smaller than the output.
+    """
+    full = [(1,) * (len(out) - len(dims)) + dims for dims in inputs]
+    if all(dims == out for dims in full):
+        return (prod(out),), ((1,),) * len(full)
+    steps = (tuple(0 if d == 1 else s for d, s in zip(dims, strides(dims), strict=True)) for dims in full)
+    return out, tuple(steps)
 
 
 def offset(dims: Sequence[int], steps: Sequence[int], axes: Sequence[int]) -> str:

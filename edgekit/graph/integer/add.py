@@ -1,4 +1,4 @@
-"""add on int8 with broadcasting (TensorFlow Lite reference_integer_ops::Add, left shift 20)."""
+"""add and sub on int8 with broadcasting (TensorFlow Lite reference_integer_ops::Add, Sub; left shift 20)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEFT_SHIFT = 20
 
 
 def prepare_add(graph: Graph, node: Node) -> AddParams:
-    """Parameters of one add node.
+    """Parameters of one add or sub node.
 
     Raises:
         UnsupportedOpError: the output scale is so small against the inputs' that the reference kernel refuses it.
@@ -41,14 +41,14 @@ def prepare_add(graph: Graph, node: Node) -> AddParams:
         output_rescale=to_rescale(factor_out),
         output_zero_point=zero_out,
         clamp=fused_clamp(node.attrs.get("activation", "none"), output),
+        sign=-1 if node.op == "sub" else 1,
     )
 
 
 def add(params: AddParams, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """int8 x + int8 y, broadcast, to int8."""
-    total = _rescaled(x, params.zero_points[0], params.rescales[0]) + _rescaled(
-        y, params.zero_points[1], params.rescales[1]
-    )
+    """int8 x ± int8 y, broadcast, to int8."""
+    first = _rescaled(x, params.zero_points[0], params.rescales[0])
+    total = first + params.sign * _rescaled(y, params.zero_points[1], params.rescales[1])
     scaled = multiply_by_quantized_multiplier(total, params.output_rescale.multiplier, params.output_rescale.shift)
     return clamp_int8(scaled + params.output_zero_point, params.clamp.low, params.clamp.high)
 

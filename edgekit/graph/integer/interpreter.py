@@ -9,8 +9,9 @@ import numpy as np
 
 from edgekit.core.errors import BadConfigError, BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer import activation, add, conv, depthwise, fully_connected, layout, mean, pool, softmax
+from edgekit.graph.integer import activation, add, conv, depthwise, fully_connected, layout, mean, mul, pool, softmax
 from edgekit.graph.integer.params import Params, Prepared, QuantizeParams
+from edgekit.graph.ops import activation_inputs
 
 _PREPARE: dict[str, Callable[[Graph, Node], Params]] = {
     "conv2d": conv.prepare_conv2d,
@@ -20,6 +21,8 @@ _PREPARE: dict[str, Callable[[Graph, Node], Params]] = {
     "max_pool2d": pool.prepare_pool2d,
     "mean": mean.prepare_mean,
     "add": add.prepare_add,
+    "sub": add.prepare_add,
+    "mul": mul.prepare_mul,
     "pad": layout.prepare_pad,
     "reshape": layout.prepare_reshape,
     "softmax": softmax.prepare_softmax,
@@ -50,11 +53,14 @@ def _rows(params: Any, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
     return fully_connected.fully_connected(params, inputs[0].reshape(-1, columns))
 
 
-def _add(params: Any, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
-    # The clip axis comes first: ranks must be equal before numpy broadcasts the rest.
-    rank = max(x.ndim for x in inputs)
-    x, y = (x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in inputs)
-    return add.add(params, x, y)
+def _binary(kernel: Callable[[Any, np.ndarray, np.ndarray], np.ndarray]) -> Run:
+    def run(params: Any, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+        # The clip axis comes first: ranks must be equal before numpy broadcasts the rest.
+        rank = max(x.ndim for x in inputs)
+        x, y = (x.reshape(x.shape[0], *(1,) * (rank - x.ndim), *x.shape[1:]) for x in inputs)
+        return kernel(params, x, y)
+
+    return run
 
 
 def _quantize(params: Any, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -73,7 +79,9 @@ _RUN: dict[str, Run] = {
     "avg_pool2d": _spatial(pool.avg_pool2d),
     "max_pool2d": _spatial(pool.max_pool2d),
     "mean": _plain(mean.mean),
-    "add": _add,
+    "add": _binary(add.add),
+    "sub": _binary(add.add),
+    "mul": _binary(mul.mul),
     "pad": _plain(layout.pad),
     "reshape": _plain(layout.reshape),
     "softmax": _plain(softmax.softmax),
@@ -162,7 +170,7 @@ def _run_chunk(graph: Graph, prepared: Prepared, clips: np.ndarray, wanted: tupl
     values = {graph.inputs[0]: clips}
     last_reader = {name: node.name for node in graph.nodes for name in node.inputs}
     for node in graph.nodes:
-        inputs = tuple(_value(graph, values, name, len(clips)) for name in _activation_inputs(graph, node))
+        inputs = tuple(_value(graph, values, name, len(clips)) for name in activation_inputs(node))
         result = _RUN[node.op](prepared[node.name], inputs)
         output = graph.tensor(node.outputs[0])
         if result.size != len(clips) * output.elements:
@@ -172,10 +180,6 @@ def _run_chunk(graph: Graph, prepared: Prepared, clips: np.ndarray, wanted: tupl
             if last_reader.get(name) == node.name and name not in wanted:
                 values.pop(name, None)
     return {name: values[name].reshape(len(clips), *_without_batch(graph.tensor(name).dims)) for name in wanted}
-
-
-def _activation_inputs(graph: Graph, node: Node) -> tuple[str, ...]:
-    return node.inputs if node.op == "add" else node.inputs[:1]
 
 
 def _value(graph: Graph, values: dict[str, np.ndarray], name: str, clips: int) -> np.ndarray:

@@ -113,7 +113,8 @@ class MeanParams:
 
 @dataclass(frozen=True)
 class AddParams:
-    """add: each input, less its zero point, is shifted left by ``left_shift`` and rescaled to twice the larger scale.
+    """add, sub: each input, less its zero point, is shifted left by ``left_shift`` and rescaled to twice the larger
+    scale; the second is added ``sign`` times (1 or −1).
 
     All three shifts are ≤ 0.
     """
@@ -122,6 +123,17 @@ class AddParams:
     zero_points: Pair
     rescales: tuple[Rescale, Rescale]
     output_rescale: Rescale
+    output_zero_point: int
+    clamp: Clamp
+    sign: int
+
+
+@dataclass(frozen=True)
+class MulParams:
+    """mul: the product of both inputs, less their zero points, times ``rescale`` + output_zero_point."""
+
+    zero_points: Pair
+    rescale: Rescale
     output_zero_point: int
     clamp: Clamp
 
@@ -190,6 +202,7 @@ Params = (
     | PoolParams
     | MeanParams
     | AddParams
+    | MulParams
     | PadParams
     | ReshapeParams
     | SoftmaxParams

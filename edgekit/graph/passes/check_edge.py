@@ -6,7 +6,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import ACTIVATIONS, EDGE_OPS
+from edgekit.graph.ops import ACTIVATIONS, BINARY_OPS, EDGE_OPS, activation_inputs
 from edgekit.graph.passes.shapes import infer_output
 from edgekit.graph.tensor import Tensor
 
@@ -67,12 +67,12 @@ def _check_types(graph: Graph, node: Node) -> None:
             where=node.name,
             mend="edgekit carries float32 and int8 activations: convert the model to one of them",
         )
-    activations = [x, y] if node.op != "add" else [*filter(None, graph.node_inputs(node)), y]
+    activations = [*(graph.tensor(name) for name in activation_inputs(node)), y]
     for tensor in activations:
         if tensor.dtype == "int8":
             _check_activation(tensor, node)
-    if node.op == "add" and any(tensor.dtype != y.dtype for tensor in activations):
-        raise UnsupportedOpError("add of different element types", where=node.name)
+    if node.op in BINARY_OPS and any(tensor.dtype != y.dtype for tensor in activations):
+        raise UnsupportedOpError(f"{node.op} of different element types", where=node.name)
     if node.op in WEIGHTED:
         _check_weights(graph, node, x.dtype)
     if node.op in SAME_SCALE and x.dtype == "int8" and x.scale_zero() != y.scale_zero():

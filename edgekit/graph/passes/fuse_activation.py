@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from edgekit.graph.graph import Graph
+from edgekit.graph.ops import BINARY_OPS
 
-FUSING = frozenset({"conv2d", "depthwise_conv2d", "fully_connected", "add", "avg_pool2d", "max_pool2d"})
+FUSING = frozenset({"conv2d", "depthwise_conv2d", "fully_connected", "avg_pool2d", "max_pool2d"}) | BINARY_OPS
 
 
 def fuse_activation(graph: Graph) -> Graph:

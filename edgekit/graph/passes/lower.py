@@ -23,6 +23,8 @@ FLOAT_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fuse_activation,
 )
 """What runs over the plain lowering of an ONNX graph, in this order; each returns a new graph."""
+TFLITE_PASSES: tuple[Callable[[Graph], Graph], ...] = (fold_pad, drop_dead, check_edge)
+"""What runs over the plain lowering of a TFLite graph."""
 FINAL_PASSES: tuple[Callable[[Graph], Graph], ...] = (merge_reshape, drop_dead, check_edge)
 """What runs after a QDQ model has become an integer graph (a float model stays as it is in between)."""
 
@@ -43,7 +45,12 @@ def lower(graph: Graph) -> Graph:
     if graph.dialect == "tflite":
         from edgekit.graph.passes.lower_tflite import lower_tflite
 
-        return lower_tflite(graph)
+        # TFLite has no name for most symmetric paddings, so its files carry pads of their own: a copy of the whole
+        # activation, on a chip. The convolution that reads it pads as well.
+        lowered = lower_tflite(graph)
+        for step in TFLITE_PASSES:
+            lowered = step(lowered)
+        return lowered
     from edgekit.graph.passes.lower_onnx import lower_onnx
 
     # Damaged weights may overflow on the way; check_edge refuses the result, numpy need not warn as well.

@@ -37,23 +37,30 @@ def add(node: Node, build: Builder) -> None:
     """Add of two activations → add; with a constant → affine."""
     x, y = build.value(node, 0), build.value(node, 1)
     if isinstance(x, View) and isinstance(y, View):
-        build.result(node, _add_views(node, build, x, y))
+        build.result(node, _of_views(node, build, x, y))
     else:
         view, constant = _sides(node, x, y)
         build.result(node, build.affine(node, view, np.ones(()), constant))
 
 
 def sub(node: Node, build: Builder) -> None:
-    """Sub with a constant on either side → affine."""
+    """Sub of two activations → sub; with a constant on either side → affine."""
     x, y = build.value(node, 0), build.value(node, 1)
+    if isinstance(x, View) and isinstance(y, View):
+        build.result(node, _of_views(node, build, x, y))
+        return
     view, constant = _sides(node, x, y)
     sign = 1.0 if view is x else -1.0
     build.result(node, build.affine(node, view, np.asarray(sign), -sign * constant))
 
 
 def mul(node: Node, build: Builder) -> None:
-    """Mul with a constant → affine."""
-    view, constant = _sides(node, build.value(node, 0), build.value(node, 1))
+    """Mul of two activations → mul; with a constant → affine."""
+    x, y = build.value(node, 0), build.value(node, 1)
+    if isinstance(x, View) and isinstance(y, View):
+        build.result(node, _of_views(node, build, x, y))
+        return
+    view, constant = _sides(node, x, y)
     build.result(node, build.affine(node, view, constant, np.zeros(())))
 
 
@@ -87,11 +94,12 @@ def _sides(node: Node, x: Value, y: Value) -> tuple[View, np.ndarray]:
     return view, values
 
 
-def _add_views(node: Node, build: Builder, x: View, y: View) -> View:
-    """Add of two activations, in the edge tensors' own layout if it is the same, else in a common one."""
+def _of_views(node: Node, build: Builder, x: View, y: View) -> View:
+    """Add, Sub or Mul of two activations, in the edge tensors' own layout if it is the same, else in a common one."""
+    op = node.op.lower()
     same = build.tensors[x.name].dims == build.tensors[y.name].dims and np.array_equal(x.index, y.index)
     if same:
-        return x.like(build.emit("add", node.name, [x.name, y.name], {"activation": "none"}))
+        return x.like(build.emit(op, node.name, [x.name, y.name], {"activation": "none"}))
     rank = max(x.index.ndim, y.index.ndim)
     sides = [side.moved(side.index.reshape((1,) * (rank - side.index.ndim) + side.shape)) for side in (x, y)]
     large = max(sides, key=lambda side: side.index.size)
@@ -99,7 +107,7 @@ def _add_views(node: Node, build: Builder, x: View, y: View) -> View:
     preferred = layouts(large, build.tensors[large.name].dims)
     order = next((item for item in preferred if all(item in fitting for fitting in orders)), None)
     if order is None:
-        raise unsupported(node, "Add of activations in different layouts")
+        raise unsupported(node, f"{node.op} of activations in different layouts")
     names = [build.arranged(node, side, order) for side in sides]
-    output = build.emit("add", node.name, names, {"activation": "none"})
+    output = build.emit(op, node.name, names, {"activation": "none"})
     return View(output, np.ascontiguousarray(build.direct(output).index.transpose(np.argsort(order))))

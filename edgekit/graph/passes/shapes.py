@@ -14,6 +14,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Node
+from edgekit.graph.ops import BINARY_OPS
 from edgekit.graph.readers.limits import MAX_ELEMENTS, MAX_RANK
 from edgekit.graph.tensor import Tensor
 
@@ -126,7 +127,7 @@ def _mean(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     return tuple(dim for axis, dim in enumerate(x) if axis not in axes)
 
 
-def _add(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+def _binary(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     _need(len(inputs) == 2, "takes two inputs")
     try:
         return tuple(int(dim) for dim in np.broadcast_shapes(*inputs))
@@ -154,7 +155,7 @@ _RULES: dict[str, ShapeRule] = {
     "avg_pool2d": _pool,
     "max_pool2d": _pool,
     "mean": _mean,
-    "add": _add,
+    **dict.fromkeys(BINARY_OPS, _binary),
     "pad": _pad,
     "softmax": _same,
     "relu": _same,

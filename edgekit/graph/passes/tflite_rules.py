@@ -134,10 +134,13 @@ def _mean(node: Node, state: State) -> Lowered:
     return "mean", {"axes": axes, "keep_dims": bool(node.attrs.get("keep_dims", False))}, node.inputs[:1]
 
 
-def _add(node: Node, state: State) -> Lowered:
-    if len(node.inputs) != 2 or not all(node.inputs):
-        raise BadFileError("ADD needs two inputs", where=node.name)
-    return "add", {"activation": _activation(node)}, node.inputs
+def _binary(op: str) -> Rule:
+    def rule(node: Node, state: State) -> Lowered:
+        if len(node.inputs) != 2 or not all(node.inputs):
+            raise BadFileError(f"{node.op} needs two inputs", where=node.name)
+        return op, {"activation": _activation(node)}, node.inputs
+
+    return rule
 
 
 def _pad(node: Node, state: State) -> Lowered:
@@ -162,7 +165,9 @@ RULES: Mapping[str, Rule] = {
     "AVERAGE_POOL_2D": _pool("avg_pool2d"),
     "MAX_POOL_2D": _pool("max_pool2d"),
     "MEAN": _mean,
-    "ADD": _add,
+    "ADD": _binary("add"),
+    "SUB": _binary("sub"),
+    "MUL": _binary("mul"),
     "PAD": _pad,
     "RESHAPE": _plain("reshape"),
     "SQUEEZE": _plain("reshape"),

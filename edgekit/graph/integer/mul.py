@@ -1,0 +1,30 @@
+"""mul on int8 with broadcasting (TensorFlow Lite reference_integer_ops::Mul)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer.fixed_point import clamp_int8, multiply_by_quantized_multiplier
+from edgekit.graph.integer.params import MulParams
+from edgekit.graph.integer.rescale import activation_tensor, fused_clamp, to_rescale
+
+
+def prepare_mul(graph: Graph, node: Node) -> MulParams:
+    """Parameters of one mul node."""
+    first, second = (activation_tensor(tensor, node) for tensor in graph.node_inputs(node))
+    output = activation_tensor(graph.tensor(node.outputs[0]), node)
+    (scale_1, zero_1), (scale_2, zero_2), (scale_out, zero_out) = (t.scale_zero() for t in (first, second, output))
+    return MulParams(
+        zero_points=(zero_1, zero_2),
+        rescale=to_rescale(scale_1 * scale_2 / scale_out),
+        output_zero_point=zero_out,
+        clamp=fused_clamp(node.attrs.get("activation", "none"), output),
+    )
+
+
+def mul(params: MulParams, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """int8 x · int8 y, broadcast, to int8."""
+    product = (x.astype(np.int64) - params.zero_points[0]) * (y.astype(np.int64) - params.zero_points[1])
+    scaled = multiply_by_quantized_multiplier(product, params.rescale.multiplier, params.rescale.shift)
+    return clamp_int8(scaled + params.output_zero_point, params.clamp.low, params.clamp.high)

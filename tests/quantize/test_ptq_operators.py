@@ -1,0 +1,49 @@
+"""Each operator between two convolutions: float and integer graph agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from float_networks import FloatBuilder, clips
+
+from edgekit.quantize.compare import compare
+from edgekit.quantize.ptq import quantize_graph
+
+IMAGE = (16, 10, 8)
+
+
+def _binary(op: str) -> Callable[[FloatBuilder, str], None]:
+    def build(graph: FloatBuilder, x: str) -> None:
+        other = graph.conv(8, 1, "none")
+        graph.add_node(op, IMAGE, (x, other), activation="none")
+
+    return build
+
+
+def _broadcast(graph: FloatBuilder, x: str) -> None:
+    narrow = graph.add_node("mean", (1, 10, 8), (x,), axes=(1,), keep_dims=True)
+    graph.add_node("mul", IMAGE, (x, narrow), activation="relu")
+
+
+CASES: dict[str, Callable[[FloatBuilder, str], None]] = {
+    "sub": _binary("sub"),
+    "mul": _binary("mul"),
+    "broadcast mul": _broadcast,
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_integer_graph_stays_near_the_float_one(case: str) -> None:
+    build = FloatBuilder(3)
+    CASES[case](build, build.conv(8, 3, "none"))
+    build.conv(6, 3, "none")
+    shape = build.tensors[build.last].dims
+    build.add_node("reshape", (int(np.prod(shape)),))
+    build.dense(10)
+    graph = build.graph()
+    integer = quantize_graph(graph, clips())
+    assert {tensor.dtype for tensor in integer.tensors.values()} == {"int8", "int32"}
+    difference = compare(graph, integer, clips(100, seed=1))
+    assert difference.rms_error < 0.02 * difference.output_range
