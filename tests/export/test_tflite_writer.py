@@ -16,6 +16,7 @@ from edgekit.export.tflite_writer import tflite_bytes, write_tflite
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.lower import lower
+from edgekit.graph.passes.lower_tflite import lower_tflite
 from edgekit.graph.readers.tflite_reader import read_tflite
 from edgekit.graph.tensor import Quantization, Tensor
 
@@ -58,7 +59,8 @@ def read_back(graph: Graph, folder: Path) -> Graph:
 
 def test_round_trip_keeps_the_graph(tmp_path: Path) -> None:
     graph = every_op(0)
-    again = read_back(graph, tmp_path)
+    write_tflite(graph, tmp_path / "model.tflite")
+    again = lower_tflite(read_tflite(tmp_path / "model.tflite"))  # one to one, before pads are folded
     assert again.metadata == METADATA
     assert (again.inputs, again.outputs) == (graph.inputs, graph.outputs)
     for ours, theirs in zip(graph.nodes, again.nodes, strict=True):
@@ -120,7 +122,9 @@ def test_padding_without_a_name_becomes_a_pad_operator(tmp_path: Path) -> None:
     builder.conv2d(3, (3, 3), stride=(2, 2), pad=((1, 1), (1, 1)))
     graph = builder.graph()
     again = read_back(graph, tmp_path)
-    assert [node.op for node in again.nodes] == ["pad", "conv2d"]
+    assert [node.op for node in read_tflite(tmp_path / "model.tflite").nodes] == ["PAD", "CONV_2D"]
+    assert [node.op for node in again.nodes] == ["conv2d"]  # on a chip the convolution pads
+    assert dict(again.nodes[0].attrs) == dict(graph.nodes[0].attrs)
     clips = random_int8(np.random.default_rng(1), (50, 8, 8, 2))
     np.testing.assert_array_equal(run_integer(again, clips), run_integer(graph, clips))
 
