@@ -96,7 +96,7 @@ def _inline_identities(graph: Any) -> None:
 
 def _verify(module: nn.Module, shape: tuple[int, int], path: Path) -> None:
     try:
-        runtime = require("onnxruntime", "quantize")
+        runtime = require("onnxruntime", "train")
     except MissingDependencyError:
         return  # not part of the `train` extra; the export itself does not need it
     options = runtime.SessionOptions()
