@@ -9,7 +9,7 @@ import numpy as np
 from edge_graphs import ACTIVATIONS, Builder
 from int8_oracles import random_int8
 
-from edgekit.graph.ops import BINARY_OPS
+from edgekit.graph.ops import BINARY_OPS, FIXED_OUTPUTS
 from edgekit.graph.tensor import Tensor
 
 
@@ -155,6 +155,15 @@ def _relu6(rng: np.random.Generator) -> Builder:
     return builder
 
 
+def _fixed(rng: np.random.Generator, op: str) -> Builder:
+    builder = _image(rng)
+    scale, zero_point = FIXED_OUTPUTS[op]
+    builder.x = builder.activation("input", builder.x.dims, scale=float(np.exp(rng.uniform(-6, 0))))
+    output = builder.activation(op, builder.x.dims, scale=scale, zero_point=zero_point)
+    builder.append(op, ("input",), output)
+    return builder
+
+
 def _requantize(rng: np.random.Generator) -> Builder:
     builder = _image(rng)
     scale = builder.x.scale_zero()[0] * float(np.exp(rng.uniform(-4, 4)))
@@ -176,6 +185,8 @@ OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "softmax": _softmax,
     "relu": _relu,
     "relu6": _relu6,
+    "logistic": partial(_fixed, op="logistic"),
+    "tanh": partial(_fixed, op="tanh"),
     "quantize": _requantize,
 }
 """Operator (or form of one) to a function that draws a graph of it."""

@@ -123,6 +123,13 @@ def _softmax(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) 
     return builder.node("Softmax", [x], f"{node.name}/softmax", axis=axis)
 
 
+def _function(kind: str) -> Emit:
+    def write(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+        return builder.node(kind, inputs, f"{node.name}/{node.op}")
+
+    return write
+
+
 def _same(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
     return inputs[0]
 
@@ -140,6 +147,8 @@ _EMIT: dict[str, Emit] = {
     "softmax": _softmax,
     "relu": _same,
     "relu6": _same,
+    "logistic": _function("Sigmoid"),
+    "tanh": _function("Tanh"),
     "quantize": _same,
     "dequantize": _same,
 }

@@ -196,6 +196,8 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "softmax": _softmax,
     "relu": _elementwise("RELU"),
     "relu6": _elementwise("RELU6"),
+    "logistic": _elementwise("LOGISTIC"),
+    "tanh": _elementwise("TANH"),
     "quantize": _elementwise("QUANTIZE", "QuantizeOptions"),
     "dequantize": _elementwise("DEQUANTIZE", "DequantizeOptions"),
 }

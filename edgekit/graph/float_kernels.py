@@ -142,6 +142,17 @@ def relu6(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     return np.clip(_need(inputs[0]), np.float32(0), np.float32(6))
 
 
+def logistic(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """1 / (1 + e^−x), without overflow on either side."""
+    small = np.exp(-np.abs(_need(inputs[0])))
+    return np.where(_need(inputs[0]) >= 0, np.float32(1), small) / (1 + small)
+
+
+def tanh(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Hyperbolic tangent."""
+    return np.tanh(_need(inputs[0]))
+
+
 KERNELS: Mapping[str, Kernel] = {
     "conv2d": conv2d,
     "depthwise_conv2d": depthwise_conv2d,
@@ -157,4 +168,6 @@ KERNELS: Mapping[str, Kernel] = {
     "softmax": softmax,
     "relu": relu,
     "relu6": relu6,
+    "logistic": logistic,
+    "tanh": tanh,
 }

@@ -23,6 +23,7 @@ pad                 x                                                           
 reshape             x                                                            (target is the output's shape)
 softmax             x (last axis)                                                beta
 relu, relu6         x
+logistic, tanh      x
 quantize            float32 → int8, or int8 → int8 of another scale
 dequantize          int8 → float32
 =================== ============================================================ =====================================
@@ -37,6 +38,8 @@ activation.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from edgekit.graph.graph import Node
 
@@ -55,6 +58,8 @@ EDGE_OPS: tuple[str, ...] = (
     "softmax",
     "relu",
     "relu6",
+    "logistic",
+    "tanh",
     "quantize",
     "dequantize",
 )
@@ -63,6 +68,13 @@ ACTIVATIONS: tuple[str, ...] = ("none", "relu", "relu6")
 
 BINARY_OPS = frozenset({"add", "sub", "mul"})
 """Operators of two activations with broadcasting; either side may be a constant."""
+
+FIXED_OUTPUTS: Mapping[str, tuple[float, int]] = {
+    "softmax": (1 / 256, -128),
+    "logistic": (1 / 256, -128),
+    "tanh": (1 / 128, 0),
+}
+"""Scale and zero point that an integer kernel writes whatever the data (TFLite's int8 specification)."""
 
 
 def activation_inputs(node: Node) -> tuple[str, ...]:

@@ -20,8 +20,10 @@ from edgekit.graph.ops import BINARY_OPS
 from edgekit.graph.placement import Buffer, aligned, place
 
 IN_PLACE_OPS: Mapping[str, frozenset[str]] = {
-    "edge": frozenset({"relu", "relu6", "reshape", *BINARY_OPS}),
-    "tflite": frozenset({"RELU", "RELU6", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "ADD", "SUB", "MUL"}),
+    "edge": frozenset({"relu", "relu6", "logistic", "tanh", "reshape", *BINARY_OPS}),
+    "tflite": frozenset(
+        {"RELU", "RELU6", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "ADD", "SUB", "MUL"} | {"LOGISTIC", "TANH"}
+    ),
     "aten": frozenset(
         {"aten.relu", "aten.relu6", "aten.clamp", "aten.view", "aten.reshape", "aten.flatten", "aten.squeeze"}
         | {"aten.unsqueeze", "aten.dropout", "aten.contiguous", "aten.batch_norm"}

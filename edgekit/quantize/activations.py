@@ -8,6 +8,7 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph
+from edgekit.graph.ops import FIXED_OUTPUTS
 from edgekit.graph.tensor import Quantization
 from edgekit.quantize.observers import LEVELS, Range
 
@@ -16,9 +17,6 @@ SHARING_OPS: tuple[str, ...] = ("avg_pool2d", "max_pool2d", "pad", "reshape", "r
 
 relu6 is among them because TFLM's kernel clips without rescaling.
 """
-
-SOFTMAX_QUANT = (1.0 / 256, -128)
-"""Scale and zero point that the softmax kernel writes."""
 
 _IDLE_SCALE = 1.0 / 128
 """Scale of an activation that was 0 on every clip: any does."""
@@ -36,17 +34,20 @@ def affine(extent: Range) -> Quantization:
 def activation_quantization(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Quantization]:
     """Quantization of every activation by name.
 
-    Activations joined by :data:`SHARING_OPS` take the union of their ranges; those joined to a softmax output take the
-    softmax's fixed scale.
+    Activations joined by :data:`SHARING_OPS` take the union of their ranges; those joined to an operator of
+    FIXED_OUTPUTS take its scale.
 
     Raises:
         UnsupportedOpError: one activation would need two fixed scales.
     """
     groups = sharing_groups(graph)
-    fixed = {node.outputs[0] for node in graph.nodes if node.op == "softmax"}
+    fixed = {node.outputs[0]: FIXED_OUTPUTS[node.op] for node in graph.nodes if node.op in FIXED_OUTPUTS}
     found: dict[str, Quantization] = {}
     for members in groups:
-        quant = _quantization(*SOFTMAX_QUANT) if fixed & set(members) else affine(_union(members, ranges))
+        stated = {fixed[name] for name in members if name in fixed}
+        if len(stated) > 1:
+            raise UnsupportedOpError("an activation with two fixed scales", where=members[0])
+        quant = _quantization(*stated.pop()) if stated else affine(_union(members, ranges))
         found.update(dict.fromkeys(members, quant))
     return found
 

@@ -56,6 +56,12 @@ def test_two_activations_with_broadcasting(bench, op):
     assert graph.nodes[2].attrs["activation"] == "relu"
 
 
+@pytest.mark.parametrize(("op", "edge"), [("Sigmoid", "logistic"), ("Tanh", "tanh")])
+def test_functions_of_one_element(bench, op, edge):
+    graph = bench.agree(bench.save([node(op, ["x"], ["y"])], [1, 3, 5, 4], output_rank=4), scale=20.0)
+    assert ops(graph) == [edge]
+
+
 def test_one_dimensional_convolution_and_pool_run_with_height_one(bench):
     nodes = [
         node("Conv", ["x", "w"], ["a"], pads=[2, 1], strides=[2], dilations=[2]),

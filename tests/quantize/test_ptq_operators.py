@@ -27,10 +27,21 @@ def _broadcast(graph: FloatBuilder, x: str) -> None:
     graph.add_node("mul", IMAGE, (x, narrow), activation="relu")
 
 
+def _silu(graph: FloatBuilder, x: str) -> None:
+    gate = graph.add_node("logistic", IMAGE, (x,))
+    graph.add_node("mul", IMAGE, (x, gate), activation="none")
+
+
+def _tanh(graph: FloatBuilder, x: str) -> None:
+    graph.add_node("tanh", IMAGE, (x,))
+
+
 CASES: dict[str, Callable[[FloatBuilder, str], None]] = {
     "sub": _binary("sub"),
     "mul": _binary("mul"),
     "broadcast mul": _broadcast,
+    "x·logistic(x)": _silu,
+    "tanh": _tanh,
 }
 
 

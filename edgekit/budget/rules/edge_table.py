@@ -18,7 +18,20 @@ MOVES: frozenset[str] = frozenset({"pad", "reshape"})
 """Operators that place values and compute none."""
 
 FREE: frozenset[str] = frozenset(
-    {*MOVES, "avg_pool2d", "max_pool2d", "mean", *BINARY_OPS, "softmax", "relu", "relu6", "quantize", "dequantize"}
+    {
+        *MOVES,
+        "avg_pool2d",
+        "max_pool2d",
+        "mean",
+        *BINARY_OPS,
+        "softmax",
+        "logistic",
+        "tanh",
+        "relu",
+        "relu6",
+        "quantize",
+        "dequantize",
+    }
 )
 """Operators without multiply-accumulates of a linear layer."""
 

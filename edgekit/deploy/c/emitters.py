@@ -11,11 +11,13 @@ from edgekit.deploy.c.depthwise_conv2d import emit_depthwise_conv2d
 from edgekit.deploy.c.fully_connected import emit_fully_connected
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.layout import emit_pad, emit_reshape
+from edgekit.deploy.c.lookup import emit_lookup
 from edgekit.deploy.c.mean import emit_mean
 from edgekit.deploy.c.mul import emit_mul
 from edgekit.deploy.c.pool2d import emit_avg_pool2d, emit_max_pool2d
 from edgekit.deploy.c.requantize import emit_requantize
 from edgekit.deploy.c.softmax import emit_softmax
+from edgekit.graph.integer.lookup import TABLES
 
 EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
     {
@@ -33,6 +35,7 @@ EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
         "softmax": emit_softmax,
         "relu": emit_requantize,
         "relu6": emit_requantize,
+        **dict.fromkeys(TABLES, emit_lookup),
         "quantize": emit_requantize,
     }
 )

@@ -36,8 +36,6 @@ EXP_STEPS: tuple[tuple[int, int], ...] = (
 _FORTY_EIGHT_SEVENTEENTHS = 1515870810
 _MINUS_THIRTY_TWO_SEVENTEENTHS = -1010580540
 
-_FRACTIONAL_BITS_F5 = 26
-
 
 def exp_on_quarter_interval(a: Int64) -> Int64:
     """exp(a) for a in [−1/4, 0), both F0: a Taylor polynomial of degree 4 around −1/8."""
@@ -51,21 +49,34 @@ def exp_on_quarter_interval(a: Int64) -> Int64:
     return _EXP_MINUS_EIGHTH + saturating_rounding_doubling_high_mul(x + tail, _EXP_MINUS_EIGHTH)
 
 
-def exp_on_negative_values(a: Int64) -> Int64:
-    """exp(a) for a ≤ 0; a in F5, the result in F0."""
-    quarter = 1 << (_FRACTIONAL_BITS_F5 - 2)
+def exp_on_negative_values(a: Int64, integer_bits: int = 5) -> Int64:
+    """exp(a) for a ≤ 0; a in F<integer_bits> (at most 5), the result in F0."""
+    fractional_bits = 31 - integer_bits
+    quarter = 1 << (fractional_bits - 2)
     a = np.asarray(a, dtype=np.int64)
     a_mod = (a & (quarter - 1)) - quarter
-    result = exp_on_quarter_interval(saturating_shift_left(a_mod, 5))
+    result = exp_on_quarter_interval(saturating_shift_left(a_mod, integer_bits))
     remainder = a_mod - a
     for exponent, factor in EXP_STEPS:
-        bit = 1 << (_FRACTIONAL_BITS_F5 + exponent)
+        if exponent >= integer_bits:
+            break
+        bit = 1 << (fractional_bits + exponent)
         result = np.where(remainder & bit, saturating_rounding_doubling_high_mul(result, factor), result)
     return np.where(a == 0, INT32_MAX, result)
 
 
 def one_over_one_plus_x(a: Int64) -> Int64:
-    """1 / (1 + a) for a in [0, 1), both F0: three Newton–Raphson steps."""
+    """1 / (1 + a) for a in [0, 1), both F0."""
+    return saturating_shift_left(_two_over_one_plus_x(a), 1)
+
+
+def one_minus_x_over_one_plus_x(a: Int64) -> Int64:
+    """(1 − a) / (1 + a) for a in [0, 1), both F0."""
+    return saturating_shift_left(_two_over_one_plus_x(a) - (1 << 29), 2)
+
+
+def _two_over_one_plus_x(a: Int64) -> Int64:
+    """2 / (1 + a) in F2 for a in [0, 1) in F0: three Newton–Raphson steps."""
     half_denominator = rounding_half_sum(a, INT32_MAX)
     x = _FORTY_EIGHT_SEVENTEENTHS + saturating_rounding_doubling_high_mul(
         half_denominator, _MINUS_THIRTY_TWO_SEVENTEENTHS
@@ -74,7 +85,7 @@ def one_over_one_plus_x(a: Int64) -> Int64:
         product = saturating_rounding_doubling_high_mul(half_denominator, x)
         residual = (1 << 29) - product
         x = x + saturating_shift_left(saturating_rounding_doubling_high_mul(x, residual), 2)
-    return saturating_shift_left(x, 1)
+    return x
 
 
 def get_reciprocal(x: Int64, integer_bits: int) -> tuple[Int64, Int64]:

@@ -9,7 +9,19 @@ import numpy as np
 
 from edgekit.core.errors import BadConfigError, BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer import activation, add, conv, depthwise, fully_connected, layout, mean, mul, pool, softmax
+from edgekit.graph.integer import (
+    activation,
+    add,
+    conv,
+    depthwise,
+    fully_connected,
+    layout,
+    lookup,
+    mean,
+    mul,
+    pool,
+    softmax,
+)
 from edgekit.graph.integer.params import Params, Prepared, QuantizeParams
 from edgekit.graph.ops import activation_inputs
 
@@ -28,6 +40,7 @@ _PREPARE: dict[str, Callable[[Graph, Node], Params]] = {
     "softmax": softmax.prepare_softmax,
     "relu": activation.prepare_relu,
     "relu6": activation.prepare_relu6,
+    **dict.fromkeys(lookup.TABLES, lookup.prepare_lookup),
     "quantize": activation.prepare_quantize,
     "dequantize": activation.prepare_dequantize,
 }
@@ -87,6 +100,7 @@ _RUN: dict[str, Run] = {
     "softmax": _plain(softmax.softmax),
     "relu": _plain(activation.requantize),
     "relu6": _plain(activation.requantize),
+    **dict.fromkeys(lookup.TABLES, _plain(lookup.lookup)),
     "quantize": _quantize,
     "dequantize": _plain(activation.dequantize),
 }

@@ -166,6 +166,13 @@ class SoftmaxParams:
     diff_min: int
 
 
+@dataclass(frozen=True, eq=False)
+class LookupParams:
+    """A function of one int8 value: output q = table[q + 128], int8 [256]."""
+
+    table: np.ndarray
+
+
 @dataclass(frozen=True)
 class RequantizeParams:
     """relu, relu6 and int8 → int8 quantize: (q − input_zero_point) · rescale + output_zero_point, clipped.
@@ -206,6 +213,7 @@ Params = (
     | PadParams
     | ReshapeParams
     | SoftmaxParams
+    | LookupParams
     | RequantizeParams
     | QuantizeParams
     | DequantizeParams

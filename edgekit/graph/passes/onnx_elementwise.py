@@ -1,6 +1,8 @@
-"""Rules of the ONNX lowering for elementwise arithmetic: Relu, Clip, Add, Sub, Mul, Div."""
+"""Rules of the ONNX lowering for elementwise operators: Relu, Clip, Sigmoid, Tanh, Add, Sub, Mul, Div."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -9,10 +11,14 @@ from edgekit.graph.passes.onnx_builder import Builder, Value, unsupported
 from edgekit.graph.passes.views import View, layouts
 
 
-def relu(node: Node, build: Builder) -> None:
-    """Relu → relu; the layout does not matter."""
-    view = build.view(node)
-    build.result(node, view.like(build.emit("relu", node.name, [view.name], {})))
+def unary(op: str) -> Callable[[Node, Builder], None]:
+    """Rule of a function of single elements (relu, logistic, …); the layout does not matter."""
+
+    def rule(node: Node, build: Builder) -> None:
+        view = build.view(node)
+        build.result(node, view.like(build.emit(op, node.name, [view.name], {})))
+
+    return rule
 
 
 def clip(node: Node, build: Builder) -> None:

@@ -8,12 +8,11 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.ops import FIXED_OUTPUTS
 from edgekit.graph.passes.check_edge import SAME_SCALE, WEIGHTED
 from edgekit.graph.tensor import Quantization, Tensor
 
 MEND = "quantize every layer, or start from the float model with edgekit quantize"
-SOFTMAX = Quantization(np.array([1 / 256]), np.array([-128]))
-"""Output of every int8 softmax (TFLite's int8 specification)."""
 
 
 def integer_graph(graph: Graph, scales: Mapping[str, np.ndarray]) -> Graph:
@@ -90,8 +89,9 @@ def _complete(graph: Graph, found: dict[str, Quantization]) -> dict[str, Quantiz
             quants.setdefault(node.inputs[0], quants[node.outputs[0]])
     for node in graph.nodes:
         source = quants.get(node.inputs[0])
-        if node.op == "softmax":
-            quants[node.outputs[0]] = SOFTMAX
+        if node.op in FIXED_OUTPUTS:
+            scale, zero_point = FIXED_OUTPUTS[node.op]
+            quants[node.outputs[0]] = Quantization(np.array([scale]), np.array([zero_point]))
         elif node.op in SAME_SCALE and source is not None:
             quants[node.outputs[0]] = source
         elif node.op in ("relu", "relu6", "mean") and source is not None:

@@ -160,6 +160,8 @@ _RULES: dict[str, ShapeRule] = {
     "softmax": _same,
     "relu": _same,
     "relu6": _same,
+    "logistic": _same,
+    "tanh": _same,
     "quantize": _same,
     "dequantize": _same,
 }

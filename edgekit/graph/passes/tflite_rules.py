@@ -175,6 +175,8 @@ RULES: Mapping[str, Rule] = {
     "SOFTMAX": _softmax,
     "RELU": _plain("relu"),
     "RELU6": _plain("relu6"),
+    "LOGISTIC": _plain("logistic"),
+    "TANH": _plain("tanh"),
     "QUANTIZE": _plain("quantize"),
     "DEQUANTIZE": _plain("dequantize"),
 }

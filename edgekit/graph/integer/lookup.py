@@ -1,0 +1,96 @@
+"""Functions of one int8 value, as tables of all 256: what TFLM computes for each, worked out once.
+
+A new function is one entry in ``TABLES``: the interpreter and the generated C only look up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer.exponential import (
+    exp_on_negative_values,
+    one_minus_x_over_one_plus_x,
+    one_over_one_plus_x,
+)
+from edgekit.graph.integer.fixed_point import (
+    INT8_MAX,
+    INT8_MIN,
+    INT32_MAX,
+    Int64,
+    clamp_int8,
+    multiply_by_quantized_multiplier,
+    rounding_divide_by_pot,
+)
+from edgekit.graph.integer.params import LookupParams
+from edgekit.graph.integer.rescale import input_output, to_rescale
+from edgekit.graph.ops import FIXED_OUTPUTS
+from edgekit.graph.tensor import Tensor
+
+_INPUT_BITS = 4
+_VALUES = np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.int64)
+
+
+def prepare_lookup(graph: Graph, node: Node) -> LookupParams:
+    """The table of one node.
+
+    Raises:
+        UnsupportedOpError: an output that is not quantized as the kernel writes it.
+    """
+    source, output = input_output(graph, node)
+    fixed = FIXED_OUTPUTS.get(node.op)
+    if fixed is not None and output.scale_zero() != fixed:
+        raise UnsupportedOpError(
+            f"{node.op} output with scale and zero point {output.scale_zero()}",
+            where=node.name,
+            mend=f"use 1/{1 / fixed[0]:g} and {fixed[1]}",
+        )
+    return LookupParams(TABLES[node.op](source, output, node))
+
+
+def lookup(params: LookupParams, x: np.ndarray) -> np.ndarray:
+    """int8 x to int8 of the same shape."""
+    return params.table[x.astype(np.int16) - INT8_MIN]
+
+
+def _logistic(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
+    """reference_integer_ops::Logistic: gemmlowp's logistic of F4."""
+
+    def positive(a: Int64) -> Int64:
+        return one_over_one_plus_x(exp_on_negative_values(-a, _INPUT_BITS))
+
+    def logistic(a: Int64) -> Int64:
+        value = positive(np.abs(a))
+        return np.where(a == 0, 1 << 30, np.where(a > 0, value, INT32_MAX - value))
+
+    return _saturating(source, logistic, 8, output.scale_zero()[1])
+
+
+def _tanh(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
+    """reference_integer_ops::Tanh: gemmlowp's tanh of F4; 2·a in F4 is a in F5."""
+
+    def tanh(a: Int64) -> Int64:
+        value = one_minus_x_over_one_plus_x(exp_on_negative_values(-np.abs(a), _INPUT_BITS + 1))
+        return np.where(a == 0, 0, np.sign(a) * value)
+
+    return _saturating(source, tanh, 7, 0)
+
+
+def _saturating(source: Tensor, function: Callable[[Int64], Int64], output_bits: int, zero_out: int) -> np.ndarray:
+    """``function`` from F4 to F0 of the real inputs; inputs beyond F4 give the ends of int8 (CalculateInputRadius)."""
+    scale, zero_point = source.scale_zero()
+    rescale = to_rescale(scale * (1 << (31 - _INPUT_BITS)))
+    radius = math.floor(((1 << _INPUT_BITS) - 1) * (1 << (31 - _INPUT_BITS)) / 2.0**rescale.shift)
+    centred = _VALUES - zero_point
+    inside = np.abs(centred) < radius
+    raw = multiply_by_quantized_multiplier(np.where(inside, centred, 0), rescale.multiplier, rescale.shift)
+    steps = rounding_divide_by_pot(function(raw), 31 - output_bits) + zero_out
+    return np.where(inside, clamp_int8(steps), np.where(centred > 0, INT8_MAX, INT8_MIN)).astype(np.int8)
+
+
+TABLES: Mapping[str, Callable[[Tensor, Tensor, Node], np.ndarray]] = {"logistic": _logistic, "tanh": _tanh}
+"""Operator to its outputs for −128 … 127, int8 [256], from the input, the output and the node."""
