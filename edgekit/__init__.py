@@ -22,6 +22,8 @@ _PUBLIC: dict[str, str] = {
     "Verdict": "edgekit.core.verdict",
     "EdgekitError": "edgekit.core.errors",
     "train": "edgekit.api.train",
+    "distill": "edgekit.api.distill",
+    "store_logits": "edgekit.api.logits",
     "evaluate": "edgekit.api.evaluate",
     "export": "edgekit.api.export",
     "quantize": "edgekit.api.quantize",

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
 
 if TYPE_CHECKING:
+    import torch
+
+    from edgekit.data.cache import AudioCache
     from edgekit.data.manifest import Manifest, Rejected
+    from edgekit.train.distillation.module import Teaching
     from edgekit.train.recipe import Recipe
+
+Data: TypeAlias = "str | Path | Manifest | Sequence[str | Path | Manifest]"
+"""A data set, or several that are trained on together."""
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -50,7 +57,7 @@ class TrainResult:
 
 def train(
     recipe: str | Path | Recipe,
-    data: str | Path | Manifest,
+    data: Data,
     out: str | Path,
     *,
     train_select: str | None = None,
@@ -67,7 +74,7 @@ def train(
 
     Args:
         recipe: name, TOML file or :class:`Recipe`.
-        data: manifest, or path of a data set.
+        data: manifest, or path of a data set, or a list of them, see :func:`edgekit.data.join.join_manifests`.
         out: run folder. A run that was interrupted here goes on, a finished one is left as it is.
         train_select: selection as in :mod:`edgekit.data.selector`; ``split=train`` by default, where there is one.
         valid_select: likewise, or "none"; ``split=validation`` by default, where there is one.
@@ -82,30 +89,68 @@ def train(
     Raises:
         EdgekitError: a bad recipe, no clips, a run folder of another run, a loss that is no longer finite.
     """
-    from edgekit.data.manifest import Manifest, read_manifest
-    from edgekit.train.recipe import Recipe
-    from edgekit.train.recipe_file import load_recipe
+    resolved = resolve_recipe(recipe, overrides)
+    if not resolved.distillation.off:
+        mend = "use 'edgekit distill', or --set distillation.logits=none --set distillation.features=none"
+        raise BadConfigError("the recipe learns from a teacher", where=f"recipe {resolved.name}", mend=mend)
+    manifest = read_data(data, kind)
+    return run_training(
+        resolved,
+        manifest,
+        split_clips(manifest, train_select, valid_select),
+        Path(out),
+        device=device,
+        devices=devices,
+        overwrite=overwrite,
+        cache=cache,
+        progress=progress,
+    )
 
+
+def run_training(
+    recipe: Recipe,
+    manifest: Manifest,
+    clips: tuple[Manifest, Manifest | None],
+    folder: Path,
+    *,
+    device: str,
+    devices: int,
+    overwrite: bool,
+    cache: Path | None,
+    progress: Progress,
+    teach: Callable[[AudioCache], Teaching] | None = None,
+    teachers: Sequence[str] = (),
+) -> TrainResult:
+    """Decode, open the run folder and train; what :func:`train` and :func:`edgekit.api.distill.distill` share.
+
+    Args:
+        recipe: resolved.
+        manifest: with all labels.
+        clips: of training, and of validation or None.
+        folder: of the run.
+        device: "auto", "cpu" or "cuda".
+        devices: processes under Lightning's DDP.
+        overwrite: throw away what ``folder`` holds.
+        cache: folder of decoded audio.
+        progress: told about decoding and training.
+        teach: makes the teachers for the decoded training clips.
+        teachers: their digests, which a resumed run must find again.
+    """
     if device not in DEVICES:
         raise BadConfigError(f"unknown device {device!r}", mend=f"use one of {', '.join(DEVICES)}")
-    resolved = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
-    if isinstance(recipe, Recipe) and overrides:
-        raise BadConfigError("overrides are for named recipes", mend="change the Recipe itself")
-    manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)
-    training, validation = _split(manifest, train_select, valid_select)
     require("lightning.pytorch", "train")
     from edgekit.data.cache import AudioCache
     from edgekit.train.loop import train_student
     from edgekit.train.run_folder import open_run
 
-    folder = Path(out)
-    rate = resolved.frontend.spec().sample_rate
-    train_cache = AudioCache(training, rate, cache, progress)
-    valid_cache = AudioCache(validation, rate, cache, progress) if validation else None
+    rate = recipe.frontend.spec().sample_rate
+    train_cache = AudioCache(clips[0], rate, cache, progress)
+    valid_cache = AudioCache(clips[1], rate, cache, progress) if clips[1] else None
     kept_valid = valid_cache.manifest if valid_cache else None
-    open_run(folder, resolved, train_cache.manifest, kept_valid, overwrite=overwrite)
+    teaching = teach(train_cache) if teach else None  # before the folder is touched
+    open_run(folder, recipe, train_cache.manifest, kept_valid, overwrite=overwrite, teachers=teachers)
     metrics = train_student(
-        resolved,
+        recipe,
         train_cache,
         valid_cache,
         manifest.labels,
@@ -113,6 +158,7 @@ def train(
         device=device,
         devices=devices,
         progress=progress,
+        teaching=teaching,
     )
     return TrainResult(
         folder=folder,
@@ -123,7 +169,49 @@ def train(
     )
 
 
-def _split(manifest: Manifest, train: str | None, valid: str | None) -> tuple[Manifest, Manifest | None]:
+def resolve_recipe(recipe: str | Path | Recipe, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe by name or from a file, overrides applied.
+
+    Raises:
+        BadConfigError: no such recipe, a bad override, or overrides of a :class:`Recipe`.
+    """
+    from edgekit.train.recipe import Recipe
+    from edgekit.train.recipe_file import load_recipe
+
+    if isinstance(recipe, Recipe) and overrides:
+        raise BadConfigError("overrides are for named recipes", mend="change the Recipe itself")
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
+
+
+def pick_device(device: str) -> torch.device:
+    """The device of that name; of "auto", CUDA where there is one.
+
+    Raises:
+        BadConfigError: an unknown name, or no CUDA device.
+    """
+    import torch
+
+    if device not in DEVICES:
+        raise BadConfigError(f"unknown device {device!r}", mend=f"use one of {', '.join(DEVICES)}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadConfigError("torch finds no CUDA device", where="--device cuda", mend="use --device cpu")
+    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def read_data(data: Data, kind: str = "auto") -> Manifest:
+    """One manifest of one or more data sets.
+
+    Raises:
+        EdgekitError: a data set that cannot be read, or several that do not go together.
+    """
+    from edgekit.data.join import join_manifests
+    from edgekit.data.manifest import Manifest, read_manifest
+
+    parts = [data] if isinstance(data, str | Path | Manifest) else list(data)
+    return join_manifests([item if isinstance(item, Manifest) else read_manifest(item, kind) for item in parts])
+
+
+def split_clips(manifest: Manifest, train: str | None, valid: str | None) -> tuple[Manifest, Manifest | None]:
     """Training and validation clips.
 
     Raises:

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("data", "List, inspect, fetch and synthesise data sets."),
     "features": ("features", "Describe, compute and verify audio front-ends."),
     "train": ("train", "Train a student by a recipe."),
+    "distill": ("distill", "Train a student under teachers, or store what they say."),
     "eval": ("evaluate", "Accuracy, confusion matrix and per-group tables of a run or model."),
     "export": ("export", "Write a run as ONNX with front-end and labels."),
     "quantize": ("quantize", "Make a model integer-only: TFLite and QDQ ONNX."),

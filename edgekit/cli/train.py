@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgekit.cli.progress import progress_bar
 
+if TYPE_CHECKING:
+    from edgekit.api.train import TrainResult
+
 
 @click.command("train")
 @click.argument("recipe")
-@click.option("--data", "data", required=True, help="Data set: a CSV manifest or a folder; KIND:PATH names its kind.")
+@click.option(
+    "--data",
+    "data",
+    required=True,
+    multiple=True,
+    help="Data set: a CSV manifest or a folder; KIND:PATH names its kind. Again for one to mix in.",
+)
 @click.option(
     "--train", "train_select", help='Training clips, e.g. "speaker=spk00..spk17"; "all". Default: split=train.'
 )
@@ -28,7 +38,7 @@ from edgekit.cli.progress import progress_bar
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
 def command(
     recipe: str,
-    data: str,
+    data: tuple[str, ...],
     train_select: str | None,
     valid_select: str | None,
     overrides: tuple[str, ...],
@@ -57,6 +67,11 @@ def command(
             overwrite=overwrite,
             progress=progress,
         )
+    show_result(result, form)
+
+
+def show_result(result: TrainResult, form: str) -> None:
+    """Print what a run left, as "text" or "json"."""
     if os.environ.get("LOCAL_RANK", "0") != "0":
         return  # a further process of --devices: the first one reports
     for item in result.rejected[:10]:

@@ -18,7 +18,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -37,6 +37,9 @@ from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
 from edgekit.train.run_keeper import STATE, RunKeeper
 
+if TYPE_CHECKING:
+    from edgekit.train.distillation.module import Teaching
+
 METRICS = "metrics.json"
 _LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
 _NORMALISE_CLIPS = 2000
@@ -52,11 +55,12 @@ def train_student(
     device: str,
     devices: int,
     progress: Progress,
+    teaching: Teaching | None = None,
 ) -> dict[str, Any]:
     """Train until the recipe's last epoch and write the run folder; goes on from ``last.ckpt`` where there is one.
 
     Returns what ``metrics.json`` holds. A run that was killed and resumed ends with the weights of one that was not,
-    bit for bit on the CPU.
+    bit for bit on the CPU. With ``teaching``, the loss is that of the recipe's ``[distillation]``.
 
     Raises:
         EdgekitError: the loss is no longer finite; ``checkpoint.safetensors`` then holds the last good epoch.
@@ -79,7 +83,7 @@ def train_student(
         model = build_model(template.model, **template.arguments)
         _check_shape(model, spec, recipe)
         batches = ClipBatches(train, labels, spec.clip_samples, recipe, world=devices)
-        module = StudentModule(model, TorchFrontend(spec), batches, valid, recipe, labels)
+        module = _module(model, TorchFrontend(spec), batches, valid, recipe, labels, teaching)
         write_text(folder / "frontend.json", spec.canonical() + "\n")
         keeper = RunKeeper(folder, template, recipe, progress)
         state = folder / STATE
@@ -88,6 +92,23 @@ def train_student(
     if trainer.is_global_zero:
         write_json(folder / METRICS, keeper.metrics())
     return keeper.metrics()
+
+
+def _module(
+    model: torch.nn.Module,
+    frontend: TorchFrontend,
+    batches: ClipBatches,
+    valid: AudioCache | None,
+    recipe: Recipe,
+    labels: tuple[str, ...],
+    teaching: Teaching | None,
+) -> StudentModule:
+    """What Lightning trains: the student alone, or under its teachers."""
+    if teaching is None:
+        return StudentModule(model, frontend, batches, valid, recipe, labels)
+    from edgekit.train.distillation.module import DistilledModule
+
+    return DistilledModule(model, frontend, batches, valid, recipe, labels, teaching)
 
 
 def normalised(recipe: Recipe, train: AudioCache) -> FrontendSpec:

@@ -1,0 +1,120 @@
+"""Train a student under teachers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.api.train import Data, TrainResult, read_data, resolve_recipe, run_training, split_clips
+from edgekit.core.digest import digest_file, digest_json
+from edgekit.core.errors import BadConfigError
+from edgekit.core.optional import require
+from edgekit.core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from edgekit.data.cache import AudioCache
+    from edgekit.train.distillation.module import Teaching
+    from edgekit.train.recipe import Recipe
+
+
+def distill(
+    recipe: str | Path | Recipe,
+    teachers: Sequence[str | Path],
+    data: Data,
+    out: str | Path,
+    *,
+    train_select: str | None = None,
+    valid_select: str | None = None,
+    overrides: Sequence[str] = (),
+    kind: str = "auto",
+    device: str = "auto",
+    devices: int = 1,
+    overwrite: bool = False,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> TrainResult:
+    """Train, or go on with, the run ``out`` under ``teachers``.
+
+    Args:
+        recipe: name, TOML file or :class:`Recipe`; one without ``[distillation]`` gets Hinton's loss as it stands there
+            by default.
+        teachers: run folders, which are asked in every step, or folders of stored logits
+            (:func:`edgekit.api.logits.store_logits`); of several, the mean counts.
+        data: manifest, or path of a data set, or a list of them.
+        out: run folder. A run that was interrupted here goes on, a finished one is left as it is.
+        train_select: training clips, as for :func:`edgekit.api.train.train`.
+        valid_select: validation clips, likewise.
+        overrides: ``a.b=value`` settings of the recipe.
+        kind: kind of data set.
+        device: "auto", "cpu" or "cuda".
+        devices: processes under Lightning's DDP.
+        overwrite: throw away what ``out`` holds.
+        cache: folder of decoded audio.
+        progress: told about decoding and training.
+
+    Raises:
+        EdgekitError: whatever :func:`edgekit.api.train.train` raises; a teacher of other labels, rate or digest; a clip
+            without stored logits.
+    """
+    resolved = resolve_recipe(recipe, overrides)
+    if resolved.distillation.off:
+        choice = dataclasses.replace(resolved.distillation, logits="hinton")
+        resolved = dataclasses.replace(resolved, distillation=choice)
+    manifest = read_data(data, kind)
+    clips = split_clips(manifest, train_select, valid_select)
+    require("lightning.pytorch", "train")
+    paths = [Path(path) for path in teachers]
+
+    def teach(training: AudioCache) -> Teaching:
+        return _teaching(paths, training, manifest.labels)
+
+    return run_training(
+        resolved,
+        manifest,
+        clips,
+        Path(out),
+        device=device,
+        devices=devices,
+        overwrite=overwrite,
+        cache=cache,
+        progress=progress,
+        teach=teach,
+        teachers=_digests(paths, resolved),
+    )
+
+
+def _digests(paths: Sequence[Path], recipe: Recipe) -> list[str]:
+    """What the run's identity says of its teachers.
+
+    Raises:
+        BadConfigError: no teacher, runs and stores mixed, or a loss that needs what these cannot give.
+    """
+    from edgekit.train.checkpoint import FILE_NAME
+    from edgekit.train.distillation.store import is_store, read_identity
+
+    if not paths:
+        raise BadConfigError("no teacher", where="--teacher", mend="name a run folder or stored logits")
+    stores = [is_store(path) for path in paths]
+    if any(stores) and not all(stores):
+        mend = "store the run's logits as well"
+        raise BadConfigError("runs and stored logits cannot be mixed", where="--teacher", mend=mend)
+    if all(stores):
+        return [digest_json(read_identity(path)[0].to_json()) for path in paths]
+    files = [path / FILE_NAME if path.is_dir() else path for path in paths]
+    for file in files:
+        if not file.is_file():
+            mend = "name a folder of 'edgekit train -o' or of 'edgekit distill --store'"
+            raise BadConfigError("neither a run nor stored logits", where=str(file.parent), mend=mend)
+    return [digest_file(file) for file in files]
+
+
+def _teaching(paths: Sequence[Path], training: AudioCache, labels: tuple[str, ...]) -> Teaching:
+    from edgekit.train.distillation.store import is_store
+    from edgekit.train.distillation.stored import read_stored
+    from edgekit.train.distillation.teacher import open_teacher
+
+    if is_store(paths[0]):
+        return read_stored(paths, training, labels)
+    return tuple(open_teacher(path, labels, training.sample_rate) for path in paths)

@@ -1,0 +1,85 @@
+"""Augmentation views: a few fixed versions of each clip, for which a teacher's logits are stored.
+
+View 0 is the clip as a device hears it. Views 1 … V are shifted, sped up and scaled as the recipe's augmentation would,
+by numbers that follow from the clip's id, the view and a seed: whoever makes a view gets the same samples.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgekit.data.cache import AudioCache
+from edgekit.train.augment_pcm import draw_factors, resample
+from edgekit.train.limits import check_limits
+from edgekit.train.recipe import Recipe
+
+OFFSET, SPEED, GAIN = 0, 1, 2
+"""Columns of a view's parameters: first sample, speed as a factor, gain in dB."""
+
+
+@dataclass(frozen=True)
+class ViewPlan:
+    """How many views there are besides the plain one, and how far they go (as :class:`Augment` has it)."""
+
+    views: int = 0
+    shift_ms: float = 0.0
+    speed: float = 0.0
+    gain_db: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_limits("views", views=(self.views, 0, 1000), shift_ms=(self.shift_ms, 0.0, 60_000.0))
+        check_limits("views", speed=(self.speed, 0.0, 1.0), gain_db=(self.gain_db, 0.0, 60.0))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def plan_views(recipe: Recipe, views: int) -> ViewPlan:
+    """``views`` views as far apart as the recipe's augmentation; with 0, the plain clips only."""
+    augment = recipe.augment
+    if not views:
+        return ViewPlan()
+    return ViewPlan(views, augment.shift_ms, augment.speed, augment.gain_db, recipe.seed)
+
+
+def view_parameters(plan: ViewPlan, clip_id: str, sample_rate: int) -> np.ndarray:
+    """float64 [1 + views, 3]: offset in samples at ``sample_rate``, speed, gain in dB of each view of one clip."""
+    words = np.frombuffer(hashlib.sha256(clip_id.encode("utf-8")).digest()[:16], "<u4")
+    draw = np.random.default_rng([plan.seed, *(int(word) for word in words)])
+    limit = round(plan.shift_ms * sample_rate / 1000.0)
+    out = np.empty((1 + plan.views, 3))
+    out[0] = (0.0, 1.0, 0.0)
+    out[1:, OFFSET] = draw.integers(-limit, limit + 1, plan.views)
+    out[1:, SPEED] = draw_factors(draw, plan.speed, plan.views)
+    out[1:, GAIN] = draw.uniform(-plan.gain_db, plan.gain_db, plan.views)
+    return out
+
+
+def view_waveforms(
+    cache: AudioCache, indices: np.ndarray, parameters: np.ndarray, samples: int, device: torch.device
+) -> Tensor:
+    """The views of some clips, float32 [n, samples] in [-1, 1).
+
+    Args:
+        cache: the clips.
+        indices: int64 [n].
+        parameters: [n, 3], one view of each.
+        samples: length of the result.
+        device: where it is made.
+    """
+    fastest = float(parameters[:, SPEED].max())
+    source = samples if fastest == 1.0 and (parameters[:, SPEED] == 1.0).all() else int(np.ceil(samples * fastest)) + 2
+    pcm = cache.windows(indices, source, parameters[:, OFFSET].astype(np.int64))
+    waves = torch.from_numpy(pcm).to(device).to(torch.float32) / 32768.0
+    if source != samples:
+        waves = resample(waves, torch.as_tensor(parameters[:, SPEED], device=device), samples)
+    gains = torch.as_tensor(10.0 ** (parameters[:, GAIN] / 20.0), dtype=torch.float32, device=device)
+    return (waves * gains[:, None]).clamp_(-1.0, 1.0 - 2.0**-15)
