@@ -21,7 +21,7 @@ from edgekit.budget.parameters import Role, Stored, constant_tensors, stored_con
 from edgekit.budget.ram import ram_tallies
 from edgekit.budget.rules.other import CONVENTION, Other, other_arithmetic
 from edgekit.budget.rules.tables import TABLES
-from edgekit.budget.shape_checks import shape_reasons
+from edgekit.budget.shape_checks import layer_reasons, shape_reasons
 from edgekit.budget.tally import Reason, Tally
 from edgekit.core.errors import UnknownShapeError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
@@ -101,7 +101,7 @@ def _count(graph: Graph, plan: bool, seen: set[int]) -> Counts:
     inner = {node.name: {key: _count(body, False, seen) for key, body in bodies(node).items()} for node in graph.nodes}
     works, reasons = _answers(graph, constants, dims, lambda layer: _work(layer, inner[layer.node.name]))
     others, unclear = _answers(graph, constants, dims, lambda layer: _other(layer, inner[layer.node.name]))
-    blocking = (*_blocking(graph, reasons, inner), *shape_reasons(graph), *blocking)
+    blocking = (*_blocking(graph, reasons, inner), *shape_reasons(graph), *layer_reasons(graph), *blocking)
     floats = float_reasons(graph, constants)
     owned: dict[str, list[Stored]] = {}
     for item in stored:

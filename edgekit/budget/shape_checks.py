@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import prod
 
+import numpy as np
+
 from edgekit.budget.rules.names import op_names
 from edgekit.budget.tally import Reason
-from edgekit.graph.graph import Graph
+from edgekit.graph.graph import Graph, Node
 
 Dims = tuple[int, ...]
 Check = Callable[[list[Dims], list[Dims]], bool]
@@ -33,6 +35,42 @@ def shape_reasons(graph: Graph) -> tuple[Reason, ...]:
             made = "×".join(map(str, outputs[0].dims)) or "one number"
             found.append(Reason(f"{node.op} cannot make {made} of {shapes}", node.name, "export the model again"))
     return tuple(found)
+
+
+def layer_reasons(graph: Graph) -> tuple[Reason, ...]:
+    """One reason for every TFLite layer whose bias or quantization its kernels refuse (TFLite's int8 specification)."""
+    if graph.dialect != "tflite":
+        return ()
+    mend = "convert the model again"
+    faults = [(node, _layer_fault(graph, node)) for node in graph.nodes if node.op in _WEIGHTED]
+    return tuple(Reason(f"{node.op} {fault}", node.name, mend) for node, fault in faults if fault)
+
+
+_WEIGHTED: Mapping[str, int] = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+"""Layers with weights and a bias, and the axis of their output channels."""
+
+
+def _layer_fault(graph: Graph, node: Node) -> str:
+    """What is wrong with a layer, "" for nothing."""
+    data, weights, bias = [*graph.node_inputs(node), None, None, None][:3]
+    if data is None or weights is None or not weights.static or len(weights.dims) <= _WEIGHTED[node.op]:
+        return ""
+    outputs = weights.dims[_WEIGHTED[node.op]]
+    if bias is not None and bias.static and bias.elements != outputs:
+        return f"has {bias.elements} biases for {outputs} outputs"
+    if data.dtype not in ("int8", "int16") or weights.quant is None:
+        return ""
+    if weights.dtype == "int8" and weights.quant.zero_point.any():
+        return "has int8 weights with a zero point"
+    if bias is None or bias.quant is None or data.quant is None:
+        return ""
+    if bias.quant.zero_point.any():
+        return "has a bias with a zero point"
+    wanted = data.quant.scale.astype(np.float64)[0] * weights.quant.scale.astype(np.float64)
+    given = bias.quant.scale.astype(np.float64)
+    if wanted.size not in (1, given.size) or np.any(np.abs(wanted - given) > 0.02 * np.maximum(wanted, given)):
+        return "has a bias whose scale is not input scale × weight scale"
+    return ""
 
 
 def _same(inputs: list[Dims], outputs: list[Dims]) -> bool:

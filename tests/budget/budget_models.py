@@ -90,5 +90,6 @@ def float32(name: str, *shape: int) -> Tensor:
 
 def weights(name: str, *shape: int, dtype: str = "int8") -> Tensor:
     data = np.zeros(shape, np.float32 if dtype == "float32" else dtype)
-    quant = None if dtype == "float32" else Quantization(np.float32(0.1), 0)
+    # A bias has the scale of input × weight, as its kernels demand.
+    quant = None if dtype == "float32" else Quantization(np.float32(0.01 if dtype == "int32" else 0.1), 0)
     return Tensor(name, shape, dtype, quant, data=data)

@@ -56,8 +56,8 @@ def test_a_loop_costs_its_body_as_often_as_it_can_run(tmp_path: Path) -> None:
 
 
 def test_weights_from_outside_count_once(tmp_path: Path) -> None:
-    loop = node("Loop", ["m", "", "p"], ["y"], body=step([]))
-    nodes = [node("MatMul", ["x", "w"], ["p"]), loop]
+    loop = node("Loop", ["m", "", "q"], ["y"], body=step([]))
+    nodes = [node("MatMul", ["x", "w"], ["q"]), loop]
     constants = {"m": np.array(7, np.int64), "w": np.ones((8, 8), np.float32)}
     counts = counted(tmp_path, nodes, {"x": [1, 8]}, constants)
     assert value(counts, "parameters") == 64

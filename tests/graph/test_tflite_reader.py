@@ -78,7 +78,7 @@ def test_same_padding_of_the_reference_model_in_numbers(models_root):
     [
         (b"", "empty"),
         (b"12345678", "not a TFLite model"),
-        (b"\0\0\0\0TFL3", "subgraph"),
+        (b"\0\0\0\0TFL3", "damaged"),
         (b"\xff\xff\xff\xffTFL3", "damaged"),
         (b"this is a text file, not a model at all", "not a TFLite model"),
     ],

@@ -10,6 +10,7 @@ from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Graph
 from edgekit.graph.readers.limits import MAX_TEXT, read_file
 from edgekit.graph.readers.onnx_bodies import graph_of
+from edgekit.graph.readers.onnx_check import check_standard
 from edgekit.graph.readers.onnx_functions import inline_functions
 from edgekit.graph.readers.onnx_shapes import bind_dims, infer_shapes
 from edgekit.graph.readers.onnx_source import DEFAULT_DOMAINS, check_graphs, read_source
@@ -79,7 +80,9 @@ def _graph(model: Any, place: Path) -> Graph:
             f"operator set {opsets['']} is not known, {newest} is the newest", mend="pip install --upgrade onnx"
         )
     body = infer_shapes(read_source(model.graph, place.parent), opsets)
-    return graph_of(body, place.stem, _metadata(model, opsets))
+    graph = graph_of(body, place.stem, _metadata(model, opsets))
+    check_standard(model)  # last, because the checks above say more clearly what is wrong
+    return graph
 
 
 def _metadata(model: Any, opsets: Mapping[str, int]) -> dict[str, str]:

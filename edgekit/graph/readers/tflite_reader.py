@@ -1,9 +1,10 @@
 """TFLite flatbuffers into a Graph of the ``tflite`` dialect (schema v3, package ``tflite``).
 
 The flatbuffers runtime checks little: an offset may point anywhere in the file and a vector may claim any length.
-Three things keep a hostile file harmless: every vector is taken as a numpy view, whose extent numpy checks against the
-file; a meter bounds the total length of what is read, so that shared vectors cannot multiply the work; and whatever the
-runtime raises on a damaged file is converted in :func:`read_tflite`, the only place that knows these exceptions.
+Four things keep a hostile file harmless: its structure is verified first (tflite_verify.py); every vector is taken as a
+numpy view, whose extent numpy checks against the file; a meter bounds the total length of what is read, so that shared
+vectors cannot multiply the work; and whatever the runtime raises on a damaged file is converted in :func:`read_tflite`,
+the only place that knows these exceptions.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.readers.limits import MAX_NODES, MAX_TENSORS, MAX_TEXT, check_dims, read_file
 from edgekit.graph.readers.tflite_control import MAX_DEPTH, SUBGRAPHS, TRIPS, trips
 from edgekit.graph.readers.tflite_options import enum_names, read_options
+from edgekit.graph.readers.tflite_verify import verify_tflite
 from edgekit.graph.tensor import Dim, Quantization, Tensor, Unknown
 
 FOREIGN_ERRORS = (struct.error, ValueError, TypeError, OverflowError, IndexError)
@@ -56,6 +58,7 @@ def read_tflite(path: Path | str, subgraph: int = 0) -> Graph:
     if len(data) < 8 or data[4:8] != b"TFL3":
         raise BadFileError("not a TFLite model (no TFL3 mark)", where=str(place), mend=mend)
     try:
+        verify_tflite(data)
         return _Reader(data, place.stem).graph(subgraph)
     except FOREIGN_ERRORS as error:
         raise BadFileError("damaged TFLite model: an offset leads out of it", where=str(place), mend=mend) from error

@@ -1,0 +1,187 @@
+"""Mutations of good model files through ``edgekit check-budget``.
+
+    python benchmarks/fuzz_budget.py [--cases 20000] [--workers 2]
+
+Ten small good files of all kinds are cut, flipped, overwritten, doubled and thinned out, each case from its own seed.
+Every case runs the command in a worker process whose address space may grow by 500 MB. Wrong is: exit code 0 for a
+broken file, a traceback, a worker that dies, or more than 2 seconds of processor time.
+
+Broken is a file that the format's own software refuses (fuzz_files.JUDGES: ONNX' checker and ONNX Runtime, LiteRT,
+torch.export.load, safetensors). A mutation can leave a file good, for instance a changed weight; those that passed
+are judged one by one in processes of their own, and the result says how many were still good.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import multiprocessing
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from cases import ROOMY
+from fuzz_files import good_files, mutate
+from results_file import write_results
+
+GROWTH = 500 * 2**20
+SECONDS = 2.0
+CHUNK = 250
+
+
+def run_bytes(suffix: str, data: bytes, folder: Path) -> tuple[int, float, str]:
+    """(exit code, processor seconds, what went wrong) of the command on a file with these bytes, in this process."""
+    from edgekit.cli.main import main
+
+    path = folder / f"case{suffix}"
+    path.write_bytes(data)
+    out, err = io.StringIO(), io.StringIO()
+    begin = time.process_time()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(["check-budget", str(path), "--budget", str(folder / "roomy.toml")])
+    seconds = time.process_time() - begin
+    trouble = "Traceback" in err.getvalue() or "internal error" in err.getvalue()
+    return code, seconds, err.getvalue().strip()[-300:] if trouble else ""
+
+
+def run_case(name: str, suffix: str, data: bytes, seed: int, folder: Path) -> dict[str, Any]:
+    """One mutation through the command."""
+    code, seconds, trouble = run_bytes(suffix, mutate(data, seed), folder)
+    return {"file": name, "seed": seed, "code": code, "seconds": seconds, "trouble": trouble}
+
+
+def limit_memory() -> None:
+    """Let this process grow by GROWTH from where it is."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    size = pages * resource.getpagesize() + GROWTH
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def work(jobs: list[tuple[str, int]], log: Path) -> None:
+    """Run jobs (file, seed) and write a line a job, before it and after it."""
+    import numpy  # noqa: F401 - loaded before memory is limited
+    import onnx  # noqa: F401
+
+    files = good_files()
+    with tempfile.TemporaryDirectory() as name, log.open("a") as stream:
+        folder = Path(name)
+        (folder / "roomy.toml").write_text(ROOMY)
+        for key, (suffix, data) in files.items():
+            if run_bytes(suffix, data, folder)[0]:
+                raise SystemExit(f"the good file {key} does not pass")
+        limit_memory()  # everything that is ever imported is loaded by now
+        for file, seed in jobs:
+            stream.write(json.dumps({"start": [file, seed]}) + "\n")
+            stream.flush()
+            stream.write(json.dumps(run_case(file, *files[file], seed, folder)) + "\n")
+            stream.flush()
+
+
+def campaign(jobs: list[tuple[str, int]], workers: int, folder: Path) -> list[dict[str, Any]]:
+    """All jobs over worker processes; a job in which its worker died has the code "died"."""
+    waiting = [jobs[i : i + CHUNK] for i in range(0, len(jobs), CHUNK)]
+    running: list[tuple[Any, list[tuple[str, int]], Path]] = []
+    done: list[dict[str, Any]] = []
+    count = 0
+    while waiting or running:
+        while waiting and len(running) < workers:
+            chunk, log = waiting.pop(0), folder / f"{count}.jsonl"
+            count += 1
+            process = multiprocessing.get_context("fork").Process(target=work, args=(chunk, log))
+            process.start()
+            running.append((process, chunk, log))
+        process, chunk, log = running.pop(0)
+        process.join()
+        lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        finished = [line for line in lines if "code" in line]
+        done += finished
+        if len(finished) < len(chunk):
+            file, seed = chunk[len(finished)]
+            done.append({"file": file, "seed": seed, "code": "died", "seconds": 0.0, "trouble": str(process.exitcode)})
+            if chunk[len(finished) + 1 :]:
+                waiting.insert(0, chunk[len(finished) + 1 :])
+    return done
+
+
+def fault(file: str, seed: int | None, folder: Path) -> str:
+    """What the format's own software says against a mutation, "" for nothing; asked in a process of its own.
+
+    Without a seed the good file itself is judged.
+    """
+    suffix, data = good_files()[file]
+    path = folder / f"judged{suffix}"
+    path.write_bytes(data if seed is None else mutate(data, seed))
+    script = "import sys; from pathlib import Path; from fuzz_files import JUDGES; p = Path(sys.argv[1]);"
+    script += "sys.stdout.write('fault:' + JUDGES[p.suffix](p))"
+    command = [sys.executable, "-c", script, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parent)
+    if "fault:" not in done.stdout:
+        return f"the judge died: {done.stderr.strip()[-200:]}"
+    return done.stdout.rpartition("fault:")[2]
+
+
+def faults(passed: list[dict[str, Any]], folder: Path) -> dict[tuple[str, int], str]:
+    """Faults of the mutations that passed, by (file, seed)."""
+    found = {}
+    for case in passed:
+        found[case["file"], case["seed"]] = fault(case["file"], case["seed"], folder)
+    return found
+
+
+def main() -> int:
+    """Run the campaign, write the result; 0 when nothing is wrong."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cases", type=int, default=20_000)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    names = list(good_files())
+    jobs = [(names[i % len(names)], i // len(names) + 1_000_000 * (i % len(names))) for i in range(options.cases)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in names:
+            if fault(file, None, folder):
+                raise SystemExit(f"its judge refuses the good file {file}: {fault(file, None, folder)}")
+        done = campaign(jobs, options.workers, folder)
+        passed = [case for case in done if case["code"] == 0]
+        print(f"{len(done)} cases, {len(passed)} passed and are judged", file=sys.stderr)
+        judged = faults(passed, folder)
+    broken = {key: text for key, text in judged.items() if text}
+    slow = [case for case in done if case["seconds"] > SECONDS]
+    trouble = [case for case in done if case["trouble"] or case["code"] not in (0, 1, 2)]
+    rows = []
+    for file in names:
+        mine = [case for case in done if case["file"] == file]
+        codes = Counter(case["code"] for case in mine)
+        rows.append(
+            {
+                "file": file,
+                "mutations": len(mine),
+                "refused or undecided": codes[2],
+                "over a limit": codes[1],
+                "passed": codes[0],
+                "passed and good": codes[0] - sum(1 for key in broken if key[0] == file),
+                "passed and broken": sum(1 for key in broken if key[0] == file),
+                "slowest_s": round(max(case["seconds"] for case in mine), 3),
+            }
+        )
+    wrong = {
+        "passed_and_broken": [{"file": f, "seed": s, "fault": text} for (f, s), text in broken.items()],
+        "trouble": trouble,
+        "slow": slow,
+    }
+    write_results("fuzz_budget", rows, cases=len(done), memory_growth_mb=GROWTH >> 20, wrong=wrong)
+    print({key: len(value) for key, value in wrong.items()})
+    for item in wrong["passed_and_broken"][:40]:
+        print(item)
+    return int(any(wrong.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
