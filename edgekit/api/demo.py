@@ -50,13 +50,14 @@ def demo(
     """
     from edgekit.api.road_page import write_road_page
 
-    require("matplotlib", "report")
+    for module in ("torch", "lightning", "unicorn", "elftools", "matplotlib", "jinja2"):
+        require(module, "all")  # said now, not after minutes of training
     folder = Path(out)
     settings = config or RoadConfig(chip_clips=None if data is not None else SYNTHETIC_CHIP_CLIPS)
     if data is None:
         from edgekit.api.data import synthesise
 
-        require("espeakng_loader", "synth")
+        require("espeakng_loader", "all")
         manifest = synthesise(demo_words(), folder / "words", progress)
     else:
         manifest = read_manifest(data)

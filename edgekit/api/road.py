@@ -138,7 +138,6 @@ def travel(manifest: Manifest, config: RoadConfig, out: str | Path, progress: Pr
         DataError: no clip to test on.
         EdgekitError: as the steps: train, export, quantize, check_budget, compile.
     """
-    require("unicorn", "mcu")  # said now, not after minutes of training
     folder = Path(out)
     train(
         config.recipe,
