@@ -2,7 +2,7 @@
 
 LOGITS/store.json                   labels, digests of the teachers and of their front-ends, sample rate, plan of views
 LOGITS/shards/00003.safetensors     logits float32 [n, views, classes], views float64 [n, views, 3], pcm int64 [n];
-                                    metadata: clip ids, digest of store.json
+                                    metadata: clip ids, digest of the identity
 
 A clip lies in the shard that its id's hash names and is found there by its id, never by a row's number.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.core.digest import digest_json
+from edgekit.core.digest import canonical_json, digest_json
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError
 from edgekit.core.files import atomic_path, write_json
 from edgekit.core.optional import require
@@ -26,7 +26,7 @@ from edgekit.train.distillation.views import ViewPlan
 
 IDENTITY = "store.json"
 KIND = "edgekit-logits"
-_DIGEST_KEY, _IDS_KEY = "edgekit.store_digest", "edgekit.clip_ids"
+_KEY = "edgekit.shard"  # one key: the order of several in the file would be by chance
 _CLIPS_A_SHARD = 256
 _MOST_SHARDS = 4096
 
@@ -153,7 +153,7 @@ def write_shard(folder: Path, number: int, shard: Shard, identity: StoreIdentity
     """Write a shard atomically."""
     safetensors = require("safetensors.numpy", "train")
     arrays = {"logits": shard.logits, "views": shard.views, "pcm": shard.pcm}
-    metadata = {_DIGEST_KEY: identity.digest, _IDS_KEY: json.dumps(list(shard.ids))}
+    metadata = {_KEY: canonical_json({"store": identity.digest, "clips": list(shard.ids)})}
     with atomic_path(shard_path(folder, number)) as temporary:
         safetensors.save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, temporary, metadata)
 
@@ -172,12 +172,12 @@ def read_shard(folder: Path, number: int, identity: StoreIdentity) -> Shard | No
     mend = "remove the file and store the logits again"
     try:
         with files.safe_open(path, framework="np") as stream:
-            metadata = dict(stream.metadata() or {})
+            about = dict(json.loads((stream.metadata() or {})[_KEY]))
             arrays = {name: stream.get_tensor(name) for name in ("logits", "views", "pcm")}
-        ids = tuple(str(name) for name in json.loads(metadata.get(_IDS_KEY, "")))
-    except (files.SafetensorError, OSError, ValueError, TypeError) as error:
+        ids = tuple(str(name) for name in about["clips"])
+    except (files.SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise BadFileError("is no shard of logits", where=str(path), mend=mend) from error
-    if metadata.get(_DIGEST_KEY) != identity.digest:
+    if about.get("store") != identity.digest:
         raise DigestMismatchError("belongs to another store of logits", where=str(path), mend=mend)
     views = 1 + identity.plan.views
     wanted = {"logits": (len(ids), views, len(identity.labels)), "views": (len(ids), views, 3), "pcm": (len(ids),)}
