@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.core.digest import digest_file
 from edgekit.core.files import atomic_folder, write_json
+from edgekit.core.optional import require
 from edgekit.deploy.c.identifiers import identifier
 from edgekit.deploy.generate import choose_frontend
 from edgekit.deploy.project import Image, Sources, check_ram, generate, project_files, write_files
@@ -83,6 +84,8 @@ def compile(
         MissingDependencyError: there is no compiler.
     """
     path, chosen = Path(model), find_target(target)
+    if build and chosen.kind == "mcu":
+        require("elftools", "mcu")  # sizes are read from the image: said before anything is written
     graph = lower(load_graph(path))
     spec = choose_frontend(graph, frontend)
     sources = generate(graph, spec, chosen, name if name is not None else identifier(path.stem))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,13 @@ def test_bench_says_when_outputs_differ(
     (row,) = json.loads(capsys.readouterr().out)["results"]
     assert row["outputs_equal"] is False
     assert row["ram_bytes"] is None and row["latency_ms"] is None
+
+
+def test_a_missing_package_is_said_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "elftools", None)  # as if it were not installed
+    model, out = _model(tmp_path / "model.tflite"), tmp_path / "out"
+    assert main(["compile", str(model), "--target", "cortex-m4", "-o", str(out)]) == 2
+    assert "edgekit[mcu]" in capsys.readouterr().err
+    assert not out.exists()
