@@ -133,6 +133,38 @@ def _reshape(rng: np.random.Generator) -> Builder:
     return builder
 
 
+def _transpose(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    perm = tuple(int(axis) for axis in rng.permutation([1, 2, 3]))
+    dims = (1, *(builder.x.dims[axis] for axis in perm))
+    builder.append("transpose", ("input",), builder.same("moved", dims), {"perm": (0, *perm)})
+    return builder
+
+
+def _slice(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    rows = [(0, 1, 1)]
+    for dim in builder.x.dims[1:]:
+        first, step = int(rng.integers(dim)), int(_pick(rng, 1, 1, 2))  # type: ignore[call-overload]
+        rows.append(_pick(rng, (0, dim, 1), (first, int(rng.integers(1, (dim - first - 1) // step + 2)), step)))  # type: ignore[arg-type]
+    begin, size, stride = zip(*rows, strict=True)
+    attrs = {"begin": begin, "size": size, "stride": stride}
+    builder.append("slice", ("input",), builder.same("part", size), attrs)
+    return builder
+
+
+def _concat(rng: np.random.Generator) -> Builder:
+    """x, a maximum of x and perhaps x again, along any axis but the first."""
+    builder = _image(rng)
+    first = builder.x
+    builder.pool2d("max_pool2d", (3, 3), pad="SAME")
+    names = (first.name, builder.x.name, *((first.name,) if rng.integers(2) else ()))
+    axis = int(rng.integers(1, 4))
+    dims = tuple(dim * len(names) if i == axis else dim for i, dim in enumerate(first.dims))  # type: ignore[operator]
+    builder.append("concat", names, builder.same("joined", dims), {"axis": axis})
+    return builder
+
+
 def _softmax(rng: np.random.Generator) -> Builder:
     builder = Builder(rng, (int(rng.integers(1, 4)), int(rng.integers(2, 40))))
     scale = float(np.exp(rng.uniform(-7, 1)))
@@ -182,6 +214,9 @@ OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     **{op: partial(_binary, op=op) for op in sorted(BINARY_OPS)},
     "pad": _pad,
     "reshape": _reshape,
+    "transpose": _transpose,
+    "slice": _slice,
+    "concat": _concat,
     "softmax": _softmax,
     "relu": _relu,
     "relu6": _relu6,

@@ -113,6 +113,29 @@ def _reshape(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) 
     return as_nchw(builder, _reshaped(builder, x, dims, f"{node.name}/reshape"), len(dims), node.name)
 
 
+def _transpose(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    perm = list(node.attrs["perm"])
+    x = as_nhwc(builder, inputs[0], len(perm), node.name)
+    return as_nchw(builder, builder.node("Transpose", [x], f"{node.name}/moved", perm=perm), len(perm), node.name)
+
+
+def _slice(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    rows = zip(*(node.attrs[key] for key in ("begin", "size", "stride")), strict=True)
+    parts = [(first, first + (size - 1) * step + 1, step) for first, size, step in rows]
+    parts = [parts[axis] for axis in TO_NCHW] if len(parts) == 4 else parts
+    starts, ends, steps = zip(*parts, strict=True)
+    lists = {"starts": starts, "ends": ends, "axes": range(len(parts)), "steps": steps}
+    names = [builder.constant(f"{node.name}/{key}", np.array(row, np.int64)) for key, row in lists.items()]
+    return builder.node("Slice", [inputs[0], *names], f"{node.name}/slice")
+
+
+def _concat(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    axis = node.attrs["axis"]
+    if len(graph.tensor(node.outputs[0]).dims) == 4:
+        axis = TO_NCHW.index(axis)
+    return builder.node("Concat", inputs, f"{node.name}/concat", axis=axis)
+
+
 def _softmax(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
     x, beta = inputs[0], float(node.attrs.get("beta", 1.0))
     if beta != 1.0:
@@ -144,6 +167,9 @@ _EMIT: dict[str, Emit] = {
     **dict.fromkeys(BINARY_OPS, _binary),
     "pad": _pad,
     "reshape": _reshape,
+    "transpose": _transpose,
+    "slice": _slice,
+    "concat": _concat,
     "softmax": _softmax,
     "relu": _same,
     "relu6": _same,

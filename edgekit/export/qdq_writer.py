@@ -111,7 +111,7 @@ class _Writer:
 def _onnx_layout(node: Node, tensor: Tensor) -> tuple[np.ndarray, int]:
     """Constant data in ONNX's order, and the channel axis there."""
     data = np.asarray(tensor.data)
-    if node.op in BINARY_OPS:
+    if node.op in BINARY_OPS or node.op == "concat":
         return (data.transpose(TO_NCHW) if data.ndim == 4 else data), 0
     if tensor.name != node.inputs[1] or node.op == "fully_connected":
         return data, 0

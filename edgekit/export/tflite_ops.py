@@ -169,6 +169,31 @@ def _reshape(graph: Graph, node: Node) -> TfliteOp:
     return TfliteOp("RESHAPE", 1, (node.inputs[0], shape.name), node.outputs, "ReshapeOptions", fields, (shape,))
 
 
+def _transpose(graph: Graph, node: Node) -> TfliteOp:
+    perm = _constant(f"{node.name}/perm", node.attrs["perm"])
+    inputs = (node.inputs[0], perm.name)
+    version = _two_if_integer(graph, node)
+    return TfliteOp("TRANSPOSE", version, inputs, node.outputs, "TransposeOptions", {}, (perm,))
+
+
+def _slice(graph: Graph, node: Node) -> TfliteOp:
+    """SLICE, or STRIDED_SLICE where elements are left out in between."""
+    begin, size, stride = (node.attrs[key] for key in ("begin", "size", "stride"))
+    code, options, rows = "SLICE", "SliceOptions", {"begin": begin, "size": size}
+    if any(step != 1 for step in stride):
+        end = tuple(b + (s - 1) * t + 1 for b, s, t in zip(begin, size, stride, strict=True))
+        code, options, rows = "STRIDED_SLICE", "StridedSliceOptions", {"begin": begin, "end": end, "stride": stride}
+    constants = tuple(_constant(f"{node.name}/{key}", row) for key, row in rows.items())
+    inputs = (node.inputs[0], *(tensor.name for tensor in constants))
+    return TfliteOp(code, _two_if_integer(graph, node), inputs, node.outputs, options, {}, constants)
+
+
+def _concat(graph: Graph, node: Node) -> TfliteOp:
+    fields = {"Axis": node.attrs["axis"], "FusedActivationFunction": _ACTIVATIONS["none"]}
+    version = _two_if_integer(graph, node)
+    return TfliteOp("CONCATENATION", version, node.inputs, node.outputs, "ConcatenationOptions", fields)
+
+
 def _softmax(graph: Graph, node: Node) -> TfliteOp:
     fields = {"Beta": float(node.attrs.get("beta", 1.0))}
     return TfliteOp("SOFTMAX", _two_if_integer(graph, node), node.inputs, node.outputs, "SoftmaxOptions", fields)
@@ -193,6 +218,9 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "mul": _mul,
     "pad": _pad,
     "reshape": _reshape,
+    "transpose": _transpose,
+    "slice": _slice,
+    "concat": _concat,
     "softmax": _softmax,
     "relu": _elementwise("RELU"),
     "relu6": _elementwise("RELU6"),

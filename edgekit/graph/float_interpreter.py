@@ -11,7 +11,7 @@ import numpy as np
 from edgekit.core.errors import DataError, UnsupportedOpError
 from edgekit.graph.float_kernels import KERNELS
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import BINARY_OPS
+from edgekit.graph.ops import activation_inputs
 from edgekit.graph.planner import plan_memory
 
 MAX_BYTES = 400_000_000
@@ -94,10 +94,10 @@ def _run_node(graph: Graph, node: Node, values: Mapping[str, np.ndarray]) -> np.
             f"{node.op} to {output.dtype} in a float run", where=node.name, mend="run integer graphs with run_integer"
         )
     operands: list[np.ndarray | None] = []
-    for position, name in enumerate(node.inputs):
+    for name in node.inputs:
         data = graph.tensor(name).data if name and name not in values else None
-        # A constant side of a sum or product is a tensor like any other: it gets the clips' axis.
-        constant = data[None] if data is not None and (node.op in BINARY_OPS or position == 0) else data
+        # A constant side of a sum, a product or a concat is a tensor like any other: it gets the clips' axis.
+        constant = data[None] if data is not None and name in activation_inputs(node) else data
         operands.append(values.get(name, constant) if name else None)
     while len(operands) < 3 and node.op in ("conv2d", "depthwise_conv2d", "fully_connected"):
         operands.append(None)

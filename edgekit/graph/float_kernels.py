@@ -125,6 +125,29 @@ def reshape(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray
     return _need(inputs[0]).reshape(-1, *dims)
 
 
+def transpose(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Axes in another order."""
+    return _need(inputs[0]).transpose(0, *(axis + 1 for axis in attrs["perm"]))
+
+
+def strided_slice(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """A part of every axis."""
+    return _need(inputs[0])[slices(attrs["begin"], attrs["size"], attrs["stride"])]
+
+
+def slices(begin: Sequence[int], size: Sequence[int], stride: Sequence[int]) -> tuple[slice, ...]:
+    """Index of a slice of tensors with the clips in front."""
+    parts = zip(begin, size, stride, strict=True)
+    return (slice(None), *(slice(first, first + (count - 1) * step + 1, step) for first, count, step in parts))
+
+
+def concat(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Tensors one behind the other along an axis; a constant is repeated for every clip."""
+    parts = [_need(part) for part in inputs]
+    clips = max(len(part) for part in parts)
+    return np.concatenate([np.broadcast_to(p, (clips, *p.shape[1:])) for p in parts], axis=attrs["axis"] + 1)
+
+
 def softmax(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Softmax of β·x over the last axis."""
     x = _need(inputs[0]) * np.float32(attrs["beta"])
@@ -165,6 +188,9 @@ KERNELS: Mapping[str, Kernel] = {
     "mul": _binary(np.multiply),
     "pad": pad,
     "reshape": reshape,
+    "transpose": transpose,
+    "slice": strided_slice,
+    "concat": concat,
     "softmax": softmax,
     "relu": relu,
     "relu6": relu6,

@@ -21,6 +21,11 @@ add, sub, mul       x  y (numpy broadcasting): x + y, x − y, x · y           
 pad                 x                                                            pads ((before,after), …) one an axis;
                                                                                  the value is real 0 (the zero point)
 reshape             x                                                            (target is the output's shape)
+transpose           x                                                            perm: axis i of the output is axis
+                                                                                 perm[i] of x
+slice               x                                                            begin, size, stride, each one number an
+                                                                                 axis; stride ≥ 1
+concat              x  y  …                                                      axis (≥ 0)
 softmax             x (last axis)                                                beta
 relu, relu6         x
 logistic, tanh      x
@@ -33,7 +38,7 @@ input channels i·C/g … to output channels i·O/g ….
 
 Integer forms: activations int8 per tensor; conv2d and fully_connected weights int8 per channel on axis 0 (or per
 tensor), depthwise weights per channel on axis 3, zero points 0; bias int32 with scale = input scale × weight scale.
-avg_pool2d, max_pool2d, pad and reshape keep scale and zero point. A constant side of add, sub or mul is int8 like an
+The operators of SAME_SCALE_OPS keep scale and zero point. A constant side of add, sub or mul is int8 like an
 activation.
 """
 
@@ -55,6 +60,9 @@ EDGE_OPS: tuple[str, ...] = (
     "mul",
     "pad",
     "reshape",
+    "transpose",
+    "slice",
+    "concat",
     "softmax",
     "relu",
     "relu6",
@@ -69,6 +77,9 @@ ACTIVATIONS: tuple[str, ...] = ("none", "relu", "relu6")
 BINARY_OPS = frozenset({"add", "sub", "mul"})
 """Operators of two activations with broadcasting; either side may be a constant."""
 
+SAME_SCALE_OPS = frozenset({"avg_pool2d", "max_pool2d", "pad", "reshape", "transpose", "slice", "concat"})
+"""Operators whose integer form has one scale and zero point for all its inputs and its output."""
+
 FIXED_OUTPUTS: Mapping[str, tuple[float, int]] = {
     "softmax": (1 / 256, -128),
     "logistic": (1 / 256, -128),
@@ -79,7 +90,7 @@ FIXED_OUTPUTS: Mapping[str, tuple[float, int]] = {
 
 def activation_inputs(node: Node) -> tuple[str, ...]:
     """Inputs of an edge node that are activations, or constants of the same kind as activations (not weights)."""
-    return node.inputs if node.op in BINARY_OPS else node.inputs[:1]
+    return node.inputs if node.op in BINARY_OPS or node.op == "concat" else node.inputs[:1]
 
 
 FRONTEND_KEY = "edgekit.frontend"

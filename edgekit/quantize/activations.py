@@ -8,12 +8,12 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FIXED_OUTPUTS
+from edgekit.graph.ops import FIXED_OUTPUTS, SAME_SCALE_OPS, activation_inputs
 from edgekit.graph.tensor import Quantization
 from edgekit.quantize.observers import LEVELS, Range
 
-SHARING_OPS: tuple[str, ...] = ("avg_pool2d", "max_pool2d", "pad", "reshape", "relu6")
-"""Operators whose output keeps the input's scale and zero point.
+SHARING_OPS = SAME_SCALE_OPS | {"relu6"}
+"""Operators whose output keeps the inputs' scale and zero point.
 
 relu6 is among them because TFLM's kernel clips without rescaling.
 """
@@ -62,10 +62,10 @@ def sharing_groups(graph: Graph) -> list[tuple[str, ...]]:
         return name
 
     for node in graph.nodes:
-        if node.op in SHARING_OPS:
-            if node.inputs[0] not in parent:
+        for name in activation_inputs(node) if node.op in SHARING_OPS else ():
+            if name not in parent:
                 raise UnsupportedOpError(f"{node.op} of a constant", where=node.name, mend="fold constants first")
-            parent[root(node.outputs[0])] = root(node.inputs[0])
+            parent[root(node.outputs[0])] = root(name)
     groups: dict[str, list[str]] = {}
     for name in parent:
         groups.setdefault(root(name), []).append(name)

@@ -263,10 +263,55 @@ def test_transposes_reshapes_and_squeezes_vanish(bench):
     assert [op for op in ops(graph) if op != "reshape"] == ["conv2d", "fully_connected", "mean"]
 
 
-def test_a_transpose_that_moves_data_is_refused(bench):
+def test_a_transposition_that_moves_data_is_an_operator(bench):
     nodes = [node("Transpose", ["x"], ["t"], perm=[0, 1, 3, 2], name="swap"), node("Conv", ["t", "w"], ["y"], name="c")]
-    with pytest.raises(UnsupportedOpError, match="c: a transposition in front of Conv"):
-        lower(load_graph(bench.save(nodes, [1, 1, 5, 6], {"w": bench.floats(2, 1, 3, 3)})))
+    graph = bench.agree(bench.save(nodes, [1, 2, 5, 6], {"w": bench.floats(2, 2, 3, 3)}))
+    assert [op for op in ops(graph) if op != "reshape"] == ["transpose", "conv2d"]
+
+
+def test_channel_shuffle_is_one_transpose_between_reshapes(bench):
+    constants = {"five": np.array([1, 3, 2, 5, 4]), "four": np.array([1, 6, 5, 4]), "w": bench.floats(3, 6, 1, 1)}
+    nodes = [
+        node("Reshape", ["x", "five"], ["a"]),
+        node("Transpose", ["a"], ["b"], perm=[0, 2, 1, 3, 4]),
+        node("Reshape", ["b", "four"], ["c"]),
+        node("Conv", ["c", "w"], ["y"]),
+    ]
+    graph = bench.agree(bench.save(nodes, [1, 6, 5, 4], constants))
+    assert ops(graph) == ["reshape", "transpose", "reshape", "conv2d"]
+
+
+def test_split_slice_and_concat(bench):
+    constants = {
+        "s": np.array([-3, 1]), "e": np.array([2**31, 4]), "axes": np.array([-1, 2]), "step": np.array([2, 1]),
+        "w": bench.floats(2, 4, 1, 1),
+    }  # fmt: skip
+    nodes = [
+        node("Split", ["x"], ["a", "b"], axis=1),
+        node("Sigmoid", ["a"], ["g"]),
+        node("Concat", ["b", "g"], ["c"], axis=1),
+        node("Slice", ["c", "s", "e", "axes", "step"], ["d"]),
+        node("Conv", ["d", "w"], ["y"]),
+    ]
+    graph = bench.agree(bench.save(nodes, [1, 4, 5, 6], constants))
+    assert ops(graph) == ["slice", "slice", "logistic", "concat", "slice", "conv2d"]
+    assert graph.nodes[4].attrs == {"begin": (0, 1, 3, 0), "size": (1, 3, 2, 4), "stride": (1, 1, 2, 1)}
+
+
+def test_norm_of_sub_bands_is_a_scale_for_each_band(bench):
+    constants = {
+        "split": np.array([1, 6, 2, 5]), "back": np.array([1, 3, 4, 5]), "w": bench.floats(3, 2, 1, 1),
+        **batch_norm_constants(bench, 6),
+    }  # fmt: skip
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("Reshape", ["a", "split"], ["b"]),
+        node("BatchNormalization", ["b", "g", "be", "m", "v"], ["c"]),
+        node("Reshape", ["c", "back"], ["y"]),
+    ]
+    graph = bench.agree(bench.save(nodes, [1, 2, 4, 5], constants, output_rank=4))
+    assert ops(graph) == ["conv2d", *["slice", "depthwise_conv2d"] * 2, "concat"]
+    assert graph.nodes[2].inputs and graph.tensor(graph.nodes[2].inputs[1]).dims == (1, 1, 1, 3)
 
 
 def test_input_that_is_nhwc_already_keeps_its_layout(bench):

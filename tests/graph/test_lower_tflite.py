@@ -51,6 +51,18 @@ def test_same_padding(size, window, stride, dilation, expected):
     assert same_pads(size, window, stride, dilation) == expected
 
 
+def test_a_split_becomes_slices():
+    nodes = [
+        Node("SPLIT", "cut", ("axis", "x"), ("a", "b"), {"num_splits": 2}),
+        Node("SUB", "sub", ("a", "b"), ("y",), {"fused_activation_function": "NONE"}),
+    ]
+    tensors = [floats("x", 1, 6), constant("axis", [-1], "int32"), *(floats(name, 1, 3) for name in "aby")]
+    lowered = lower(graph(nodes, tensors))
+    assert [node.op for node in lowered.nodes] == ["slice", "slice", "sub"]
+    x = np.arange(12, dtype=np.float32).reshape(2, 6)
+    np.testing.assert_array_equal(run_float(lowered, x), x[:, :3] - x[:, 3:])
+
+
 def test_chains_that_compute_a_reshape_target_fold_away():
     begin, end, step = (constant(name, [value], "int32") for name, value in (("b", 0), ("e", 1), ("s", 1)))
     six = constant("six", 6, "int32")
@@ -146,7 +158,7 @@ def test_float_reference_model_is_close_to_litert(models_root):
 @pytest.mark.parametrize(
     ("node", "tensors", "message"),
     [
-        (Node("LOGISTIC", "gate", ("x",), ("y",)), VECTORS, r"gate \(y\): operator LOGISTIC is"),
+        (Node("GELU", "gate", ("x",), ("y",)), VECTORS, r"gate \(y\): operator GELU is"),
         (
             Node("CUSTOM", "c", ("x",), ("y",), {"custom_code": "MyOp"}),
             VECTORS,

@@ -36,12 +36,20 @@ def _tanh(graph: FloatBuilder, x: str) -> None:
     graph.add_node("tanh", IMAGE, (x,))
 
 
+def _moves(graph: FloatBuilder, x: str) -> None:
+    upper = graph.add_node("slice", (8, 10, 8), (x,), begin=(0, 0, 0, 0), size=(1, 8, 10, 8), stride=(1, 1, 1, 1))
+    lower = graph.add_node("slice", (8, 10, 8), (x,), begin=(0, 8, 0, 0), size=(1, 8, 10, 8), stride=(1, 1, 1, 1))
+    graph.add_node("concat", IMAGE, (lower, upper), axis=1)
+    graph.add_node("transpose", (10, 16, 8), perm=(0, 2, 1, 3))
+
+
 CASES: dict[str, Callable[[FloatBuilder, str], None]] = {
     "sub": _binary("sub"),
     "mul": _binary("mul"),
     "broadcast mul": _broadcast,
     "x·logistic(x)": _silu,
     "tanh": _tanh,
+    "slice, concat, transpose": _moves,
 }
 
 

@@ -14,7 +14,7 @@ COUNTED: dict[str, Rule] = {
     "fully_connected": fully_connected,
 }
 
-MOVES: frozenset[str] = frozenset({"pad", "reshape"})
+MOVES: frozenset[str] = frozenset({"pad", "reshape", "transpose", "slice", "concat"})
 """Operators that place values and compute none."""
 
 FREE: frozenset[str] = frozenset(

@@ -13,6 +13,7 @@ from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.layout import emit_pad, emit_reshape
 from edgekit.deploy.c.lookup import emit_lookup
 from edgekit.deploy.c.mean import emit_mean
+from edgekit.deploy.c.moves import emit_concat, emit_slice, emit_transpose
 from edgekit.deploy.c.mul import emit_mul
 from edgekit.deploy.c.pool2d import emit_avg_pool2d, emit_max_pool2d
 from edgekit.deploy.c.requantize import emit_requantize
@@ -32,6 +33,9 @@ EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
         "mul": emit_mul,
         "pad": emit_pad,
         "reshape": emit_reshape,
+        "transpose": emit_transpose,
+        "slice": emit_slice,
+        "concat": emit_concat,
         "softmax": emit_softmax,
         "relu": emit_requantize,
         "relu6": emit_requantize,

@@ -50,7 +50,7 @@ class Code:
     """The C of one layer.
 
     Attributes:
-        call: one statement; ``{x}``, ``{x1}`` (second input), ``{y}`` and ``{scratch}`` stand for pointers to int8,
+        call: one statement; ``{x}``, ``{x1}`` (second input) …, ``{y}`` and ``{scratch}`` stand for pointers to int8,
             ``{f0}``, ``{f1}`` … for the names of ``functions``.
         functions: what the call and later functions use, callees first; a text refers to earlier ones as ``@f0@``…
         data: definitions of constants.

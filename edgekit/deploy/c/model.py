@@ -112,7 +112,8 @@ def _call(layer: Layer, code: Code, plan: MemoryPlan, merged: _Functions) -> str
     if layer.node.op == "reshape" and inputs[0] == output:
         return ""
     scratch = f"arena + {plan.offsets[f'{layer.node.name}:scratch']}" if code.scratch_bytes else "NULL"
-    values = {"x": inputs[0], "x1": inputs[-1], "y": output, "scratch": scratch}
+    values = {"x": inputs[0], "y": output, "scratch": scratch}
+    values.update({f"x{i}": pointer for i, pointer in enumerate(inputs)})
     values.update({f"f{i}": name for i, name in enumerate(names)})
     return code.call.format_map(values)
 

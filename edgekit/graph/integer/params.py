@@ -154,6 +154,29 @@ class ReshapeParams:
 
 
 @dataclass(frozen=True)
+class TransposeParams:
+    """transpose: axis i of the output is axis perm[i] of the input."""
+
+    perm: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SliceParams:
+    """slice: ``size`` elements from ``begin``, every ``stride``-th, an axis."""
+
+    begin: tuple[int, ...]
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ConcatParams:
+    """concat: bytes of all inputs one behind the other along ``axis``."""
+
+    axis: int
+
+
+@dataclass(frozen=True)
 class SoftmaxParams:
     """softmax over the last axis.
 
@@ -212,6 +235,9 @@ Params = (
     | MulParams
     | PadParams
     | ReshapeParams
+    | TransposeParams
+    | SliceParams
+    | ConcatParams
     | SoftmaxParams
     | LookupParams
     | RequantizeParams

@@ -6,14 +6,12 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import ACTIVATIONS, BINARY_OPS, EDGE_OPS, activation_inputs
+from edgekit.graph.ops import ACTIVATIONS, BINARY_OPS, EDGE_OPS, SAME_SCALE_OPS, activation_inputs
 from edgekit.graph.passes.shapes import infer_output
 from edgekit.graph.tensor import Tensor
 
 WEIGHTED = {"conv2d": 0, "depthwise_conv2d": 3, "fully_connected": 0}
 """Operators with constant weights, and the weights' output-channel axis."""
-SAME_SCALE = frozenset({"avg_pool2d", "max_pool2d", "pad", "reshape"})
-"""Operators whose integer form keeps scale and zero point."""
 
 
 def check_edge(graph: Graph) -> Graph:
@@ -75,7 +73,9 @@ def _check_types(graph: Graph, node: Node) -> None:
         raise UnsupportedOpError(f"{node.op} of different element types", where=node.name)
     if node.op in WEIGHTED:
         _check_weights(graph, node, x.dtype)
-    if node.op in SAME_SCALE and x.dtype == "int8" and x.scale_zero() != y.scale_zero():
+    if node.op == "concat" and any(tensor.dtype != y.dtype for tensor in activations):
+        raise UnsupportedOpError("concat of different element types", where=node.name)
+    if node.op in SAME_SCALE_OPS and x.dtype == "int8" and len({tensor.scale_zero() for tensor in activations}) > 1:
         raise UnsupportedOpError(
             f"{node.op} changes the quantization", where=node.name, mend="quantize the model with edgekit quantize"
         )

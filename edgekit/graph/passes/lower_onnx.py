@@ -12,6 +12,7 @@ from edgekit.graph.passes import onnx_elementwise as elementwise
 from edgekit.graph.passes import onnx_pooling as pooling
 from edgekit.graph.passes import onnx_quantization as quantization
 from edgekit.graph.passes import onnx_reshaping as reshaping
+from edgekit.graph.passes import onnx_slicing as slicing
 from edgekit.graph.passes import onnx_weighted as weighted
 from edgekit.graph.passes.onnx_builder import MAX_INDEX, Builder, unsupported
 from edgekit.graph.passes.onnx_constants import evaluate
@@ -158,7 +159,7 @@ def _renamed(build: Builder, graph: Graph, outputs: tuple[str, ...], metadata: M
 
 ATTRIBUTES: Mapping[str, tuple[type, bool]] = {
     **dict.fromkeys(("strides", "pads", "dilations", "kernel_shape", "axes", "perm", "shape"), (int, True)),
-    **dict.fromkeys(("starts", "ends", "steps"), (int, True)),
+    **dict.fromkeys(("starts", "ends", "steps", "split"), (int, True)),
     **dict.fromkeys(
         ("group", "axis", "keepdims", "ceil_mode", "count_include_pad", "transA", "transB", "to"), (int, False)
     ),
@@ -199,4 +200,7 @@ RULES: Mapping[str, Rule] = {
     "Squeeze": reshaping.squeeze,
     "Unsqueeze": reshaping.unsqueeze,
     "Transpose": reshaping.transpose,
+    "Slice": slicing.cut,
+    "Split": slicing.split,
+    "Concat": slicing.concat,
 }

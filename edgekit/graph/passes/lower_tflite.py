@@ -12,7 +12,7 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.passes.check_edge import check_edge
 from edgekit.graph.passes.shapes import output_dims
 from edgekit.graph.passes.tflite_constants import evaluate
-from edgekit.graph.passes.tflite_rules import RULES, dequantize
+from edgekit.graph.passes.tflite_rules import RULES, Lowered, dequantize, split_parts
 from edgekit.graph.tensor import Tensor
 
 MEND = "use a model of the operators in graph/ops.py, or remove this layer before converting"
@@ -60,13 +60,21 @@ class _Lowering:
         """Lower one node, or fold it."""
         if self._folded(node):
             return
+        if node.op in ("SPLIT", "SPLIT_V") and len(node.inputs) == (2 if node.op == "SPLIT" else 3):
+            for index, (lowered, name) in enumerate(zip(split_parts(node, self), node.outputs, strict=True)):
+                self._append(node.replace(name=f"{node.name}/{index}", outputs=(name,)), lowered)
+            return
         rule = RULES.get(node.op)
         if rule is None:
             op = node.attrs.get("custom_code", node.op)
             raise UnsupportedOpError(f"operator {op} is not supported", where=self._place(node), mend=MEND)
         if len(node.outputs) != 1 or not node.inputs:
             raise BadFileError(f"{node.op} has no input or not one output", where=node.name)
-        op, attrs, inputs = rule(node, self)
+        self._append(node, rule(node, self))
+
+    def _append(self, node: Node, lowered: Lowered) -> None:
+        """Keep the edge form of a node that has one output."""
+        op, attrs, inputs = lowered
         if op == "reshape":
             dims = self._reshape_target(node)
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -11,11 +13,14 @@ import numpy as np
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Node
 from edgekit.graph.passes.shapes import Dims, output_dims
-from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, in_order, scatter
+from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, in_order, layouts, scatter, transposition
 from edgekit.graph.tensor import Tensor
 
 MAX_INDEX = 2**22
 """Elements of an activation; far more than fits a chip, and its index (views.py) still fits memory."""
+
+MAX_BANDS = 16
+"""Pieces into which an affine that differs by rows is cut before it becomes one by element."""
 
 Value = View | np.ndarray
 """What an ONNX name stands for: an activation, or a constant."""
@@ -87,12 +92,21 @@ class Builder:
     def arranged(self, node: Node, view: View, order: tuple[int, ...]) -> str:
         """The edge tensor that holds the view with its axes in ``order``, through a reshape where shapes differ.
 
+        A view in another order than its tensor costs a transpose.
+
         Raises:
-            UnsupportedOpError: data would have to be moved.
+            UnsupportedOpError: data would have to be moved in a way that is no transposition.
         """
-        if not in_order(view.index.transpose(order)):
-            raise unsupported(node, f"a transposition in front of {node.op} that moves data")
-        return self.reshaped(view.name, tuple(view.shape[axis] for axis in order), node.name)
+        dims = tuple(view.shape[axis] for axis in order)
+        index = view.index.transpose(order)
+        name = view.name
+        if not in_order(index):
+            found = transposition(index)
+            if found is None:
+                raise unsupported(node, f"a transposition in front of {node.op} that moves data")
+            source = self.reshaped(name, found[0], node.name)
+            name = self.emit("transpose", f"{node.name}/transpose", [source], {"perm": found[1]})
+        return self.reshaped(name, dims, node.name)
 
     def reshaped(self, name: str, dims: Dims, place: str) -> str:
         """Tensor ``name`` in the shape ``dims`` (a reshape node unless it has it)."""
@@ -129,6 +143,8 @@ class Builder:
         tensors = [scatter(view, dims, np.asarray(values, np.float64)) for values in (scale, shift)]
         vectors = [by_channel(tensor) for tensor in tensors]
         source = view.name
+        if any(vector is None for vector in vectors) and (cuts := band_edges(tensors)):
+            return view.like(self._banded_affine(node, view.name, tensors, cuts))
         if any(vector is None for vector in vectors):
             source = self.reshaped(view.name, (1, prod(dims)), node.name)
             vectors = [tensor.reshape(-1) for tensor in tensors]
@@ -137,6 +153,16 @@ class Builder:
             for kind, vector in zip(("scale", "shift"), vectors, strict=True)
         ]
         return view.like(self.emit("affine", node.name, [source, *inputs], {}))
+
+    def _banded_affine(self, node: Node, name: str, tensors: list[np.ndarray], cuts: list[int]) -> str:
+        """The affine of each band of rows apart, and the bands one below the other again."""
+        dims, parts = self.tensors[name].dims, []
+        for first, end in pairwise(cuts):
+            attrs = {"begin": (0, first, 0, 0), "size": (1, end - first, *dims[2:]), "stride": (1, 1, 1, 1)}
+            band = self.emit("slice", f"{node.name}/band{first}", [name], attrs)
+            constants = [self.weight(f"{node.name}/band{first}/{i}", t[0, first, 0]) for i, t in enumerate(tensors)]
+            parts.append(self.emit("affine", f"{node.name}/affine{first}", [band, *constants], {}))
+        return self.emit("concat", f"{node.name}/bands", parts, {"axis": 1})
 
     def input(self, name: str, dims: Dims) -> None:
         """Declare a graph input."""
@@ -165,10 +191,30 @@ INTERNAL_OPS = ("affine", "fake_quant")
 zero_point). Both keep the shape."""
 
 
+def common_layout(build: Builder, views: Sequence[View]) -> tuple[int, ...]:
+    """An order of the axes in which the tensors hold all views as they are, else channels last (``arranged`` moves)."""
+    fitting = [layouts(view, build.tensors[view.name].dims) for view in views]
+    common = [order for order in fitting[0] if all(order in other for other in fitting)]
+    rank = views[0].index.ndim
+    return common[0] if common else NHWC_OF_NCHW if rank == 4 else tuple(range(rank))
+
+
 def by_channel(values: np.ndarray) -> np.ndarray | None:
     """The vector over the last axis that ``values`` repeats along all others; None if it does not."""
     rows = values.reshape(-1, values.shape[-1])
     return rows[0] if bool(np.all(rows == rows[0])) else None
+
+
+def band_edges(tensors: Sequence[np.ndarray]) -> list[int] | None:
+    """Rows at which the constants [1,H,W,C] change, 0 and H included; None where they differ along W, or too often.
+
+    SubSpectralNorm is a norm of this kind: one scale for each band of frequencies and channel.
+    """
+    if tensors[0].ndim != 4 or any(np.any(values != values[:, :, :1]) for values in tensors):
+        return None
+    rows = np.concatenate([values[0, :, 0] for values in tensors], axis=1)
+    changes = np.flatnonzero(np.any(rows[1:] != rows[:-1], axis=1)) + 1
+    return [0, *map(int, changes), len(rows)] if len(changes) < MAX_BANDS else None
 
 
 def unsupported(node: Node, what: str) -> UnsupportedOpError:

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
-from edgekit.graph.passes.onnx_builder import Builder, unsupported
+from edgekit.graph.passes.onnx_builder import Builder, common_layout, unsupported
 from edgekit.graph.passes.onnx_weighted import unbatched, window_attrs
 from edgekit.graph.passes.views import View, layouts
 
@@ -104,20 +104,13 @@ def reduce_mean(node: Node, build: Builder) -> None:
 
 def _reduce(node: Node, build: Builder, view: View, axes: tuple[int, ...], keep: bool) -> None:
     """Mean over ONNX axes, in whichever layout the edge tensor has."""
-    order = _order(node, build, view)
+    order = common_layout(build, [view])
     source = build.arranged(node, view, order)
     edge_axes = tuple(sorted(order.index(axis) for axis in axes))
     output = build.emit("mean", node.name, [source], {"axes": edge_axes, "keep_dims": True})
     kept = build.direct(output).index.transpose(np.argsort(order))
     squeezed = kept if keep else kept.reshape([dim for axis, dim in enumerate(kept.shape) if axis not in axes])
     build.result(node, View(output, np.ascontiguousarray(squeezed)))
-
-
-def _order(node: Node, build: Builder, view: View) -> tuple[int, ...]:
-    fitting = layouts(view, build.tensors[view.name].dims)
-    if not fitting:
-        raise unsupported(node, f"a transposition in front of {node.op} that moves data")
-    return fitting[0]
 
 
 def pad(node: Node, build: Builder) -> None:
@@ -132,7 +125,7 @@ def pad(node: Node, build: Builder) -> None:
     if flat is None or len(flat) != 2 * len(axes) or min(flat, default=0) < 0:
         raise unsupported(node, f"Pad with pads {flat}")
     pairs = {axis: (flat[i], flat[i + len(axes)]) for i, axis in enumerate(axes)}
-    order = _order(node, build, view)
+    order = common_layout(build, [view])
     source = build.arranged(node, view, order)
     pads = tuple(pairs.get(axis, (0, 0)) for axis in order)
     if not any(map(any, pads)):

@@ -8,8 +8,8 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import FIXED_OUTPUTS
-from edgekit.graph.passes.check_edge import SAME_SCALE, WEIGHTED
+from edgekit.graph.ops import FIXED_OUTPUTS, SAME_SCALE_OPS
+from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.graph.tensor import Quantization, Tensor
 
 MEND = "quantize every layer, or start from the float model with edgekit quantize"
@@ -41,12 +41,30 @@ def integer_graph(graph: Graph, scales: Mapping[str, np.ndarray]) -> Graph:
             raise UnsupportedOpError("a tensor without quantization in a QDQ model", where=name, mend=MEND)
         tensors[name] = bare.tensor(name).replace(dtype="int8", quant=quants[name])
     for node in bare.nodes:
+        if node.op == "concat":
+            node, before = _rescaled_parts(node, tensors)
+            nodes += before
         if node.op in WEIGHTED:
             constants = _integers(bare, node, quants[node.inputs[0]], scales)
             tensors.update({tensor.name: tensor for tensor in constants})
             node = node.replace(inputs=(node.inputs[0], *(tensor.name for tensor in constants)))
         nodes.append(node)
     return bare.rebuild(nodes, tensors.values())
+
+
+def _rescaled_parts(node: Node, tensors: dict[str, Tensor]) -> tuple[Node, list[Node]]:
+    """A concat whose parts have its output's quantization, and the quantize nodes that see to it."""
+    output, names, before = tensors[node.outputs[0]], [], []
+    for position, name in enumerate(node.inputs):
+        part = tensors.get(name)
+        if part is None:
+            raise UnsupportedOpError("concat with a constant in a QDQ model", where=node.name, mend=MEND)
+        if part.scale_zero() != output.scale_zero():
+            part = part.replace(name=f"{node.name}/part{position}", quant=output.quant)
+            tensors[part.name] = part
+            before.append(Node("quantize", f"{node.name}/rescale{position}", (name,), (part.name,)))
+        names.append(part.name)
+    return node.replace(inputs=tuple(names)), before
 
 
 def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
@@ -85,14 +103,16 @@ def _complete(graph: Graph, found: dict[str, Quantization]) -> dict[str, Quantiz
     quants = dict(found)
     # Backwards: what a reshape or a maximum makes of a tensor has the tensor's range.
     for node in reversed(graph.nodes):
-        if node.op in ("reshape", "max_pool2d", "pad") and node.outputs[0] in quants:
+        if node.op in ("reshape", "max_pool2d", "pad", "transpose") and node.outputs[0] in quants:
             quants.setdefault(node.inputs[0], quants[node.outputs[0]])
     for node in graph.nodes:
         source = quants.get(node.inputs[0])
         if node.op in FIXED_OUTPUTS:
             scale, zero_point = FIXED_OUTPUTS[node.op]
             quants[node.outputs[0]] = Quantization(np.array([scale]), np.array([zero_point]))
-        elif node.op in SAME_SCALE and source is not None:
+        elif node.op == "concat" and source is not None:
+            quants.setdefault(node.outputs[0], source)
+        elif node.op in SAME_SCALE_OPS and source is not None:
             quants[node.outputs[0]] = source
         elif node.op in ("relu", "relu6", "mean") and source is not None:
             quants.setdefault(node.outputs[0], source)

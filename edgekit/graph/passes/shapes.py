@@ -143,6 +143,30 @@ def _pad(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     return tuple(dim + before + after for dim, (before, after) in zip(x, pads, strict=True))
 
 
+def _transpose(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    (x,) = inputs
+    _need(sorted(attrs["perm"]) == list(range(len(x))), f"order {attrs['perm']} of rank {len(x)}")
+    return tuple(x[axis] for axis in attrs["perm"])
+
+
+def _slice(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    (x,) = inputs
+    rows = [attrs[key] for key in ("begin", "size", "stride")]
+    _need(all(len(row) == len(x) for row in rows), f"begin, size and stride for rank {len(x)}")
+    for dim, begin, size, stride in zip(x, *rows, strict=True):
+        inside = begin >= 0 and size >= 1 and stride >= 1 and begin + (size - 1) * stride < dim
+        _need(inside, f"{size} elements from {begin} by {stride} of {dim}")
+    return tuple(attrs["size"])
+
+
+def _concat(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    first, axis = inputs[0], attrs["axis"]
+    _need(0 <= axis < len(first), f"axis {axis} of rank {len(first)}")
+    rest = {(*dims[:axis], *dims[axis + 1 :]) for dims in inputs if len(dims) == len(first)}
+    _need(len(rest) == 1 and all(len(dims) == len(first) for dims in inputs), f"shapes {list(inputs)} along {axis}")
+    return (*first[:axis], sum(dims[axis] for dims in inputs), *first[axis + 1 :])
+
+
 def _same(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     (x,) = inputs
     return x
@@ -157,6 +181,9 @@ _RULES: dict[str, ShapeRule] = {
     "mean": _mean,
     **dict.fromkeys(BINARY_OPS, _binary),
     "pad": _pad,
+    "transpose": _transpose,
+    "slice": _slice,
+    "concat": _concat,
     "softmax": _same,
     "relu": _same,
     "relu6": _same,

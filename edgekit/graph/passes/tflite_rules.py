@@ -150,6 +150,63 @@ def _pad(node: Node, state: State) -> Lowered:
     return "pad", {"pads": tuple(zip(flat[::2], flat[1::2], strict=True))}, node.inputs[:1]
 
 
+def _transpose(node: Node, state: State) -> Lowered:
+    return "transpose", {"perm": tuple(state.axes(node, 1))}, node.inputs[:1]
+
+
+def _slice(node: Node, state: State) -> Lowered:
+    dims, begin, size = state.dims(node.inputs[0]), state.axes(node, 1), state.axes(node, 2)
+    if not len(dims) == len(begin) == len(size):
+        raise BadFileError("SLICE needs a begin and a size an axis", where=node.name)
+    whole = tuple(d - b if s == -1 else s for d, b, s in zip(dims, begin, size, strict=True))
+    return "slice", {"begin": tuple(begin), "size": whole, "stride": (1,) * len(dims)}, node.inputs[:1]
+
+
+def _strided_slice(node: Node, state: State) -> Lowered:
+    dims = state.dims(node.inputs[0])
+    begin, end, stride = (state.axes(node, position) for position in (1, 2, 3))
+    if not len(begin) == len(end) == len(stride) <= len(dims) or min(stride, default=1) < 1:
+        raise UnsupportedOpError("STRIDED_SLICE with a stride below 1", where=node.name)
+    masks = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask", "offset")
+    if any(node.attrs.get(key, 0) for key in masks):
+        raise UnsupportedOpError("STRIDED_SLICE that adds or drops axes", where=node.name, mend="keep the rank")
+    rows = []
+    for axis, dim in enumerate(dims):
+        first, last, step = (row[axis] if axis < len(row) else None for row in (begin, end, stride))
+        first = None if node.attrs.get("begin_mask", 0) >> axis & 1 else first
+        last = None if node.attrs.get("end_mask", 0) >> axis & 1 else last
+        covered = range(dim)[slice(first, last, step)]
+        rows.append((covered.start, len(covered), covered.step))
+    starts, sizes, steps = zip(*rows, strict=True)
+    return "slice", {"begin": starts, "size": sizes, "stride": steps}, node.inputs[:1]
+
+
+def split_parts(node: Node, state: State) -> list[Lowered]:
+    """SPLIT and SPLIT_V as a slice for every output, in order."""
+    source, axis_input = (node.inputs[1], 0) if node.op == "SPLIT" else (node.inputs[0], 2)
+    dims, axes = state.dims(source), state.axes(node, axis_input)
+    if len(axes) != 1 or not -len(dims) <= axes[0] < len(dims):
+        raise BadFileError(f"{node.op} along {axes}", where=node.name)
+    axis, count = axes[0] % len(dims), len(node.outputs)
+    sizes = [dims[axis] // count] * count if node.op == "SPLIT" else state.axes(node, 1)
+    if len(sizes) != count or sum(sizes) != dims[axis]:
+        raise BadFileError(f"{node.op} of {dims[axis]} into {sizes}", where=node.name)
+    parts: list[Lowered] = []
+    for index, size in enumerate(sizes):
+        begin = tuple(sum(sizes[:index]) if i == axis else 0 for i in range(len(dims)))
+        attrs = {"begin": begin, "size": (*dims[:axis], size, *dims[axis + 1 :]), "stride": (1,) * len(dims)}
+        parts.append(("slice", attrs, (source,)))
+    return parts
+
+
+def _concat(node: Node, state: State) -> Lowered:
+    rank = len(state.dims(node.inputs[0]))
+    axis = _attr(node, "axis")
+    if _activation(node) != "none" or not -rank <= axis < rank:
+        raise UnsupportedOpError(f"CONCATENATION along {axis}, or with an activation", where=node.name)
+    return "concat", {"axis": axis % rank}, node.inputs
+
+
 def _plain(op: str) -> Rule:
     return lambda node, state: (op, {}, node.inputs[:1])
 
@@ -169,6 +226,10 @@ RULES: Mapping[str, Rule] = {
     "SUB": _binary("sub"),
     "MUL": _binary("mul"),
     "PAD": _pad,
+    "TRANSPOSE": _transpose,
+    "SLICE": _slice,
+    "STRIDED_SLICE": _strided_slice,
+    "CONCATENATION": _concat,
     "RESHAPE": _plain("reshape"),
     "SQUEEZE": _plain("reshape"),
     "EXPAND_DIMS": _plain("reshape"),

@@ -60,6 +60,28 @@ def in_order(index: np.ndarray) -> bool:
     return bool(np.array_equal(flat, np.arange(flat.size)))
 
 
+def transposition(index: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """(dims, perm) such that the tensor, reshaped to dims and transposed by perm, has ``index``'s elements in order.
+
+    None where no such pair with at most 5 axes (TFLM's limit) exists.
+    """
+    rest = index.reshape(-1)
+    digits: list[tuple[int, int]] = []  # (size, step) an axis, outermost first
+    while rest.size > 1:
+        steps = np.diff(rest)
+        other = np.flatnonzero(steps != steps[0])
+        run = int(other[0]) + 1 if other.size else rest.size
+        if rest.size % run:
+            return None
+        digits.insert(0, (run, int(steps[0])))
+        rest = rest[::run]
+    source = sorted(range(len(digits)), key=lambda axis: -digits[axis][1])
+    dims = tuple(digits[axis][0] for axis in source)
+    perm = tuple(source.index(axis) for axis in range(len(digits)))
+    found = np.arange(prod(dims)).reshape(dims).transpose(perm).reshape(-1)
+    return (dims, perm) if len(dims) <= 5 and np.array_equal(found, index.reshape(-1)) else None
+
+
 def layouts(view: View, dims: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Orders of the ONNX axes in which the edge tensor (of shape ``dims``) holds the view without moving data.
 
