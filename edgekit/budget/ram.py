@@ -76,6 +76,9 @@ def plan_graph(graph: Graph) -> Plans:
 
     for name in graph.inputs:
         _ = graph.tensor(name).dims  # lowering takes an unknown batch as 1, the gate does not
+    if graph.dialect in ("tflite", "aten"):  # their files state every shape; what they leave open stays open
+        for name in (name for node in graph.nodes for name in node.outputs if name):
+            _ = graph.tensor(name).dims
     if sum(tensor.nbytes for tensor in graph.tensors.values() if tensor.constant and tensor.static) > LOWERED_BYTES:
         return _plans(graph, _body_sizes(graph), "over the file's own operators")
     try:

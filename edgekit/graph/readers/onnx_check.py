@@ -39,7 +39,8 @@ def _skeleton(model: Any) -> Any:
     import onnx
 
     skeleton = onnx.ModelProto()
-    skeleton.ir_version = model.ir_version
+    # Before version 4 initializers were inputs as well; Constant nodes have become initializers here.
+    skeleton.ir_version = max(model.ir_version, 4) if model.ir_version > 0 else 0
     skeleton.opset_import.extend(model.opset_import)
     graph = skeleton.graph
     graph.name = model.graph.name

@@ -93,12 +93,18 @@ def dim_of(dim: Any) -> Dim:
 
 
 def check_type(kind: Any, where: str) -> None:
-    """Check a TypeProto's shape against the limits.
+    """Check a TypeProto's element type, and its shape against the limits.
 
     Raises:
-        BadFileError: a rank or a product of dimensions beyond them.
+        BadFileError: an element type that is none, a rank or a product of dimensions beyond the limits.
     """
-    if kind.WhichOneof("value") == "tensor_type" and kind.tensor_type.HasField("shape"):
+    from onnx import TensorProto
+
+    if kind.WhichOneof("value") != "tensor_type":
+        return
+    if kind.tensor_type.elem_type not in TensorProto.DataType.values():
+        raise BadFileError(f"element type number {kind.tensor_type.elem_type} does not exist", where=where)
+    if kind.tensor_type.HasField("shape"):
         check_dims([dim.dim_value if dim.HasField("dim_value") else -1 for dim in kind.tensor_type.shape.dim], where)
 
 

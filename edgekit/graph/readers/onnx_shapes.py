@@ -89,6 +89,8 @@ def infer_shapes(
 
     graph = source.proto
     declared = {value.name: value.type for value in (*graph.value_info, *graph.output)}
+    for name, kind in declared.items():
+        check_type(kind, name)
     scope = Scope(
         types=ChainMap({}, outer.types) if outer else {},
         values=ChainMap({}, outer.values) if outer else {},

@@ -22,8 +22,12 @@ MAX_JSON = 2**24
 """Bytes of a description, unpacked: a few thousand operators with their stack traces."""
 MAX_CONTAINERS = 1_000_000
 """Lists and objects in a description: each costs a few hundred bytes in memory."""
+MAX_SUMMED = 2**26
+"""Bytes of an archive, unpacked, up to which all entries are read for their check sums."""
 MEND = "export the model again with torch.export.save"
 
+_DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, struct.error)
+"""What zipfile raises when an entry is not as its headers say."""
 _OLD = "serialized_exported_program.json"
 _END, _END64_LOCATOR, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 
@@ -94,6 +98,28 @@ class Archive:
         except (ValueError, RecursionError) as error:
             raise BadFileError("is not JSON", where=where, mend=MEND) from error
 
+    def check_sums(self) -> None:
+        """Check the check sums of all entries, unless the archive is larger than MAX_SUMMED.
+
+        Raises:
+            BadFileError: an entry is damaged.
+        """
+        if sum(info.file_size for info in self._entries.values()) > MAX_SUMMED:
+            return
+        left = MAX_SUMMED
+        for name, info in self._entries.items():
+            where = f"{self.path}: {name}"
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise BadFileError("is packed in a way that torch does not use", where=where, mend=MEND)
+            try:
+                with self._zip.open(info) as stream:
+                    while piece := stream.read(2**16):
+                        left -= len(piece)
+                        if left < 0:
+                            raise BadFileError("holds more than it says", where=where, mend=MEND)
+            except _DAMAGED as error:
+                raise BadFileError("is damaged", where=where, mend=MEND) from error
+
     def _read(self, name: str, where: str) -> bytes:
         info = self._entries.get(name)
         if info is None:
@@ -103,7 +129,7 @@ class Archive:
         try:
             with self._zip.open(info) as stream:
                 text = stream.read(MAX_JSON + 1)
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, struct.error) as error:
+        except _DAMAGED as error:
             raise BadFileError("is damaged", where=where, mend=MEND) from error
         if len(text) > MAX_JSON:  # whatever the entry claims, no more than this is ever unpacked
             raise BadFileError(f"is larger than {MAX_JSON} bytes", where=where)

@@ -73,6 +73,7 @@ def read_pt2(path: Path | str, dims: Mapping[str, int] | None = None) -> Graph:
             graph = _Program(program["graph_module"], place.stem, dims or {}).graph()
             if weights is not None:
                 _check_weights(archive, folder, weights, program["graph_module"]["signature"], graph)
+            archive.check_sums()
             _check_names(graph, program, dims or {})
             return graph
     except _SENSELESS as error:
