@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph
 from edgekit.graph.passes.check_edge import check_edge
 from edgekit.graph.passes.drop_dead import drop_dead
@@ -42,6 +43,23 @@ def lower(graph: Graph) -> Graph:
     """
     if graph.dialect == "edge":
         return check_edge(graph)
+    if graph.dialect == "aten":
+        raise UnsupportedOpError("an exported program is not lowered", where=graph.name, mend="export it as ONNX")
+    try:
+        return _lowered(graph)
+    except _MISFITS as error:
+        raise BadFileError(
+            f"an operator does not have the form that its kind demands ({error})",
+            where=graph.name,
+            mend="export it again",
+        ) from error
+
+
+_MISFITS = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError)
+"""What rules raise on operators of damaged files: inputs too few or too many, attributes absent or of another kind."""
+
+
+def _lowered(graph: Graph) -> Graph:
     if graph.dialect == "tflite":
         from edgekit.graph.passes.lower_tflite import lower_tflite
 

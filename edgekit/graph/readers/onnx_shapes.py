@@ -100,6 +100,7 @@ def infer_shapes(
     )
     for index, value in enumerate(graph.input):
         known = given[index] if index < len(given) else None
+        check_type(value.type, value.name)
         kind = value.type if known is None else completed(known, value.type)
         check_type(kind, value.name)
         scope.types[value.name] = kind

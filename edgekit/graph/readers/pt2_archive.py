@@ -10,6 +10,7 @@ import json
 import struct
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -44,11 +45,14 @@ class Archive:
         try:
             self._size = path.stat().st_size
             with path.open("rb") as stream:
-                _check_directory(stream, self._size)
+                entries = _check_directory(stream, self._size)
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
             raise BadFileError("not a .pt2 archive, or a damaged one", where=str(path), mend=MEND) from error
         self._entries: dict[str, zipfile.ZipInfo] = {}
+        if len(self._zip.infolist()) != entries:
+            self._zip.close()
+            raise BadFileError("its table of contents is damaged", where=str(path), mend=MEND)
         for info in self._zip.infolist():
             if info.filename in self._entries:
                 self._zip.close()
@@ -141,20 +145,44 @@ def _is_model(name: str) -> bool:
     return (folder == "models" or folder.endswith("/models")) and file.endswith(".json")
 
 
-def _check_directory(stream: BinaryIO, size: int) -> None:
-    """Check the length of the table of contents before zipfile makes an object of every entry."""
-    tail_start = max(0, size - 65_557)
-    stream.seek(tail_start)
+@dataclass(frozen=True)
+class _Directory:
+    """What the end of a zip file says about its table of contents."""
+
+    disks: tuple[int, int]
+    entries: tuple[int, int]
+    length: int
+    offset: int
+    end: int
+
+
+def _check_directory(stream: BinaryIO, size: int) -> int:
+    """Check the end of the file before zipfile makes an object of every entry; returns the number of entries.
+
+    zipfile overlooks a wrong count, a wrong disk and bytes before the archive; torch does not.
+    """
+    found = _directory(stream, size)
+    sound = found.disks == (0, 0) and found.entries[0] == found.entries[1] and found.offset + found.length == found.end
+    if not sound or found.length > MAX_DIRECTORY:
+        raise BadFileError("its table of contents is damaged, or absurdly long", where=stream.name, mend=MEND)
+    return found.entries[0]
+
+
+def _directory(stream: BinaryIO, size: int) -> _Directory:
+    begin = max(0, size - 65_557)
+    stream.seek(begin)
     tail = stream.read(65_557)
     at = tail.rfind(_END)
     if at < 0:
         raise BadFileError("not a .pt2 archive (no zip directory)", where=stream.name, mend=MEND)
-    (length,) = struct.unpack_from("<I", tail, at + 12)
-    if at >= 20 and tail[at - 20 : at - 16] == _END64_LOCATOR:
-        (offset,) = struct.unpack_from("<Q", tail, at - 12)
-        stream.seek(min(offset, size))
-        record = stream.read(56)
-        if record[:4] == _END64:
-            (length,) = struct.unpack_from("<Q", record, 40)
-    if length > MAX_DIRECTORY:
-        raise BadFileError("its table of contents is absurdly long", where=stream.name, mend=MEND)
+    disk, first, here, total, length, offset = struct.unpack_from("<HHHHII", tail, at + 4)
+    short = _Directory((disk, first), (here, total), length, offset, begin + at)
+    if at < 20 or tail[at - 20 : at - 16] != _END64_LOCATOR:
+        return short
+    (place,) = struct.unpack_from("<Q", tail, at - 12)
+    stream.seek(min(place, size))
+    record = stream.read(56)
+    if record[:4] != _END64:
+        raise BadFileError("its table of contents is damaged", where=stream.name, mend=MEND)
+    disk, first, here, total, length, offset = struct.unpack_from("<IIQQQQ", record, 16)
+    return _Directory((disk, first), (here, total), length, offset, place)
