@@ -196,6 +196,15 @@ def _fixed(rng: np.random.Generator, op: str) -> Builder:
     return builder
 
 
+def _rsqrt(rng: np.random.Generator) -> Builder:
+    height, width = _pair(rng, 5, 13)
+    builder = Builder(rng, (1, height, width, int(rng.integers(1, 9))), zero_point=-128)
+    scale = float(rng.uniform(0.3, 1.5)) / 255 / np.sqrt(builder.x.scale_zero()[0])
+    output = builder.activation("rsqrt", builder.x.dims, scale=scale, zero_point=_pick(rng, -128, -128, -50))  # type: ignore[arg-type]
+    builder.append("rsqrt", ("input",), output)
+    return builder
+
+
 def _requantize(rng: np.random.Generator) -> Builder:
     builder = _image(rng)
     scale = builder.x.scale_zero()[0] * float(np.exp(rng.uniform(-4, 4)))
@@ -222,6 +231,7 @@ OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "relu6": _relu6,
     "logistic": partial(_fixed, op="logistic"),
     "tanh": partial(_fixed, op="tanh"),
+    "rsqrt": _rsqrt,
     "quantize": _requantize,
 }
 """Operator (or form of one) to a function that draws a graph of it."""

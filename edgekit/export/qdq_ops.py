@@ -153,6 +153,13 @@ def _function(kind: str) -> Emit:
     return write
 
 
+def _rsqrt(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    """1/√x where x is not 0; a 0 gives the end of the output's range."""
+    least = builder.constant(f"{node.name}/least", np.array(1e-12, np.float32))
+    root = builder.node("Sqrt", [builder.node("Max", [inputs[0], least], f"{node.name}/max")], f"{node.name}/sqrt")
+    return builder.node("Reciprocal", [root], f"{node.name}/reciprocal")
+
+
 def _same(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
     return inputs[0]
 
@@ -175,6 +182,7 @@ _EMIT: dict[str, Emit] = {
     "relu6": _same,
     "logistic": _function("Sigmoid"),
     "tanh": _function("Tanh"),
+    "rsqrt": _rsqrt,
     "quantize": _same,
     "dequantize": _same,
 }

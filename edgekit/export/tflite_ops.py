@@ -226,6 +226,7 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "relu6": _elementwise("RELU6"),
     "logistic": _elementwise("LOGISTIC"),
     "tanh": _elementwise("TANH"),
+    "rsqrt": _elementwise("RSQRT"),
     "quantize": _elementwise("QUANTIZE", "QuantizeOptions"),
     "dequantize": _elementwise("DEQUANTIZE", "DequantizeOptions"),
 }

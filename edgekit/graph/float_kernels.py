@@ -176,6 +176,11 @@ def tanh(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     return np.tanh(_need(inputs[0]))
 
 
+def rsqrt(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """1/√x; finite where x is 0 (what is divided by a norm of 0 is 0 itself)."""
+    return np.float32(1) / np.sqrt(np.maximum(_need(inputs[0]), np.float32(1e-12)))
+
+
 KERNELS: Mapping[str, Kernel] = {
     "conv2d": conv2d,
     "depthwise_conv2d": depthwise_conv2d,
@@ -196,4 +201,5 @@ KERNELS: Mapping[str, Kernel] = {
     "relu6": relu6,
     "logistic": logistic,
     "tanh": tanh,
+    "rsqrt": rsqrt,
 }

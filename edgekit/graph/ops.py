@@ -29,6 +29,7 @@ concat              x  y  …                                                   
 softmax             x (last axis)                                                beta
 relu, relu6         x
 logistic, tanh      x
+rsqrt               x ≥ 0: 1 / √max(x, 1e-12)
 quantize            float32 → int8, or int8 → int8 of another scale
 dequantize          int8 → float32
 =================== ============================================================ =====================================
@@ -68,6 +69,7 @@ EDGE_OPS: tuple[str, ...] = (
     "relu6",
     "logistic",
     "tanh",
+    "rsqrt",
     "quantize",
     "dequantize",
 )

@@ -41,6 +41,8 @@ def activation_quantization(graph: Graph, ranges: Mapping[str, Range]) -> dict[s
         UnsupportedOpError: one activation would need two fixed scales.
     """
     groups = sharing_groups(graph)
+    ranges = dict(ranges)
+    roots = {node.outputs[0]: node.inputs[0] for node in graph.nodes if node.op == "rsqrt"}
     fixed = {node.outputs[0]: FIXED_OUTPUTS[node.op] for node in graph.nodes if node.op in FIXED_OUTPUTS}
     found: dict[str, Quantization] = {}
     for members in groups:
@@ -49,6 +51,9 @@ def activation_quantization(graph: Graph, ranges: Mapping[str, Range]) -> dict[s
             raise UnsupportedOpError("an activation with two fixed scales", where=members[0])
         quant = _quantization(*stated.pop()) if stated else affine(_union(members, ranges))
         found.update(dict.fromkeys(members, quant))
+        for name in (name for name, source in roots.items() if source in members):
+            # Beyond the root of the input's smallest step no value occurs but that for 0.
+            ranges[name] = Range(0.0, min(ranges[name].high, quant.scalar()[0] ** -0.5))
     return found
 
 

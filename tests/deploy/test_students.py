@@ -25,7 +25,9 @@ pytestmark = pytest.mark.slow
 
 STUDENTS: dict[str, tuple[str, dict[str, Any], tuple[int, int], float]] = {
     "cp-resnet": ("cp-resnet", {}, (64, 44), 0.05),
-    "bc-resnet-1": ("bc-resnet-1", {}, (40, 44), 0.1),
+    "tf-sepnet": ("tf-sepnet", {}, (64, 32), 0.05),
+    "cp-mobile with GRN": ("cp-mobile", {"grn": True}, (64, 44), 0.05),
+    "bc-resnet-1": ("bc-resnet-1", {}, (40, 44), 0.05),
 }
 """Name: model, arguments, (frequency, time), largest logit error as a share of the logits' range."""
 CLIPS = 48

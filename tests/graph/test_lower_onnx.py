@@ -281,6 +281,42 @@ def test_channel_shuffle_is_one_transpose_between_reshapes(bench):
     assert ops(graph) == ["reshape", "transpose", "reshape", "conv2d"]
 
 
+def test_division_by_a_norm(bench):
+    nodes = [
+        node("Mul", ["x", "x"], ["a"]),
+        node("ReduceMean", ["a"], ["b"], axes=[1, 3], keepdims=1),
+        node("Add", ["b", "eps"], ["c"]),
+        node("Sqrt", ["c"], ["d"]),
+        node("Div", ["x", "d"], ["y"]),
+    ]
+    constants = {"eps": np.array(1e-3, np.float32)}
+    graph = bench.agree(bench.save(nodes, [1, 3, 5, 4], constants, output_rank=4))
+    assert ops(graph) == ["mul", "mean", "depthwise_conv2d", "rsqrt", "mul"]
+
+
+@pytest.mark.parametrize("reduce", ["ReduceL2", "ReduceSum"])
+def test_global_response_norm(bench, reduce):
+    nodes = [
+        node("Relu", ["x"], ["r"]),
+        node("ReduceL2", ["r"], ["a"], axes=[2, 3], keepdims=1),
+        node("ReduceMean", ["a"], ["b"], axes=[1], keepdims=1),
+        node("Add", ["b", "eps"], ["c"]),
+        node("Div", ["a", "c"], ["d"]),
+        node("Mul", ["x", "d"], ["y"]),
+    ]
+    if reduce == "ReduceSum":
+        nodes[1] = node("ReduceSum", ["r", "axes"], ["a"], keepdims=1)
+    constants = {"eps": np.array(1e-6, np.float32), "axes": np.array([2, 3])}
+    graph = bench.agree(bench.save(nodes, [1, 3, 5, 4], constants, output_rank=4))
+    assert "rsqrt" in ops(graph)
+
+
+def test_division_by_what_may_be_negative_is_refused(bench):
+    nodes = [node("Conv", ["x", "w"], ["a"]), node("Div", ["x", "a"], ["y"], name="quotient")]
+    with pytest.raises(UnsupportedOpError, match="quotient: Div by an activation that may be negative"):
+        lower(load_graph(bench.save(nodes, [1, 2, 5, 4], {"w": bench.floats(2, 2, 1, 1)}, output_rank=4)))
+
+
 def test_split_slice_and_concat(bench):
     constants = {
         "s": np.array([-3, 1]), "e": np.array([2**31, 4]), "axes": np.array([-1, 2]), "step": np.array([2, 1]),

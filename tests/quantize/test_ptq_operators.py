@@ -43,12 +43,21 @@ def _moves(graph: FloatBuilder, x: str) -> None:
     graph.add_node("transpose", (10, 16, 8), perm=(0, 2, 1, 3))
 
 
+def _norm(graph: FloatBuilder, x: str) -> None:
+    """x / √(mean of x²), the mean over frequency and channels."""
+    graph.add_node("mul", IMAGE, (x, x), activation="none")
+    variance = graph.add_node("mean", (16, 1, 1), axes=(2, 3), keep_dims=True)
+    root = graph.add_node("rsqrt", (16, 1, 1), (variance,))
+    graph.add_node("mul", IMAGE, (x, root), activation="none")
+
+
 CASES: dict[str, Callable[[FloatBuilder, str], None]] = {
     "sub": _binary("sub"),
     "mul": _binary("mul"),
     "broadcast mul": _broadcast,
     "x·logistic(x)": _silu,
     "tanh": _tanh,
+    "division by a norm": _norm,
     "slice, concat, transpose": _moves,
 }
 

@@ -27,6 +27,7 @@ FREE: frozenset[str] = frozenset(
         "softmax",
         "logistic",
         "tanh",
+        "rsqrt",
         "relu",
         "relu6",
         "quantize",

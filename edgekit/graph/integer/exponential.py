@@ -32,6 +32,9 @@ EXP_STEPS: tuple[tuple[int, int], ...] = (
     (4, 242),
 )
 
+# √2 / 2 in F0.
+_HALF_SQRT_2 = 1518500250
+
 # 48/17 and −32/17 in F2: the first guess of Newton's division.
 _FORTY_EIGHT_SEVENTEENTHS = 1515870810
 _MINUS_THIRTY_TWO_SEVENTEENTHS = -1010580540
@@ -86,6 +89,20 @@ def _two_over_one_plus_x(a: Int64) -> Int64:
         residual = (1 << 29) - product
         x = x + saturating_shift_left(saturating_rounding_doubling_high_mul(x, residual), 2)
     return x
+
+
+def inverse_square_root(x: int) -> tuple[int, int]:
+    """1/√x for an integer x ≥ 1 as (F0 value, shift): value · 2^shift (GetInvSqrtQuantizedMultiplierExp), x < 2²⁹."""
+    if x <= 1:
+        return INT32_MAX, 0
+    pairs = (32 - x.bit_length() - 1) // 2 - 1
+    half = rounding_divide_by_pot(np.asarray((x << (2 * pairs)) >> 1), 1)
+    high_mul = saturating_rounding_doubling_high_mul
+    y = np.asarray(1 << 28)  # 1 in F3
+    for _ in range(5):
+        cube = saturating_shift_left(high_mul(high_mul(y, y), y), 6)
+        y = saturating_shift_left(high_mul(np.asarray(3 << 27), y) - high_mul(half, cube), 3)
+    return int(high_mul(y, _HALF_SQRT_2)), pairs - 11
 
 
 def get_reciprocal(x: Int64, integer_bits: int) -> tuple[Int64, Int64]:

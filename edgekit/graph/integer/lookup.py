@@ -14,6 +14,7 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.exponential import (
     exp_on_negative_values,
+    inverse_square_root,
     one_minus_x_over_one_plus_x,
     one_over_one_plus_x,
 )
@@ -32,6 +33,7 @@ from edgekit.graph.ops import FIXED_OUTPUTS
 from edgekit.graph.tensor import Tensor
 
 _INPUT_BITS = 4
+_ROOT_BITS = 20
 _VALUES = np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.int64)
 
 
@@ -80,6 +82,24 @@ def _tanh(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
     return _saturating(source, tanh, 7, 0)
 
 
+def _rsqrt(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
+    """TFLM elementwise RSQRT: 1/√(q − zero_point) with 20 fractional bits, then to the output's scale; 0 gives 127."""
+    scale, zero_point = source.scale_zero()
+    if zero_point != INT8_MIN:
+        raise UnsupportedOpError(
+            f"rsqrt of values that may be negative (zero point {zero_point})", where=node.name, mend="calibrate again"
+        )
+    scale_out, zero_out = output.scale_zero()
+    rescale = to_rescale(1.0 / float(np.sqrt(np.float32(scale)) * np.float32(scale_out)))
+    table = [INT8_MAX]
+    for value in range(1, 256):
+        multiplier, shift = inverse_square_root(value)
+        root = multiply_by_quantized_multiplier(np.ones((), np.int64), multiplier, shift + _ROOT_BITS)
+        scaled = multiply_by_quantized_multiplier(root, rescale.multiplier, rescale.shift - _ROOT_BITS)
+        table.append(int(clamp_int8(scaled + zero_out)))
+    return np.array(table, np.int8)
+
+
 def _saturating(source: Tensor, function: Callable[[Int64], Int64], output_bits: int, zero_out: int) -> np.ndarray:
     """``function`` from F4 to F0 of the real inputs; inputs beyond F4 give the ends of int8 (CalculateInputRadius)."""
     scale, zero_point = source.scale_zero()
@@ -92,5 +112,9 @@ def _saturating(source: Tensor, function: Callable[[Int64], Int64], output_bits:
     return np.where(inside, clamp_int8(steps), np.where(centred > 0, INT8_MAX, INT8_MIN)).astype(np.int8)
 
 
-TABLES: Mapping[str, Callable[[Tensor, Tensor, Node], np.ndarray]] = {"logistic": _logistic, "tanh": _tanh}
+TABLES: Mapping[str, Callable[[Tensor, Tensor, Node], np.ndarray]] = {
+    "logistic": _logistic,
+    "tanh": _tanh,
+    "rsqrt": _rsqrt,
+}
 """Operator to its outputs for −128 … 127, int8 [256], from the input, the output and the node."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Node
+from edgekit.graph.ops import SAME_SCALE_OPS, activation_inputs
 from edgekit.graph.passes.shapes import Dims, output_dims
 from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, in_order, layouts, scatter, transposition
 from edgekit.graph.tensor import Tensor
@@ -33,6 +34,7 @@ class Builder:
     Attributes:
         opset: version of the default operator set.
         scales: ONNX name of a dequantized constant to its scales (QDQ models).
+        roots: edge tensor that is a square root to the one that is its reciprocal.
     """
 
     opset: int
@@ -40,6 +42,7 @@ class Builder:
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, Value] = field(default_factory=dict)
     scales: dict[str, np.ndarray] = field(default_factory=dict)
+    roots: dict[str, str] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
 
     # --- asking for inputs
@@ -79,6 +82,24 @@ class Builder:
         if position >= len(node.inputs) or node.inputs[position] not in self.values:
             raise BadFileError(f"{node.op} lacks its input {position}", where=node.name)
         return self.values[node.inputs[position]]
+
+    def non_negative(self, name: str) -> bool:
+        """Whether an edge tensor cannot be negative, as far as its operators say; False where they do not."""
+        makers = {node.outputs[0]: node for node in self.nodes}
+        waiting = [name]
+        while waiting:
+            node = makers.get(waiting.pop())
+            if node is None:
+                return False
+            if node.op in POSITIVE_OPS or (node.op == "mul" and node.inputs[0] == node.inputs[1]):
+                continue
+            if node.op == "affine":
+                if any(np.min(np.asarray(self.tensors[constant].data)) < 0 for constant in node.inputs[1:]):
+                    return False
+            elif node.op not in KEEPING_SIGN:
+                return False
+            waiting += activation_inputs(node)
+        return True
 
     # --- layouts
 
@@ -185,6 +206,11 @@ class Builder:
         self._names.add(label)
         return label
 
+
+POSITIVE_OPS = frozenset({"relu", "relu6", "logistic", "softmax", "rsqrt"})
+"""Operators that give nothing negative."""
+KEEPING_SIGN = frozenset({"add", "mul", "mean", *SAME_SCALE_OPS})
+"""Operators that give nothing negative if their inputs are not."""
 
 INTERNAL_OPS = ("affine", "fake_quant")
 """Operators that exist only between the passes: affine (x, scale[C], shift[C]; last axis) and fake_quant (scale,

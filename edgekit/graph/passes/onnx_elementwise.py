@@ -1,4 +1,4 @@
-"""Rules of the ONNX lowering for elementwise operators: Relu, Clip, Sigmoid, Tanh, Add, Sub, Mul, Div."""
+"""Rules of the ONNX lowering for elementwise operators: Relu, Clip, Sigmoid, Tanh, Sqrt, Add, Sub, Mul, Div."""
 
 from __future__ import annotations
 
@@ -71,12 +71,37 @@ def mul(node: Node, build: Builder) -> None:
 
 
 def div(node: Node, build: Builder) -> None:
-    """Div by a constant → affine."""
+    """Div by a constant → affine; by an activation → rsqrt and mul."""
     x, y = build.value(node, 0), build.value(node, 1)
+    if isinstance(x, View) and isinstance(y, View):
+        build.result(node, _quotient(node, build, x, y))
+        return
     view, constant = _sides(node, x, y)
     if view is not x or np.any(constant == 0):
         raise unsupported(node, "Div of a constant by an activation, or by zero")
     build.result(node, build.affine(node, view, 1.0 / constant, np.zeros(())))
+
+
+def sqrt(node: Node, build: Builder) -> None:
+    """Sqrt of what cannot be negative → x · rsqrt(x): TFLite has no integer square root."""
+    view = build.view(node)
+    if not build.non_negative(view.name):
+        raise unsupported(node, "Sqrt of values that may be negative")
+    root = build.emit("rsqrt", f"{node.name}/rsqrt", [view.name], {})
+    output = build.emit("mul", node.name, [view.name, root], {"activation": "none"})
+    build.roots[output] = root
+    build.result(node, view.like(output))
+
+
+def _quotient(node: Node, build: Builder, x: View, y: View) -> View:
+    """X / y → x · rsqrt(v) where y = √v, else x · rsqrt(y · y) where y cannot be negative."""
+    root = build.roots.get(y.name)
+    if root is None:
+        if not build.non_negative(y.name):
+            raise unsupported(node, "Div by an activation that may be negative")
+        square = build.emit("mul", f"{node.name}/square", [y.name, y.name], {"activation": "none"})
+        root = build.emit("rsqrt", f"{node.name}/rsqrt", [square], {})
+    return _of_views(node, build, x, y.like(root), "mul")
 
 
 def _sides(node: Node, x: Value, y: Value) -> tuple[View, np.ndarray]:
@@ -100,9 +125,9 @@ def _sides(node: Node, x: Value, y: Value) -> tuple[View, np.ndarray]:
     return view, values
 
 
-def _of_views(node: Node, build: Builder, x: View, y: View) -> View:
+def _of_views(node: Node, build: Builder, x: View, y: View, op: str = "") -> View:
     """Add, Sub or Mul of two activations, in the edge tensors' own layout if it is the same, else in a common one."""
-    op = node.op.lower()
+    op = op or node.op.lower()
     same = build.tensors[x.name].dims == build.tensors[y.name].dims and np.array_equal(x.index, y.index)
     if same:
         return x.like(build.emit(op, node.name, [x.name, y.name], {"activation": "none"}))

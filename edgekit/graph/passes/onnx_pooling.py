@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def _ceil_pad(size: int, window: int, stride: int, pad: Pads) -> Pads:
 def global_average_pool(node: Node, build: Builder) -> None:
     """GlobalAveragePool → mean over the spatial axes."""
     view = build.view(node)
-    _reduce(node, build, view, tuple(range(2, view.index.ndim)), True)
+    build.result(node, _reduce(node, build, view, tuple(range(2, view.index.ndim)), True))
 
 
 def global_max_pool(node: Node, build: Builder) -> None:
@@ -89,20 +90,32 @@ def global_max_pool(node: Node, build: Builder) -> None:
 
 
 def reduce_mean(node: Node, build: Builder) -> None:
-    """ReduceMean → mean, over any axes."""
+    """ReduceMean → mean, over any axes; ReduceSum → mean, times the number of elements."""
     view = build.view(node)
+    if node.op == "ReduceL2":
+        view = view.like(build.emit("mul", f"{node.name}/square", [view.name, view.name], {"activation": "none"}))
     rank = view.index.ndim
     axes = build.ints(node, 1, "axes")
-    if not axes and node.attrs.get("noop_with_empty_axes", 0):
+    if not axes and node.attrs.get("noop_with_empty_axes", 0) and node.op != "ReduceL2":
         build.result(node, view)
         return
     listed = axes or tuple(range(rank))
     if any(not -rank <= axis < rank for axis in listed):
-        raise BadFileError(f"ReduceMean over axes {listed} of rank {rank}", where=node.name)
-    _reduce(node, build, view, tuple(sorted({axis % rank for axis in listed})), bool(node.attrs.get("keepdims", 1)))
+        raise BadFileError(f"{node.op} over axes {listed} of rank {rank}", where=node.name)
+    covered = tuple(sorted({axis % rank for axis in listed}))
+    mean = _reduce(node, build, view, covered, bool(node.attrs.get("keepdims", 1)))
+    count = float(prod(view.shape[axis] for axis in covered))
+    if node.op == "ReduceL2":
+        # √Σx² = √n · √(mean of x²): the mean keeps the integers small.
+        root = build.emit("rsqrt", f"{node.name}/rsqrt", [mean.name], {})
+        mean = mean.like(build.emit("mul", f"{node.name}/sqrt", [mean.name, root], {"activation": "none"}))
+        count **= 0.5
+    if node.op != "ReduceMean":
+        mean = build.affine(node, mean, np.full((), count), np.zeros(()))
+    build.result(node, mean)
 
 
-def _reduce(node: Node, build: Builder, view: View, axes: tuple[int, ...], keep: bool) -> None:
+def _reduce(node: Node, build: Builder, view: View, axes: tuple[int, ...], keep: bool) -> View:
     """Mean over ONNX axes, in whichever layout the edge tensor has."""
     order = common_layout(build, [view])
     source = build.arranged(node, view, order)
@@ -110,7 +123,7 @@ def _reduce(node: Node, build: Builder, view: View, axes: tuple[int, ...], keep:
     output = build.emit("mean", node.name, [source], {"axes": edge_axes, "keep_dims": True})
     kept = build.direct(output).index.transpose(np.argsort(order))
     squeezed = kept if keep else kept.reshape([dim for axis, dim in enumerate(kept.shape) if axis not in axes])
-    build.result(node, View(output, np.ascontiguousarray(squeezed)))
+    return View(output, np.ascontiguousarray(squeezed))
 
 
 def pad(node: Node, build: Builder) -> None:

@@ -189,6 +189,7 @@ _RULES: dict[str, ShapeRule] = {
     "relu6": _same,
     "logistic": _same,
     "tanh": _same,
+    "rsqrt": _same,
     "quantize": _same,
     "dequantize": _same,
 }

@@ -238,6 +238,7 @@ RULES: Mapping[str, Rule] = {
     "RELU6": _plain("relu6"),
     "LOGISTIC": _plain("logistic"),
     "TANH": _plain("tanh"),
+    "RSQRT": _plain("rsqrt"),
     "QUANTIZE": _plain("quantize"),
     "DEQUANTIZE": _plain("dequantize"),
 }
