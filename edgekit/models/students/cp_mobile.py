@@ -29,8 +29,8 @@ class CpMobile(nn.Module):
         expansion: a block's inner width is make_divisible(in · expansion, 8).
         blocks: blocks of each stage.
         strides: stride (frequency, time) by block number counted from 1 over all stages; the others have stride 1.
-        grn: global response normalisation at the end of each block. Its division by a per-channel norm has no integer
-            kernel; leave it off for models that go to a microcontroller.
+        grn: global response normalisation at the end of each block. As integers its division becomes a reciprocal
+            square root and products: a dozen small operators a block.
 
     Raises:
         BadConfigError: a stride for a block that does not exist, or a value out of range.
