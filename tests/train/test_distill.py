@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ from edgekit.train.distillation.store import read_identity, read_shard, shard_pa
 from edgekit.train.distillation.stored import read_stored
 from edgekit.train.distillation.teacher import OnlineTeachers, open_teacher
 from edgekit.train.recipe import Recipe
-from edgekit.train.recipe_file import load_recipe
+from edgekit.train.recipe_file import load_recipe, recipe_from, recipe_names, to_toml
 
 LABELS = ("beeps", "hiss", "tone")
 PATCHES = "{input_shape=[20,24],patch=4,stride=4,layers=2,width=8,heads=2}"
@@ -580,3 +581,68 @@ def test_storing_killed_by_sigkill_goes_on_to_the_same_files(
     for path in total:
         assert (killed / "shards" / path.name).read_bytes() == path.read_bytes()
     assert all((killed / "shards" / name).stat().st_mtime_ns == at for name, at in before.items())
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if "distilled" in name])
+def test_shipped_students_take_the_features_of_their_recipe(name: str) -> None:
+    recipe = load_recipe(name)
+    assert not recipe.distillation.off
+    model = build_model(recipe.model.name, classes=12, **recipe.model.arguments).eval()
+    shape = recipe.frontend.spec().input_shape[1:3]
+    assert model(torch.zeros(1, 1, *shape)).shape == (1, 12)
+    heads = 2 if recipe.distillation.logits.startswith("deit") else 1
+    assert heads == 1 or len(model.token_logits(torch.zeros(1, 1, *shape))) == 2  # type: ignore[operator]
+
+
+def test_runs_from_before_teachers_keep_their_identity(tiny_recipe: Path) -> None:
+    plain = load_recipe(tiny_recipe)
+    assert not {"distillation", "class_weights"} & plain.to_json().keys()
+    settings = ["distillation.logits=deit-hard", "class_weights.rule=inverse", "class_weights.floor=10000"]
+    taught = load_recipe(tiny_recipe, settings)
+    assert taught.class_weights.floor == 10_000
+    assert recipe_from(tomllib.loads(to_toml(taught))) == taught
+    assert recipe_from(tomllib.loads(to_toml(plain))) == plain
+
+
+def test_class_weights_weigh_the_labels_loss(tiny_recipe: Path, training_clips: AudioCache, tiny_run: Path) -> None:
+    """Unequal classes: each clip's loss times its class's weight, by hand."""
+    fewer = training_clips.manifest.where(lambda clip: clip.label != "tone" or clip.speaker == "s0")
+    clips = AudioCache(fewer, 8000, training_clips._pack.parents[1])
+    settings = ["class_weights.rule=inverse", "class_weights.floor=5", "schedule.label_smoothing=0"]
+    module = _module(tiny_recipe, clips, (open_teacher(tiny_run, LABELS, 8000),), settings)
+    logits, targets = torch.randn(6, 3, dtype=torch.float64), [0, 0, 1, 2, 2, 1]
+    mean = (15 / 15 + 15 / 15 + 3 / 5) / 33  # 15, 15 and 3 clips
+    weights = [1 / 15 / mean, 1 / 15 / mean, 1 / 5 / mean]
+    log = logits.numpy() - np.log(np.exp(logits.numpy()).sum(axis=1, keepdims=True))
+    expected = -np.mean([weights[target] * log[row, target] for row, target in enumerate(targets)])
+    loss = module.label_loss(logits.float(), torch.eye(3)[targets])
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_sets_are_mixed_in(tmp_path: Path, tones: Path, tiny_recipe: Path, tiny_run: Path, audio_cache: Path) -> None:
+    """A second manifest of two of the labels: its clips train with the others'."""
+    extra = tmp_path / "extra"
+    (extra / "made").mkdir(parents=True)
+    lines = ["path,label,split"]
+    for name, label in (("beeps_s6_0.wav", "beeps"), ("tone_s6_0.wav", "tone")):
+        shutil.copy(tones.parent / name, extra / "made" / name)
+        lines.append(f"made/{name},{label},train")
+    (extra / "manifest.csv").write_text("\n".join(lines) + "\n")
+    both = [tones, extra / "manifest.csv"]
+    store_logits(tiny_recipe, [tiny_run], both, tmp_path / "l", device="cpu", cache=audio_cache)
+    settings = ["schedule.epochs=1"]
+    result = distill(
+        tiny_recipe, [tmp_path / "l"], both, tmp_path / "r", overrides=settings, device="cpu", cache=audio_cache
+    )
+    assert result.clips == (47, 9) and load_checkpoint(result.folder).labels == LABELS
+
+
+@pytest.mark.slow
+def test_two_processes_distil_one_run(
+    tmp_path: Path, tones: Path, tiny_recipe: Path, tiny_run: Path, audio_cache: Path
+) -> None:
+    base = ["distill", str(tiny_recipe), "--data", str(tones), "--device", "cpu", "--devices", "2"]
+    options = ["--teacher", str(tiny_run), "--set", "schedule.epochs=2", "--store", str(tmp_path / "l"), "--views", "1"]
+    assert _start([*base, *options, "-o", str(tmp_path / "r")], audio_cache).wait(240) == 0
+    state = torch.load(tmp_path / "r" / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 4  # 45 clips, batches of 8 in each of 2 processes: 2 steps an epoch

@@ -19,7 +19,8 @@ def test_shipped_recipes_load_and_their_models_build(name: str) -> None:
     spec = recipe.frontend.spec()
     check_augment(recipe.augment, spec)
     model = build_model(recipe.model.name, classes=10, **recipe.model.arguments)
-    assert sum(p.numel() for p in model.parameters()) <= 64_000
+    limit = 400_000 if "teacher" in name else 128_000  # a student fits the 128 kB of int8 weights that budgets allow
+    assert sum(p.numel() for p in model.parameters()) <= limit
     assert recipe.about
 
 
