@@ -37,7 +37,7 @@ def check_budget(
     registry that fails gets suggestions: the known remedies that reach the budget, with their counts.
 
     Args:
-        paths: ``.onnx`` or ``.tflite`` files, or folders of them.
+        paths: ``.onnx``, ``.tflite``, ``.pt2`` or ``.safetensors`` files, or folders of them.
         budgets: names, ``.toml`` files or Budgets; none means :data:`~edgekit.budget.toml.DEFAULT_BUDGET`.
         frontend: preset, file or spec whose cost belongs to the model; else the one embedded in the model.
         counting: "true" or "dcase" instead of each budget's own convention.
@@ -67,6 +67,11 @@ def check_budget(
 def judge(model: CountedModel, budget: Budget, measured: Mapping[str, float] | None = None) -> ModelVerdict:
     """One counted model against one budget, with suggestions where it fails."""
     verdict = check(str(model.path), model.counts, budget, frontend=model.frontend_tally, measured=measured)
+    if model.frontend is not None:
+        from edgekit.budget.frontend_cost import frontend_quantities
+
+        more = frontend_quantities(model.frontend)
+        verdict = dataclasses.replace(verdict, quantities={**verdict.quantities, **more})
     if verdict.outcome != "fail" or MODEL_KEY not in model.graph.metadata:
         return verdict
     from edgekit.budget.suggest import suggestions

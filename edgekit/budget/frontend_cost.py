@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from edgekit.budget.rules.transform import fft_multiplies
 from edgekit.core.quantity import Quantity
+from edgekit.features.schedule import state_bytes
 from edgekit.features.spec import FrontendSpec
 
 CONVENTION = "edgekit-frontend-1"
@@ -46,3 +47,23 @@ def frontend_macs(spec: FrontendSpec) -> Quantity:
     parts = frontend_parts(spec)
     caveat = "real multiplications of one clip: " + ", ".join(f"{name} {n:,}" for name, n in parts.items() if n)
     return Quantity(sum(parts.values()), "MAC", "estimated", CONVENTION, caveat)
+
+
+MAX_FRAMES = 100_000
+"""Frames of a clip up to which the state of the front-end is worked out."""
+
+
+def frontend_quantities(spec: FrontendSpec) -> dict[str, Quantity]:
+    """What one hop costs ("frontend_macs_hop"), and the state kept between hops ("frontend_state").
+
+    A hop of a clip in the middle of a stream: its share of the clip's multiplications, rounded up. The state is what
+    the generated C keeps from one push to the next; it starts anew with every clip.
+    """
+    whole = frontend_macs(spec)
+    hop = -(-int(whole.value) // spec.frames)
+    seconds = f"every {spec.hop_length / spec.sample_rate * 1000:g} ms, {spec.frames} a clip"
+    found = {"frontend_macs_hop": Quantity(hop, "MAC", "estimated", CONVENTION, seconds)}
+    if spec.frames <= MAX_FRAMES:
+        text = "state of the generated front-end, samples of the ring buffer included"
+        found["frontend_state"] = Quantity(state_bytes(spec), "B", "planned", caveat=text)
+    return found

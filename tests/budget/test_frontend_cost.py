@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgekit.budget.frontend_cost import frontend_macs, frontend_parts
+from edgekit.budget.frontend_cost import frontend_macs, frontend_parts, frontend_quantities
 from edgekit.budget.rules.transform import fft_multiplies
 from edgekit.features.presets import PRESETS
 
@@ -66,3 +66,14 @@ def test_the_number_names_its_convention() -> None:
     quantity = frontend_macs(PRESETS["dcase2023"])
     assert (quantity.unit, quantity.method, quantity.convention) == ("MAC", "estimated", "edgekit-frontend-1")
     assert "FFT" in quantity.caveat
+
+
+def test_a_hop_and_the_state_of_the_generated_c() -> None:
+    """The state is the size that the generator states, a hop the clip's share."""
+    from edgekit.deploy.frontend.generate import generate_frontend
+
+    for name in ("kws-mfcc-49x10", "dcase2023"):
+        spec = PRESETS[name]
+        found = frontend_quantities(spec)
+        assert found["frontend_state"].value == generate_frontend(spec, "probe", 0.1, 0).state_bytes
+        assert found["frontend_macs_hop"].value == -(-frontend_macs(spec).value // spec.frames)

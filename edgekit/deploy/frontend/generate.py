@@ -14,9 +14,9 @@ import numpy as np
 from edgekit.core.errors import BadConfigError
 from edgekit.deploy.c.identifiers import require_identifier
 from edgekit.deploy.frontend.emit import fill, float_literal, table
-from edgekit.deploy.frontend.schedule import first_start, ring_capacity
 from edgekit.deploy.frontend.tables import ONE_Q31, Tables, make_tables
 from edgekit.features.reference import log_factor
+from edgekit.features.schedule import first_start, ring_capacity, state_bytes
 from edgekit.features.spec import FrontendSpec
 
 FeatureType = Literal["int8", "float32"]
@@ -90,7 +90,7 @@ def generate_frontend(
             fill("push.c", {**values, **_push_values(spec)}),
         ]
     )
-    return FrontendSources(name, header, source, _state_bytes(spec), tables.bytes)
+    return FrontendSources(name, header, source, state_bytes(spec), tables.bytes)
 
 
 def _values(spec: FrontendSpec, name: str, dtype: FeatureType) -> dict[str, object]:
@@ -253,9 +253,3 @@ def _push_values(spec: FrontendSpec) -> dict[str, object]:
     # Full scale is 2^45, halved by each layer but the first two, which are not scaled; so X comes out of the split.
     layers = (spec.n_fft // 2).bit_length() - 1 - 2
     return {"reflected": reflected, "unit": float_literal(2.0 ** (layers - 45))}
-
-
-def _state_bytes(spec: FrontendSpec) -> int:
-    """Size of the state: cells of 16 bytes, ring, two counters, padded to the cells' alignment of 8."""
-    raw = spec.n_fft // 2 * 16 + (2 * ring_capacity(spec) + 3) // 4 * 4 + 8
-    return (raw + 7) // 8 * 8

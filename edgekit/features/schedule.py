@@ -38,3 +38,9 @@ def ring_capacity(spec: FrontendSpec) -> int:
         seen = max(seen, samples_needed(spec, frame))
         capacity = max(capacity, seen - oldest_sample(spec, frame))
     return capacity
+
+
+def state_bytes(spec: FrontendSpec) -> int:
+    """Bytes of state of the generated front-end: cells of 16 bytes, ring, two counters, padded to an alignment of 8."""
+    raw = spec.n_fft // 2 * 16 + (2 * ring_capacity(spec) + 3) // 4 * 4 + 8
+    return (raw + 7) // 8 * 8
