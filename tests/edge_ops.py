@@ -196,6 +196,15 @@ def _fixed(rng: np.random.Generator, op: str) -> Builder:
     return builder
 
 
+def _rescaling(rng: np.random.Generator, op: str) -> Builder:
+    builder = _image(rng)
+    builder.x = builder.activation("input", builder.x.dims, scale=float(np.exp(rng.uniform(-5, -1))))
+    attrs = {"alpha": float(_pick(rng, 0.0, 0.01, 0.3, 1.0))} if op == "leaky_relu" else {}  # type: ignore[arg-type]
+    scale = builder.x.scale_zero()[0] * float(rng.uniform(0.3, 3))
+    builder.append(op, ("input",), builder.activation(op, builder.x.dims, scale=scale), attrs)
+    return builder
+
+
 def _rsqrt(rng: np.random.Generator) -> Builder:
     height, width = _pair(rng, 5, 13)
     builder = Builder(rng, (1, height, width, int(rng.integers(1, 9))), zero_point=-128)
@@ -231,6 +240,8 @@ OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "relu6": _relu6,
     "logistic": partial(_fixed, op="logistic"),
     "tanh": partial(_fixed, op="tanh"),
+    "leaky_relu": partial(_rescaling, op="leaky_relu"),
+    "hard_swish": partial(_rescaling, op="hard_swish"),
     "rsqrt": _rsqrt,
     "quantize": _requantize,
 }

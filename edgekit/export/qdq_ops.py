@@ -153,6 +153,10 @@ def _function(kind: str) -> Emit:
     return write
 
 
+def _leaky_relu(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    return builder.node("LeakyRelu", inputs, f"{node.name}/leaky_relu", alpha=float(node.attrs["alpha"]))
+
+
 def _rsqrt(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
     """1/√x where x is not 0; a 0 gives the end of the output's range."""
     least = builder.constant(f"{node.name}/least", np.array(1e-12, np.float32))
@@ -182,6 +186,8 @@ _EMIT: dict[str, Emit] = {
     "relu6": _same,
     "logistic": _function("Sigmoid"),
     "tanh": _function("Tanh"),
+    "leaky_relu": _leaky_relu,
+    "hard_swish": _function("HardSwish"),
     "rsqrt": _rsqrt,
     "quantize": _same,
     "dequantize": _same,

@@ -206,6 +206,15 @@ def _elementwise(code: str, options: str = "") -> Callable[[Graph, Node], Tflite
     return write
 
 
+def _leaky_relu(graph: Graph, node: Node) -> TfliteOp:
+    fields = {"Alpha": float(node.attrs["alpha"])}
+    return TfliteOp("LEAKY_RELU", _two_if_integer(graph, node), node.inputs, node.outputs, "LeakyReluOptions", fields)
+
+
+def _hard_swish(graph: Graph, node: Node) -> TfliteOp:
+    return TfliteOp("HARD_SWISH", 1, node.inputs, node.outputs, "HardSwishOptions")
+
+
 _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise_conv2d,
@@ -226,6 +235,8 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "relu6": _elementwise("RELU6"),
     "logistic": _elementwise("LOGISTIC"),
     "tanh": _elementwise("TANH"),
+    "leaky_relu": _leaky_relu,
+    "hard_swish": _hard_swish,
     "rsqrt": _elementwise("RSQRT"),
     "quantize": _elementwise("QUANTIZE", "QuantizeOptions"),
     "dequantize": _elementwise("DEQUANTIZE", "DequantizeOptions"),

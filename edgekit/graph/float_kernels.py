@@ -181,6 +181,18 @@ def rsqrt(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     return np.float32(1) / np.sqrt(np.maximum(_need(inputs[0]), np.float32(1e-12)))
 
 
+def leaky_relu(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """X where x ≥ 0, else α·x."""
+    x = _need(inputs[0])
+    return np.where(x >= 0, x, np.float32(attrs["alpha"]) * x)
+
+
+def hard_swish(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """X · relu6(x + 3) / 6."""
+    x = _need(inputs[0])
+    return x * np.clip(x + np.float32(3), 0, 6) / np.float32(6)
+
+
 KERNELS: Mapping[str, Kernel] = {
     "conv2d": conv2d,
     "depthwise_conv2d": depthwise_conv2d,
@@ -201,5 +213,7 @@ KERNELS: Mapping[str, Kernel] = {
     "relu6": relu6,
     "logistic": logistic,
     "tanh": tanh,
+    "leaky_relu": leaky_relu,
+    "hard_swish": hard_swish,
     "rsqrt": rsqrt,
 }

@@ -29,6 +29,8 @@ concat              x  y  …                                                   
 softmax             x (last axis)                                                beta
 relu, relu6         x
 logistic, tanh      x
+leaky_relu          x                                                            alpha: slope where x < 0
+hard_swish          x: x · relu6(x + 3) / 6
 rsqrt               x ≥ 0: 1 / √max(x, 1e-12)
 quantize            float32 → int8, or int8 → int8 of another scale
 dequantize          int8 → float32
@@ -69,6 +71,8 @@ EDGE_OPS: tuple[str, ...] = (
     "relu6",
     "logistic",
     "tanh",
+    "leaky_relu",
+    "hard_swish",
     "rsqrt",
     "quantize",
     "dequantize",

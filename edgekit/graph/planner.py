@@ -20,9 +20,12 @@ from edgekit.graph.ops import BINARY_OPS
 from edgekit.graph.placement import Buffer, aligned, place
 
 IN_PLACE_OPS: Mapping[str, frozenset[str]] = {
-    "edge": frozenset({"relu", "relu6", "logistic", "tanh", "rsqrt", "reshape", *BINARY_OPS}),
+    "edge": frozenset(
+        {"relu", "relu6", "logistic", "tanh", "leaky_relu", "hard_swish", "rsqrt", "reshape", *BINARY_OPS}
+    ),
     "tflite": frozenset(
-        {"RELU", "RELU6", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "ADD", "SUB", "MUL"} | {"LOGISTIC", "TANH", "RSQRT"}
+        {"RELU", "RELU6", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "ADD", "SUB", "MUL"}
+        | {"LOGISTIC", "TANH", "LEAKY_RELU", "HARD_SWISH", "RSQRT"}
     ),
     "aten": frozenset(
         {"aten.relu", "aten.relu6", "aten.clamp", "aten.view", "aten.reshape", "aten.flatten", "aten.squeeze"}

@@ -56,7 +56,10 @@ def test_two_activations_with_broadcasting(bench, op):
     assert graph.nodes[2].attrs["activation"] == "relu"
 
 
-@pytest.mark.parametrize(("op", "edge"), [("Sigmoid", "logistic"), ("Tanh", "tanh")])
+FUNCTIONS = {"Sigmoid": "logistic", "Tanh": "tanh", "LeakyRelu": "leaky_relu", "HardSwish": "hard_swish"}
+
+
+@pytest.mark.parametrize(("op", "edge"), FUNCTIONS.items())
 def test_functions_of_one_element(bench, op, edge):
     graph = bench.agree(bench.save([node(op, ["x"], ["y"])], [1, 3, 5, 4], output_rank=4), scale=20.0)
     assert ops(graph) == [edge]

@@ -32,8 +32,11 @@ def _silu(graph: FloatBuilder, x: str) -> None:
     graph.add_node("mul", IMAGE, (x, gate), activation="none")
 
 
-def _tanh(graph: FloatBuilder, x: str) -> None:
-    graph.add_node("tanh", IMAGE, (x,))
+def _unary(op: str, **attrs: float) -> Callable[[FloatBuilder, str], None]:
+    def build(graph: FloatBuilder, x: str) -> None:
+        graph.add_node(op, IMAGE, (x,), **attrs)
+
+    return build
 
 
 def _moves(graph: FloatBuilder, x: str) -> None:
@@ -56,7 +59,9 @@ CASES: dict[str, Callable[[FloatBuilder, str], None]] = {
     "mul": _binary("mul"),
     "broadcast mul": _broadcast,
     "x·logistic(x)": _silu,
-    "tanh": _tanh,
+    "tanh": _unary("tanh"),
+    "leaky_relu": _unary("leaky_relu", alpha=0.1),
+    "hard_swish": _unary("hard_swish"),
     "division by a norm": _norm,
     "slice, concat, transpose": _moves,
 }

@@ -27,6 +27,8 @@ FREE: frozenset[str] = frozenset(
         "softmax",
         "logistic",
         "tanh",
+        "leaky_relu",
+        "hard_swish",
         "rsqrt",
         "relu",
         "relu6",

@@ -27,6 +27,7 @@ from edgekit.graph.integer.fixed_point import (
     multiply_by_quantized_multiplier,
     rounding_divide_by_pot,
 )
+from edgekit.graph.integer.hard_swish import hard_swish_table
 from edgekit.graph.integer.params import LookupParams
 from edgekit.graph.integer.rescale import input_output, to_rescale
 from edgekit.graph.ops import FIXED_OUTPUTS
@@ -82,6 +83,18 @@ def _tanh(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
     return _saturating(source, tanh, 7, 0)
 
 
+def _leaky_relu(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
+    """reference_ops::QuantizeLeakyRelu: two factors, which are float32 quotients."""
+    (scale, zero_point), (scale_out, zero_out) = source.scale_zero(), output.scale_zero()
+    centred = _VALUES - zero_point
+    factor = np.float32(scale) / np.float32(scale_out)
+    slope = np.float32(scale) * np.float32(node.attrs["alpha"]) / np.float32(scale_out)
+    sides = []
+    for rescale in (to_rescale(float(factor)), to_rescale(float(slope))):
+        sides.append(multiply_by_quantized_multiplier(centred, rescale.multiplier, rescale.shift))
+    return clamp_int8(np.where(centred >= 0, *sides) + zero_out)
+
+
 def _rsqrt(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
     """TFLM elementwise RSQRT: 1/√(q − zero_point) with 20 fractional bits, then to the output's scale; 0 gives 127."""
     scale, zero_point = source.scale_zero()
@@ -115,6 +128,8 @@ def _saturating(source: Tensor, function: Callable[[Int64], Int64], output_bits:
 TABLES: Mapping[str, Callable[[Tensor, Tensor, Node], np.ndarray]] = {
     "logistic": _logistic,
     "tanh": _tanh,
+    "leaky_relu": _leaky_relu,
+    "hard_swish": hard_swish_table,
     "rsqrt": _rsqrt,
 }
 """Operator to its outputs for −128 … 127, int8 [256], from the input, the output and the node."""

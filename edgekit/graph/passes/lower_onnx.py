@@ -176,6 +176,8 @@ RULES: Mapping[str, Rule] = {
     "BatchNormalization": weighted.batch_norm,
     "Relu": elementwise.unary("relu"),
     "Sigmoid": elementwise.unary("logistic"),
+    "HardSwish": elementwise.unary("hard_swish"),
+    "LeakyRelu": elementwise.leaky_relu,
     "Sqrt": elementwise.sqrt,
     "Tanh": elementwise.unary("tanh"),
     "Clip": elementwise.clip,

@@ -21,6 +21,15 @@ def unary(op: str) -> Callable[[Node, Builder], None]:
     return rule
 
 
+def leaky_relu(node: Node, build: Builder) -> None:
+    """LeakyRelu → leaky_relu; α is 0.01 where the file says nothing (ONNX operator LeakyRelu)."""
+    view = build.view(node)
+    alpha = float(node.attrs.get("alpha", 0.01))
+    if not 0 <= alpha <= 1:
+        raise unsupported(node, f"LeakyRelu with alpha {alpha:g}")
+    build.result(node, view.like(build.emit("leaky_relu", node.name, [view.name], {"alpha": alpha})))
+
+
 def clip(node: Node, build: Builder) -> None:
     """Clip(0, 6) → relu6, Clip(0, ∞) → relu."""
     view = build.view(node)

@@ -189,6 +189,8 @@ _RULES: dict[str, ShapeRule] = {
     "relu6": _same,
     "logistic": _same,
     "tanh": _same,
+    "leaky_relu": _same,
+    "hard_swish": _same,
     "rsqrt": _same,
     "quantize": _same,
     "dequantize": _same,

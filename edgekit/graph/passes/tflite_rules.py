@@ -211,6 +211,13 @@ def _plain(op: str) -> Rule:
     return lambda node, state: (op, {}, node.inputs[:1])
 
 
+def _leaky_relu(node: Node, state: State) -> Lowered:
+    alpha = float(_attr(node, "alpha"))
+    if not 0 <= alpha <= 1:
+        raise UnsupportedOpError(f"LEAKY_RELU with alpha {alpha:g}", where=node.name)
+    return "leaky_relu", {"alpha": alpha}, node.inputs[:1]
+
+
 def _softmax(node: Node, state: State) -> Lowered:
     return "softmax", {"beta": float(_attr(node, "beta"))}, node.inputs[:1]
 
@@ -238,6 +245,8 @@ RULES: Mapping[str, Rule] = {
     "RELU6": _plain("relu6"),
     "LOGISTIC": _plain("logistic"),
     "TANH": _plain("tanh"),
+    "LEAKY_RELU": _leaky_relu,
+    "HARD_SWISH": _plain("hard_swish"),
     "RSQRT": _plain("rsqrt"),
     "QUANTIZE": _plain("quantize"),
     "DEQUANTIZE": _plain("dequantize"),
