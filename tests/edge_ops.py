@@ -81,19 +81,20 @@ def _pool2d(op: str) -> Callable[[np.random.Generator], Builder]:
     return build
 
 
-def _mean(rng: np.random.Generator) -> Builder:
+def _reduction(rng: np.random.Generator, op: str) -> Builder:
     builder = _image(rng)
     axes = _pick(rng, (1, 2), (1,), (2,), (1, 2, 3), (3,))
     keep = bool(rng.integers(2))
     dims = builder.x.dims
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(dims))  # type: ignore[operator]
     shape = kept if keep else tuple(size for axis, size in enumerate(dims) if axis not in axes)  # type: ignore[operator]
-    if rng.integers(2):
-        output = builder.same("mean", shape)
+    if op == "mean" and rng.integers(2):
+        output = builder.same(op, shape)
     else:
-        scale = builder.x.scale_zero()[0] * float(rng.uniform(0.2, 1.5))
-        output = builder.activation("mean", shape, scale=scale)
-    builder.append("mean", ("input",), output, {"axes": axes, "keep_dims": keep})
+        count = builder.x.elements // int(np.prod(shape)) if op == "sum" else 1
+        scale = builder.x.scale_zero()[0] * float(rng.uniform(0.2, 1.5)) * count
+        output = builder.activation(op, shape, scale=scale)
+    builder.append(op, ("input",), output, {"axes": axes, "keep_dims": keep})
     return builder
 
 
@@ -228,7 +229,8 @@ OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "fully_connected": _fully_connected,
     "avg_pool2d": _pool2d("avg_pool2d"),
     "max_pool2d": _pool2d("max_pool2d"),
-    "mean": _mean,
+    "mean": partial(_reduction, op="mean"),
+    "sum": partial(_reduction, op="sum"),
     **{op: partial(_binary, op=op) for op in sorted(BINARY_OPS)},
     "pad": _pad,
     "reshape": _reshape,

@@ -83,6 +83,14 @@ def _mean(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> 
     return builder.node("ReduceMean", [x], f"{node.name}/mean", axes=axes, keepdims=int(keep))
 
 
+def _sum(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    source, output = (len(graph.tensor(name).dims) for name in (node.inputs[0], node.outputs[0]))
+    axes = builder.constant(f"{node.name}/axes", np.array(node.attrs["axes"], np.int64))
+    x = as_nhwc(builder, inputs[0], source, node.name)
+    result = builder.node("ReduceSum", [x, axes], f"{node.name}/sum", keepdims=int(node.attrs["keep_dims"]))
+    return as_nchw(builder, result, output, node.name)
+
+
 def _binary(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
     kind = node.op.capitalize()
     rank = len(graph.tensor(node.outputs[0]).dims)
@@ -175,6 +183,7 @@ _EMIT: dict[str, Emit] = {
     "avg_pool2d": _avg_pool,
     "max_pool2d": _max_pool,
     "mean": _mean,
+    "sum": _sum,
     **dict.fromkeys(BINARY_OPS, _binary),
     "pad": _pad,
     "reshape": _reshape,

@@ -133,11 +133,13 @@ def _pool2d(code: str) -> Callable[[Graph, Node], TfliteOp]:
     return write
 
 
-def _mean(graph: Graph, node: Node) -> TfliteOp:
+def _reduction(graph: Graph, node: Node) -> TfliteOp:
     axes = _constant(f"{node.name}/axes", node.attrs["axes"])
     fields = {"KeepDims": bool(node.attrs["keep_dims"])}
     inputs = (node.inputs[0], axes.name)
-    return TfliteOp("MEAN", _two_if_integer(graph, node), inputs, node.outputs, "ReducerOptions", fields, (axes,))
+    return TfliteOp(
+        node.op.upper(), _two_if_integer(graph, node), inputs, node.outputs, "ReducerOptions", fields, (axes,)
+    )
 
 
 def _sum(code: str, options: str) -> Callable[[Graph, Node], TfliteOp]:
@@ -221,7 +223,8 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "fully_connected": _fully_connected,
     "avg_pool2d": _pool2d("AVERAGE_POOL_2D"),
     "max_pool2d": _pool2d("MAX_POOL_2D"),
-    "mean": _mean,
+    "mean": _reduction,
+    "sum": _reduction,
     "add": _sum("ADD", "AddOptions"),
     "sub": _sum("SUB", "SubOptions"),
     "mul": _mul,

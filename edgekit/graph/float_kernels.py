@@ -100,6 +100,12 @@ def mean(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     return x.mean(axis=tuple(axis + 1 for axis in attrs["axes"]), dtype=np.float32).reshape(-1, *dims)
 
 
+def total(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Sum over axes of the tensor."""
+    x = _need(inputs[0])
+    return x.sum(axis=tuple(axis + 1 for axis in attrs["axes"]), dtype=np.float32).reshape(-1, *dims)
+
+
 def _binary(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Kernel:
     """A function of two operands with broadcasting of the tensors' shapes, the clips' axis apart."""
 
@@ -200,6 +206,7 @@ KERNELS: Mapping[str, Kernel] = {
     "avg_pool2d": avg_pool2d,
     "max_pool2d": max_pool2d,
     "mean": mean,
+    "sum": total,
     "add": _binary(np.add),
     "sub": _binary(np.subtract),
     "mul": _binary(np.multiply),

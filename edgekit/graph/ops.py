@@ -16,7 +16,7 @@ fully_connected     x[…,K]  w[O,K]  bias[O] or ""                             
 avg_pool2d          x[N,H,W,C]                                                   window (h,w)  stride (h,w)  pad above
                                                                                  (never counted)  activation
 max_pool2d          x[N,H,W,C]                                                   as avg_pool2d
-mean                x                                                            axes (sorted, ≥ 0)  keep_dims (bool)
+mean, sum           x                                                            axes (sorted, ≥ 0)  keep_dims (bool)
 add, sub, mul       x  y (numpy broadcasting): x + y, x − y, x · y               activation
 pad                 x                                                            pads ((before,after), …) one an axis;
                                                                                  the value is real 0 (the zero point)
@@ -58,6 +58,7 @@ EDGE_OPS: tuple[str, ...] = (
     "avg_pool2d",
     "max_pool2d",
     "mean",
+    "sum",
     "add",
     "sub",
     "mul",

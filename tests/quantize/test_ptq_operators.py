@@ -54,6 +54,11 @@ def _norm(graph: FloatBuilder, x: str) -> None:
     graph.add_node("mul", IMAGE, (x, root), activation="none")
 
 
+def _sum(graph: FloatBuilder, x: str) -> None:
+    total = graph.add_node("sum", (1, 10, 8), (x,), axes=(1,), keep_dims=True)
+    graph.add_node("add", IMAGE, (x, total), activation="none")
+
+
 CASES: dict[str, Callable[[FloatBuilder, str], None]] = {
     "sub": _binary("sub"),
     "mul": _binary("mul"),
@@ -63,6 +68,7 @@ CASES: dict[str, Callable[[FloatBuilder, str], None]] = {
     "leaky_relu": _unary("leaky_relu", alpha=0.1),
     "hard_swish": _unary("hard_swish"),
     "division by a norm": _norm,
+    "sum": _sum,
     "slice, concat, transpose": _moves,
 }
 

@@ -23,6 +23,7 @@ FREE: frozenset[str] = frozenset(
         "avg_pool2d",
         "max_pool2d",
         "mean",
+        "sum",
         *BINARY_OPS,
         "softmax",
         "logistic",

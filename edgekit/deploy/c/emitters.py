@@ -28,6 +28,7 @@ EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
         "avg_pool2d": emit_avg_pool2d,
         "max_pool2d": emit_max_pool2d,
         "mean": emit_mean,
+        "sum": emit_mean,
         "add": emit_add,
         "sub": emit_add,
         "mul": emit_mul,

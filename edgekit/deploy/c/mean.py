@@ -1,4 +1,4 @@
-"""mean over any axes in C."""
+"""mean and sum over any axes in C."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ int32_t sum = @start_sum@;
 
 
 def emit_mean(layer: Layer) -> Code:
-    """mean: x int8 of any rank, averaged over the layer's axes, to y int8.
+    """mean, sum: x int8 of any rank, averaged or summed over the layer's axes, to y int8.
 
     Raises:
         UnsupportedOpError: so many elements a mean that their sum can leave int32.
@@ -41,5 +41,5 @@ def emit_mean(layer: Layer) -> Code:
         multiplier=params.rescale.multiplier, shift=paren(params.rescale.shift), zero=paren(params.output_zero_point),
     )  # fmt: skip
     text = fill(_MEAN, self="@self@", nest=indent(loops(dims, kept, body)))
-    function = Function("mean_of_" + "x".join(map(str, dims)), text)
+    function = Function(f"{layer.node.op}_of_" + "x".join(map(str, dims)), text)
     return Code("{f0}({x}, {y});", (function,), kernel=function.name)

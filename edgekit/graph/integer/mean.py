@@ -1,4 +1,4 @@
-"""mean on int8 (TensorFlow Lite reference_ops::QuantizedMeanOrSum with compute_sum false)."""
+"""mean and sum on int8 (TensorFlow Lite reference_ops::QuantizedMeanOrSum)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from edgekit.graph.integer.rescale import input_output, to_rescale
 
 
 def prepare_mean(graph: Graph, node: Node) -> MeanParams:
-    """Parameters of one mean node; the division by the count is folded into the multiplier."""
+    """Parameters of one mean or sum node; a mean's division by the count is folded into the multiplier."""
     source, output = input_output(graph, node)
     axes = tuple(int(axis) for axis in node.attrs["axes"])
     count = math.prod(source.dims[axis] for axis in axes)
     scale_in, zero_in = source.scale_zero()
     scale_out, zero_out = output.scale_zero()
     rescale = to_rescale(scale_in / scale_out)
-    return MeanParams(axes, count, zero_in, zero_out, _with_count(rescale, count))
+    rescale = _with_count(rescale, count) if node.op == "mean" else rescale
+    return MeanParams(axes, count, zero_in, zero_out, rescale)
 
 
 def mean(params: MeanParams, x: np.ndarray) -> np.ndarray:
-    """int8 x [N, dims] averaged over ``params.axes`` of dims (kept as 1) to int8."""
+    """int8 x [N, dims] averaged or summed over ``params.axes`` of dims (kept as 1) to int8."""
     sums = x.sum(axis=tuple(axis + 1 for axis in params.axes), dtype=np.int64, keepdims=True)
     centred = wrap_int32(sums - params.input_zero_point * params.count)
     scaled = multiply_by_quantized_multiplier(centred, params.rescale.multiplier, params.rescale.shift)

@@ -102,7 +102,7 @@ class PoolParams:
 
 @dataclass(frozen=True)
 class MeanParams:
-    """mean: (Σ q − count·input_zero_point) · rescale + output_zero_point; the rescale holds 1/count already."""
+    """mean, sum: (Σ q − count·input_zero_point) · rescale + output_zero_point; a mean's rescale holds 1/count."""
 
     axes: tuple[int, ...]
     count: int

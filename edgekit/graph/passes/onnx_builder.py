@@ -209,7 +209,7 @@ class Builder:
 
 POSITIVE_OPS = frozenset({"relu", "relu6", "logistic", "softmax", "rsqrt"})
 """Operators that give nothing negative."""
-KEEPING_SIGN = frozenset({"add", "mul", "mean", *SAME_SCALE_OPS})
+KEEPING_SIGN = frozenset({"add", "mul", "mean", "sum", *SAME_SCALE_OPS})
 """Operators that give nothing negative if their inputs are not."""
 
 INTERNAL_OPS = ("affine", "fake_quant")

@@ -90,7 +90,7 @@ def global_max_pool(node: Node, build: Builder) -> None:
 
 
 def reduce_mean(node: Node, build: Builder) -> None:
-    """ReduceMean → mean, over any axes; ReduceSum → mean, times the number of elements."""
+    """ReduceMean → mean, over any axes; ReduceSum → sum; ReduceL2 → rsqrt of the mean square."""
     view = build.view(node)
     if node.op == "ReduceL2":
         view = view.like(build.emit("mul", f"{node.name}/square", [view.name, view.name], {"activation": "none"}))
@@ -103,24 +103,23 @@ def reduce_mean(node: Node, build: Builder) -> None:
     if any(not -rank <= axis < rank for axis in listed):
         raise BadFileError(f"{node.op} over axes {listed} of rank {rank}", where=node.name)
     covered = tuple(sorted({axis % rank for axis in listed}))
-    mean = _reduce(node, build, view, covered, bool(node.attrs.get("keepdims", 1)))
-    count = float(prod(view.shape[axis] for axis in covered))
+    op = "sum" if node.op == "ReduceSum" else "mean"
+    reduced = _reduce(node, build, view, covered, bool(node.attrs.get("keepdims", 1)), op)
     if node.op == "ReduceL2":
         # √Σx² = √n · √(mean of x²): the mean keeps the integers small.
-        root = build.emit("rsqrt", f"{node.name}/rsqrt", [mean.name], {})
-        mean = mean.like(build.emit("mul", f"{node.name}/sqrt", [mean.name, root], {"activation": "none"}))
-        count **= 0.5
-    if node.op != "ReduceMean":
-        mean = build.affine(node, mean, np.full((), count), np.zeros(()))
-    build.result(node, mean)
+        root = build.emit("rsqrt", f"{node.name}/rsqrt", [reduced.name], {})
+        norm = reduced.like(build.emit("mul", f"{node.name}/sqrt", [reduced.name, root], {"activation": "none"}))
+        count = prod(view.shape[axis] for axis in covered)
+        reduced = build.affine(node, norm, np.full((), count**0.5), np.zeros(()))
+    build.result(node, reduced)
 
 
-def _reduce(node: Node, build: Builder, view: View, axes: tuple[int, ...], keep: bool) -> View:
-    """Mean over ONNX axes, in whichever layout the edge tensor has."""
+def _reduce(node: Node, build: Builder, view: View, axes: tuple[int, ...], keep: bool, op: str = "mean") -> View:
+    """Mean or sum over ONNX axes, in whichever layout the edge tensor has."""
     order = common_layout(build, [view])
     source = build.arranged(node, view, order)
     edge_axes = tuple(sorted(order.index(axis) for axis in axes))
-    output = build.emit("mean", node.name, [source], {"axes": edge_axes, "keep_dims": True})
+    output = build.emit(op, node.name, [source], {"axes": edge_axes, "keep_dims": True})
     kept = build.direct(output).index.transpose(np.argsort(order))
     squeezed = kept if keep else kept.reshape([dim for axis, dim in enumerate(kept.shape) if axis not in axes])
     return View(output, np.ascontiguousarray(squeezed))

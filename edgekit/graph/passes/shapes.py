@@ -179,6 +179,7 @@ _RULES: dict[str, ShapeRule] = {
     "avg_pool2d": _pool,
     "max_pool2d": _pool,
     "mean": _mean,
+    "sum": _mean,
     **dict.fromkeys(BINARY_OPS, _binary),
     "pad": _pad,
     "transpose": _transpose,

@@ -125,13 +125,16 @@ def _pool(op: str) -> Rule:
     return rule
 
 
-def _mean(node: Node, state: State) -> Lowered:
-    rank = len(state.dims(node.inputs[0]))
-    listed = state.axes(node, 1)
-    if any(not -rank <= axis < rank for axis in listed):
-        raise BadFileError(f"MEAN over axes {listed} of rank {rank}", where=node.name)
-    axes = tuple(sorted({axis % rank for axis in listed}))
-    return "mean", {"axes": axes, "keep_dims": bool(node.attrs.get("keep_dims", False))}, node.inputs[:1]
+def _reduction(op: str) -> Rule:
+    def rule(node: Node, state: State) -> Lowered:
+        rank = len(state.dims(node.inputs[0]))
+        listed = state.axes(node, 1)
+        if any(not -rank <= axis < rank for axis in listed):
+            raise BadFileError(f"{node.op} over axes {listed} of rank {rank}", where=node.name)
+        axes = tuple(sorted({axis % rank for axis in listed}))
+        return op, {"axes": axes, "keep_dims": bool(node.attrs.get("keep_dims", False))}, node.inputs[:1]
+
+    return rule
 
 
 def _binary(op: str) -> Rule:
@@ -228,7 +231,8 @@ RULES: Mapping[str, Rule] = {
     "FULLY_CONNECTED": _fully_connected,
     "AVERAGE_POOL_2D": _pool("avg_pool2d"),
     "MAX_POOL_2D": _pool("max_pool2d"),
-    "MEAN": _mean,
+    "MEAN": _reduction("mean"),
+    "SUM": _reduction("sum"),
     "ADD": _binary("add"),
     "SUB": _binary("sub"),
     "MUL": _binary("mul"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from edge_graphs import Builder, quant
 from int8_oracles import litert_outputs, random_int8, tflm_outputs
 
@@ -50,3 +51,26 @@ def test_relu6_that_changes_scale_is_rescaled_by_litert_and_copied_by_tflm() -> 
     assert np.any(tflm != litert)
     real = np.clip((clips.astype(np.float64) - zero_point) * scale, 0, 6)
     assert np.abs((litert.astype(np.float64) - zero_point) * scale * 0.7 - real)[litert < 127].max() <= scale * 0.7
+
+
+def test_sum_is_right_in_tflm_and_in_litert_s_optimised_kernel_alone() -> None:
+    """LiteRT's reference kernel for SUM reads factors that nothing has set; its optimised one rounds in float."""
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    builder = Builder(np.random.default_rng(7), (1, 1, 64, 3), zero_point=0)
+    scale = builder.x.scale_zero()[0]
+    output = builder.activation("output", (1, 1, 1, 3), scale=scale * 10, zero_point=0)
+    builder.append("sum", ("input",), output, {"axes": (2,), "keep_dims": True})
+    graph = builder.graph()
+    clips = random_int8(np.random.default_rng(8), (60, 1, 64, 3))
+    model = tflite_bytes(graph)
+    ours = run_integer(graph, clips).reshape(60, 3)
+    np.testing.assert_array_equal(ours, tflm_outputs(model, clips).reshape(60, 3))
+    exact = clips.sum(axis=2, dtype=np.int64).reshape(60, 3) / 10
+    assert np.abs(ours - np.clip(exact, -128, 127)).max() <= 0.51
+    interpreter = litert.Interpreter(model_content=model)
+    interpreter.allocate_tensors()
+    for clip, sums in zip(clips, ours, strict=True):
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], clip[None])
+        interpreter.invoke()
+        found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).ravel()
+        assert np.abs(found.astype(int) - sums).max() <= 1
