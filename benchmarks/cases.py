@@ -20,6 +20,17 @@ float_ops = 1_000_000
 """With these limits only an undecided model does not pass."""
 
 
+_RUN = """
+import sys
+from edgekit.cli.main import main
+code = main(sys.argv[2:])
+with open("/proc/self/status") as status, open(sys.argv[1], "w") as peak:
+    peak.writelines(line for line in status if line.startswith("VmHWM"))
+sys.exit(code)
+"""
+"""What the process of a case runs. Its own peak is asked: the parent's counter starts from the parent's size."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What one run did.
@@ -42,7 +53,10 @@ class Outcome:
 
 def judge(model: Path, budget: Path, *options: str) -> Outcome:
     """Run the command on ``model``."""
-    command = [sys.executable, "-m", "edgekit", "check-budget", str(model), "--budget", str(budget), *options]
+    peak = budget.with_name("peak.txt")
+    peak.unlink(missing_ok=True)
+    arguments = ["check-budget", str(model), "--budget", str(budget), *options]
+    command = [sys.executable, "-c", _RUN, str(peak), *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     begin = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
@@ -53,12 +67,13 @@ def judge(model: Path, budget: Path, *options: str) -> Outcome:
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stdout.close()
     process.stderr.close()
+    kilobytes = int(peak.read_text().split()[1]) if peak.exists() else usage.ru_maxrss
     lines = (err or out).strip().splitlines()
     return Outcome(
         code=process.returncode,
         seconds=seconds,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
-        megabytes=usage.ru_maxrss / 1024 / (1024 if sys.platform == "darwin" else 1),
+        megabytes=kilobytes / 1024,
         line=lines[-1] if lines else "",
         traceback="Traceback" in err or "internal error" in err,
     )

@@ -110,28 +110,42 @@ def campaign(jobs: list[tuple[str, int]], workers: int, folder: Path) -> list[di
     return done
 
 
-def fault(file: str, seed: int | None, folder: Path) -> str:
-    """What the format's own software says against a mutation, "" for nothing; asked in a process of its own.
+_JUDGE = """
+import json, sys
+from pathlib import Path
+from fuzz_files import JUDGES
+for line in sys.stdin:
+    path = Path(line.strip())
+    fault = JUDGES[path.suffix](path)
+    print("\\nfault:" + json.dumps([path.name, fault]), flush=True)
+"""
 
-    Without a seed the good file itself is judged.
+
+def faults(cases: list[tuple[str, int | None]], folder: Path) -> dict[tuple[str, int | None], str]:
+    """What the format's own software says against each case, "" for nothing; without a seed the good file is judged.
+
+    Judges run in processes of their own, many cases in one; a case at which its judge dies has that as its fault.
     """
-    suffix, data = good_files()[file]
-    path = folder / f"judged{suffix}"
-    path.write_bytes(data if seed is None else mutate(data, seed))
-    script = "import sys; from pathlib import Path; from fuzz_files import JUDGES; p = Path(sys.argv[1]);"
-    script += "sys.stdout.write('fault:' + JUDGES[p.suffix](p))"
-    command = [sys.executable, "-c", script, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parent)
-    if "fault:" not in done.stdout:
-        return f"the judge died: {done.stderr.strip()[-200:]}"
-    return done.stdout.rpartition("fault:")[2]
-
-
-def faults(passed: list[dict[str, Any]], folder: Path) -> dict[tuple[str, int], str]:
-    """Faults of the mutations that passed, by (file, seed)."""
-    found = {}
-    for case in passed:
-        found[case["file"], case["seed"]] = fault(case["file"], case["seed"], folder)
+    folder.mkdir(exist_ok=True)
+    waiting = {}
+    for number, (file, seed) in enumerate(cases):
+        suffix, data = good_files()[file]
+        path = folder / f"{number}{suffix}"
+        path.write_bytes(data if seed is None else mutate(data, seed))
+        waiting[path.name] = (file, seed)
+    found: dict[tuple[str, int | None], str] = {}
+    while waiting:
+        paths = "\n".join(str(folder / name) for name in waiting)
+        done = subprocess.run(
+            [sys.executable, "-c", _JUDGE], input=paths, capture_output=True, text=True, errors="replace",
+            cwd=Path(__file__).parent,
+        )  # fmt: skip
+        for line in done.stdout.splitlines():
+            if line.startswith("fault:"):
+                name, text = json.loads(line.removeprefix("fault:"))
+                found[waiting.pop(name)] = text
+        if done.returncode:
+            found[waiting.pop(next(iter(waiting)))] = f"the judge died: {done.stderr.strip()[-200:]}"
     return found
 
 
@@ -145,13 +159,13 @@ def main() -> int:
     jobs = [(names[i % len(names)], i // len(names) + 1_000_000 * (i % len(names))) for i in range(options.cases)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file in names:
-            if fault(file, None, folder):
-                raise SystemExit(f"its judge refuses the good file {file}: {fault(file, None, folder)}")
+        for (file, _), text in faults([(file, None) for file in names], folder / "good").items():
+            if text:
+                raise SystemExit(f"its judge refuses the good file {file}: {text}")
         done = campaign(jobs, options.workers, folder)
         passed = [case for case in done if case["code"] == 0]
         print(f"{len(done)} cases, {len(passed)} passed and are judged", file=sys.stderr)
-        judged = faults(passed, folder)
+        judged = faults([(case["file"], case["seed"]) for case in passed], folder / "judged")
     broken = {key: text for key, text in judged.items() if text}
     slow = [case for case in done if case["seconds"] > SECONDS]
     trouble = [case for case in done if case["trouble"] or case["code"] not in (0, 1, 2)]

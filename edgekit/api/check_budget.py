@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from edgekit.budget.check import check, unreadable
 from edgekit.budget.limits import COUNTINGS
 from edgekit.budget.toml import DEFAULT_BUDGET, Budget, read_budget
 from edgekit.core.errors import BadConfigError, EdgekitError
+from edgekit.core.quantity import Quantity
 from edgekit.core.verdict import ModelVerdict, Verdict
 from edgekit.graph.ops import MODEL_KEY
 
@@ -30,6 +32,7 @@ def check_budget(
     counting: str | None = None,
     dims: Mapping[str, int] | None = None,
     measured: Mapping[str, float] | None = None,
+    tflm: bool = False,
 ) -> Verdict:
     """Judge every model against every budget.
 
@@ -43,6 +46,7 @@ def check_budget(
         counting: "true" or "dcase" instead of each budget's own convention.
         dims: sizes of unknown dimensions by name; a name counts for every model that has it.
         measured: "accuracy", "accuracy_drop" (shares from 0 to 1) and "latency.TARGET" (ms), for limits on those.
+        tflm: ask the package tflite-micro, where it is installed, what arena TFLM takes; runs its C++ on the files.
 
     Raises:
         BadConfigError: no model named, an unknown budget, convention or dimension, a bad budget or front-end.
@@ -59,9 +63,23 @@ def check_budget(
             name = error.where or "" if isinstance(path, EdgekitError) else str(path)
             verdicts.extend(unreadable(name, budget, error) for budget in judged)
             continue
-        verdicts.extend(judge(model, budget, measured) for budget in judged)
+        arena = _tflm(model.path) if tflm else {}
+        for budget in judged:
+            verdict = judge(model, budget, measured)
+            verdicts.append(dataclasses.replace(verdict, quantities={**verdict.quantities, **arena}))
     reader.refuse_unused()
     return Verdict(tuple(verdicts))
+
+
+def _tflm(path: Path) -> dict[str, Quantity | None]:
+    """TFLM's arena under its key; None where it is not known, with the reason on the logger."""
+    from edgekit.budget.tflm_arena import tflm_arena
+
+    try:
+        return {"peak_ram_tflm": tflm_arena(path)}
+    except EdgekitError as error:
+        logging.getLogger("edgekit").warning("TFLM's arena is not known: %s", error)
+        return {"peak_ram_tflm": None}
 
 
 def judge(model: CountedModel, budget: Budget, measured: Mapping[str, float] | None = None) -> ModelVerdict:

@@ -38,22 +38,42 @@ def shape_reasons(graph: Graph) -> tuple[Reason, ...]:
 
 
 def layer_reasons(graph: Graph) -> tuple[Reason, ...]:
-    """One reason for every TFLite layer whose bias or quantization its kernels refuse (TFLite's int8 specification)."""
+    """One reason for every TFLite operator whose inputs, bias or quantization its kernels refuse."""
     if graph.dialect != "tflite":
         return ()
     mend = "convert the model again"
-    faults = [(node, _layer_fault(graph, node)) for node in graph.nodes if node.op in _WEIGHTED]
+    faults = [(node, _arity_fault(node) or _layer_fault(graph, node)) for node in graph.nodes]
     return tuple(Reason(f"{node.op} {fault}", node.name, mend) for node, fault in faults if fault)
+
+
+def _arity_fault(node: Node) -> str:
+    """What is wrong with the number of inputs, "" for nothing."""
+    if node.op not in ARITY:
+        return ""
+    least, most = ARITY[node.op]
+    if not least <= len(node.inputs) <= most or "" in node.inputs[:least]:
+        return f"has {len([name for name in node.inputs if name])} inputs"
+    return ""
 
 
 _WEIGHTED: Mapping[str, int] = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 """Layers with weights and a bias, and the axis of their output channels."""
 
 
+_BIASES: Mapping[str, tuple[str, ...]] = {
+    "float32": ("float32",), "int8": ("int32",), "uint8": ("int32",), "int16": ("int32", "int64"),
+}  # fmt: skip
+"""Element type of the activations to those of a bias."""
+
+
 def _layer_fault(graph: Graph, node: Node) -> str:
     """What is wrong with a layer, "" for nothing."""
     data, weights, bias = [*graph.node_inputs(node), None, None, None][:3]
-    if data is None or weights is None or not weights.static or len(weights.dims) <= _WEIGHTED[node.op]:
+    if node.op not in _WEIGHTED or data is None or weights is None:
+        return ""
+    if bias is not None and bias.dtype not in _BIASES.get(data.dtype, (bias.dtype,)):
+        return f"has a {bias.dtype} bias on {data.dtype} activations"
+    if not weights.static or len(weights.dims) <= _WEIGHTED[node.op]:
         return ""
     outputs = weights.dims[_WEIGHTED[node.op]]
     if bias is not None and bias.static and bias.elements != outputs:
@@ -174,3 +194,36 @@ _TFLITE: Mapping[str, Check] = {
 }
 CHECKS: Mapping[str, Mapping[str, Check]] = {"aten": _ATEN, "tflite": _TFLITE}
 """Dialect and operator to the check of its inputs' and outputs' dimensions."""
+
+_ONE, _TWO = (1, 1), (2, 2)
+ARITY: Mapping[str, tuple[int, int]] = {
+    **dict.fromkeys(
+        op_names(
+            """
+            ABS CAST CEIL COS DEPTH_TO_SPACE DEQUANTIZE ELU EXP FAKE_QUANT FLOOR GELU HARD_SWISH L2_NORMALIZATION
+            L2_POOL_2D LEAKY_RELU LOCAL_RESPONSE_NORMALIZATION LOG LOGICAL_NOT LOGISTIC LOG_SOFTMAX MAX_POOL_2D NEG
+            AVERAGE_POOL_2D QUANTIZE RANK RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 ROUND RSQRT SHAPE SIGN SIN SOFTMAX
+            SPACE_TO_DEPTH SQRT SQUARE SQUEEZE TANH UNPACK ZEROS_LIKE
+            """
+        ),
+        _ONE,
+    ),
+    **dict.fromkeys(
+        op_names(
+            """
+            ADD ARG_MAX ARG_MIN BATCH_MATMUL BROADCAST_TO CUMSUM DIV EMBEDDING_LOOKUP EQUAL EXPAND_DIMS FILL FLOOR_DIV
+            FLOOR_MOD GATHER GATHER_ND GREATER GREATER_EQUAL LESS LESS_EQUAL LOGICAL_AND LOGICAL_OR MAXIMUM MEAN MINIMUM
+            MIRROR_PAD MUL NOT_EQUAL PAD POW PRELU REDUCE_ALL REDUCE_ANY REDUCE_MAX REDUCE_MIN REDUCE_PROD
+            RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_SEQUENCE REVERSE_V2 SPLIT SQUARED_DIFFERENCE SUB SUM TILE
+            TOPK_V2 TRANSPOSE
+            """
+        ),
+        _TWO,
+    ),
+    **dict.fromkeys(
+        ("BATCH_TO_SPACE_ND", "PADV2", "RANGE", "SELECT", "SELECT_V2", "SLICE", "SPACE_TO_BATCH_ND", "SPLIT_V"), (3, 3)
+    ),
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_3D", "FULLY_CONNECTED"), (2, 3)),
+    "RESHAPE": (1, 2), "STRIDED_SLICE": (4, 4), "ONE_HOT": (4, 4), "SVDF": (3, 5), "TRANSPOSE_CONV": (3, 4),
+}  # fmt: skip
+"""TFLite operator to the least and the most inputs that its kernels take; those beyond the least may be absent."""

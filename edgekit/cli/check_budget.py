@@ -25,6 +25,9 @@ from edgekit.report.formats import FORMATS, render_verdict
 @click.option(
     "--measured", multiple=True, metavar="KEY=VALUE", help="accuracy=0.91, accuracy_drop=0.01, latency.TARGET=20ms."
 )
+@click.option(
+    "--tflm", is_flag=True, help="Ask the package tflite-micro for TFLM's own arena (runs TFLM on the model)."
+)
 @click.option("--why", is_flag=True, help="Show the table of all layers.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option(
@@ -37,11 +40,12 @@ def command(
     counting: str | None,
     dims: tuple[str, ...],
     measured: tuple[str, ...],
+    tflm: bool,
     why: bool,
     form: str,
     reports: tuple[str, ...],
 ) -> None:
-    """Judge .onnx and .tflite models, or folders of them, against budgets.
+    """Judge .onnx, .tflite, .pt2 and .safetensors models, or folders of them, against budgets.
 
     Exit code 0: all within; 1: one is over; 2: undecided, or a model or option is wrong.
     """
@@ -52,7 +56,7 @@ def command(
     files = parse_reports(reports)
     sizes = parse_dims(dims)
     verdict = check_budget(
-        models, budgets, frontend=frontend, counting=counting, dims=sizes, measured=parse_measured(measured)
+        models, budgets, frontend=frontend, counting=counting, dims=sizes, measured=parse_measured(measured), tflm=tflm
     )
     if not budgets:
         click.echo(f"edgekit: no --budget given, judged against {DEFAULT_BUDGET}", err=True)

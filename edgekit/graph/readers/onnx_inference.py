@@ -79,7 +79,7 @@ class Scope:
         Raises:
             BadFileError: a shape beyond the limits.
         """
-        merged = completed(kind, self.declared.get(name))
+        merged = completed(kind, self.declared.get(name), name)
         if merged is not None:
             check_type(merged, name)
             self.types[name] = merged
@@ -108,17 +108,23 @@ def check_type(kind: Any, where: str) -> None:
         check_dims([dim.dim_value if dim.HasField("dim_value") else -1 for dim in kind.tensor_type.shape.dim], where)
 
 
-def completed(kind: Any, declared: Any) -> Any:
+def completed(kind: Any, declared: Any, where: str) -> Any:
     """``kind`` with its unknown dimensions taken from ``declared`` where the ranks agree; None when nothing is known.
 
-    What is computed wins, so that a wrong or stale declaration changes nothing that the operators determine.
+    What is computed wins, so that a stale shape changes nothing that the operators determine. Another element type than
+    the computed one is no staleness: no runtime takes such a file.
+
+    Raises:
+        BadFileError: two element types.
     """
     if kind is None or kind.WhichOneof("value") is None:
         return declared
     if declared is None or kind.WhichOneof("value") != "tensor_type" or declared.WhichOneof("value") != "tensor_type":
         return kind
     ours, theirs = kind.tensor_type, declared.tensor_type
-    if not theirs.HasField("shape") or (ours.elem_type and theirs.elem_type and ours.elem_type != theirs.elem_type):
+    if ours.elem_type and theirs.elem_type and ours.elem_type != theirs.elem_type:
+        raise BadFileError(f"declares element type {theirs.elem_type} and has {ours.elem_type}", where=where)
+    if not theirs.HasField("shape"):
         return kind
     merged = type(kind)()
     merged.CopyFrom(kind)
@@ -145,6 +151,7 @@ def infer_node(proto: Any, node: Node, scope: Scope) -> None:
         scope.values[node.outputs[0]] = value
         scope.types[node.outputs[0]] = _type_of(value)
         return
+    _check_permutation(node, scope)
     found = _inferred(proto, node, scope)
     for name in filter(None, node.outputs):
         scope.put(name, found.get(name))
@@ -197,6 +204,14 @@ def _check_rank(node: Node, scope: Scope) -> None:
         shape = scope.shape(name) if name else None
         if shape and isinstance(shape[0], int) and shape[0] > MAX_RANK:
             raise BadFileError(f"{node.op} makes rank {shape[0]}, above the limit of {MAX_RANK}", where=node.name)
+
+
+def _check_permutation(node: Node, scope: Scope) -> None:
+    """A Transpose names every axis of its input once, which onnx does not check."""
+    shape = scope.shape(node.inputs[0]) if node.op == "Transpose" and node.inputs else None
+    axes = node.attrs.get("perm")
+    if shape is not None and axes is not None and (not isinstance(axes, tuple) or sorted(axes) != [*range(len(shape))]):
+        raise BadFileError(f"Transpose by {axes} does not name every axis of rank {len(shape)}", where=node.name)
 
 
 def _small(value: np.ndarray | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgekit.core.errors import BadConfigError
+from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.graph.readers.onnx_inference import Meter, Scope, check_type, completed, infer_node
 from edgekit.graph.readers.onnx_source import Source, has_graphs, subgraphs
 from edgekit.graph.tensor import Shape, Unknown
@@ -91,6 +91,8 @@ def infer_shapes(
     declared = {value.name: value.type for value in (*graph.value_info, *graph.output)}
     for name, kind in declared.items():
         check_type(kind, name)
+    for value in graph.output:
+        _check_typed(value)
     scope = Scope(
         types=ChainMap({}, outer.types) if outer else {},
         values=ChainMap({}, outer.values) if outer else {},
@@ -101,7 +103,8 @@ def infer_shapes(
     for index, value in enumerate(graph.input):
         known = given[index] if index < len(given) else None
         check_type(value.type, value.name)
-        kind = value.type if known is None else completed(known, value.type)
+        _check_typed(value)
+        kind = value.type if known is None else completed(known, value.type, value.name)
         check_type(kind, value.name)
         scope.types[value.name] = kind
     for proto in graph.initializer:
@@ -116,3 +119,9 @@ def infer_shapes(
         else:
             infer_node(proto, node, scope)
     return body
+
+
+def _check_typed(value: Any) -> None:
+    """Inputs and outputs of a graph have an element type, by the standard."""
+    if value.type.WhichOneof("value") == "tensor_type" and value.type.tensor_type.elem_type == 0:
+        raise BadFileError("has no element type", where=value.name)

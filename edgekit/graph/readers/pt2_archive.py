@@ -27,6 +27,8 @@ MAX_SUMMED = 2**26
 """Bytes of an archive, unpacked, up to which all entries are read for their check sums."""
 MEND = "export the model again with torch.export.save"
 
+NEWEST_ZIP = 45
+"""Version of the zip format, times ten, that has all that torch uses (64-bit sizes)."""
 _DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, struct.error)
 """What zipfile raises when an entry is not as its headers say."""
 _OLD = "serialized_exported_program.json"
@@ -54,6 +56,11 @@ class Archive:
             self._zip.close()
             raise BadFileError("its table of contents is damaged", where=str(path), mend=MEND)
         for info in self._zip.infolist():
+            packed = info.compress_type != zipfile.ZIP_STORED
+            sound = packed or info.compress_size == info.file_size
+            if info.volume or info.extract_version > NEWEST_ZIP or not sound:
+                self._zip.close()
+                raise BadFileError("its table of contents is damaged", where=str(path), mend=MEND)
             if info.filename in self._entries:
                 self._zip.close()
                 raise BadFileError(f"two entries are called {info.filename!r}", where=str(path), mend=MEND)

@@ -34,6 +34,8 @@ NUMPY_TYPES: dict[str, str] = {
 """Schema element types that numpy can view in place; the others (INT4, BFLOAT16, STRING) are handled or left unread."""
 
 
+SCHEMA_VERSION = 3
+"""The only version of the schema that is in use."""
 STATE_KEY = "tflite.state"
 """Metadata key under which a read graph names its variable tensors, one a line."""
 
@@ -91,6 +93,8 @@ class _Reader:
 
     def _subgraph(self, index: int, prefix: str) -> Graph:
         model = self._model
+        if model.Version() != SCHEMA_VERSION:
+            raise BadFileError(f"is of schema version {model.Version()}, {SCHEMA_VERSION} is known")
         if not 0 <= index < self._count(model.SubgraphsLength(), 1000, "subgraphs"):
             raise BadFileError(f"has no subgraph {index}", mend="use subgraph 0")
         subgraph = model.Subgraphs(index)
@@ -195,12 +199,14 @@ class _Reader:
             return None
         scale = self._vector(details, "Scale")
         zero = self._vector(details, "ZeroPoint")
-        if zero.size == 0:
-            zero = np.zeros(scale.size, np.int64)
+        if zero.size != scale.size:
+            raise BadFileError(f"{scale.size} quantization scales and {zero.size} zero points", where=name)
         axis = details.QuantizedDimension()
+        if not 0 <= axis < max(len(sizes), 1):
+            raise BadFileError(f"is quantized along axis {axis} of shape {sizes}", where=name)
         if scale.size == 1:
             return Quantization(scale, zero)
-        if not 0 <= axis < len(sizes) or sizes[axis] != scale.size:
+        if sizes[axis] != scale.size:
             raise BadFileError(f"{scale.size} quantization scales do not fit shape {sizes}", where=name)
         return Quantization(scale, zero, axis)
 
@@ -214,6 +220,8 @@ class _Reader:
         op = enum_names(tflite.BuiltinOperator).get(number, f"BUILTIN_{number}")
         attrs = read_options(operator.BuiltinOptionsType(), operator.BuiltinOptions())
         self._charge(sum(len(value) for value in attrs.values() if isinstance(value, tuple | str)))
+        if op.startswith("STABLEHLO_") and operator.BuiltinOptionsType():
+            raise BadFileError(f"operator {index}, {op}, has the options of another operator")
         if op == "CUSTOM":
             attrs["custom_code"] = self._text(code.CustomCode())
         name = f"{prefix}{op.lower()}_{index}"
