@@ -153,10 +153,14 @@ def main() -> int:
     """Run the campaign, write the result; 0 when nothing is wrong."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=20_000)
+    parser.add_argument("--first", type=int, default=0, help="first seed of each file: other numbers are new mutations")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     names = list(good_files())
-    jobs = [(names[i % len(names)], i // len(names) + 1_000_000 * (i % len(names))) for i in range(options.cases)]
+    jobs = [
+        (names[i % len(names)], options.first + i // len(names) + 1_000_000 * (i % len(names)))
+        for i in range(options.cases)
+    ]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for (file, _), text in faults([(file, None) for file in names], folder / "good").items():
@@ -190,7 +194,9 @@ def main() -> int:
         "trouble": trouble,
         "slow": slow,
     }
-    write_results("fuzz_budget", rows, cases=len(done), memory_growth_mb=GROWTH >> 20, wrong=wrong)
+    write_results(
+        "fuzz_budget", rows, cases=len(done), first_seed=options.first, memory_growth_mb=GROWTH >> 20, wrong=wrong
+    )
     print({key: len(value) for key, value in wrong.items()})
     for item in wrong["passed_and_broken"][:40]:
         print(item)

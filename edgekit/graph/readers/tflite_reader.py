@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import tflite
+from flatbuffers import number_types
 
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Graph, Node
@@ -216,7 +217,7 @@ class _Reader:
         if not 0 <= operator.OpcodeIndex() < self._model.OperatorCodesLength():
             raise BadFileError(f"operator {index} has no operator code")
         code = self._model.OperatorCodes(operator.OpcodeIndex())
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        number = max(_builtin_code(code), code.DeprecatedBuiltinCode())
         op = enum_names(tflite.BuiltinOperator).get(number, f"BUILTIN_{number}")
         attrs = read_options(operator.BuiltinOptionsType(), operator.BuiltinOptions())
         self._charge(sum(len(value) for value in attrs.values() if isinstance(value, tuple | str)))
@@ -282,6 +283,12 @@ class _Reader:
         if not 0 <= index < len(tensors):
             raise BadFileError(f"refers to tensor {index}, which does not exist")
         return tensors[index].name
+
+
+def _builtin_code(code: Any) -> int:
+    """The field ``builtin_code`` (slot 3); the package's accessor answers with the deprecated field instead."""
+    place = code._tab.Offset(4 + 2 * 3)
+    return int(code._tab.Get(number_types.Int32Flags, place + code._tab.Pos)) if place else 0
 
 
 def _subgraph_numbers(node: Node) -> list[int]:
