@@ -55,7 +55,7 @@ def _onnx_shapes() -> bytes:
         "zero": np.int64(0), "first": np.array([0], np.int64), "rest": np.array([-1, 8], np.int64),
         "w": _floats(8, 8), "g": _floats(8),
     }  # fmt: skip
-    return model_bytes(nodes, [1, 6, 8], constants)
+    return model_bytes(nodes, [1, 6, 8], constants, out=[1, 6, 8])
 
 
 def _onnx_qdq() -> bytes:
@@ -70,7 +70,7 @@ def _onnx_qdq() -> bytes:
         "s": np.float32(0.1), "z": np.int8(3), "wq": np.ones((4, 2, 3, 3), np.int8),
         "ws": np.full(4, 0.02, np.float32), "wz": np.zeros(4, np.int8),
     }  # fmt: skip
-    return model_bytes(nodes, [1, 4, 12, 10], constants)
+    return model_bytes(nodes, [1, 4, 12, 10], constants, out=[1, 4, 1, 1])
 
 
 def _onnx_control() -> bytes:
@@ -94,13 +94,13 @@ def _onnx_control() -> bytes:
         node("Cast", ["r"], ["c"], to=TensorProto.BOOL),
         node("If", ["c"], ["y"], **sides),
     ]
-    return model_bytes(nodes, [1, 8], {"m": np.int64(5), "go": np.array(True)})
+    return model_bytes(nodes, [1, 8], {"m": np.int64(5), "go": np.array(True)}, out=[1, 8])
 
 
 def _onnx_lstm() -> bytes:
     nodes = [node("LSTM", ["x", "w", "r", "b"], ["s"], hidden_size=6), node("Squeeze", ["s", "one"], ["y"])]
     constants = {"w": _floats(1, 24, 4), "r": _floats(1, 24, 6), "b": _floats(1, 48), "one": np.array([1], np.int64)}
-    return model_bytes(nodes, [5, 1, 4], constants)
+    return model_bytes(nodes, [5, 1, 4], constants, out=[5, 1, 6])
 
 
 def _tflite_int8() -> bytes:

@@ -64,19 +64,26 @@ def good_onnx() -> bytes:
         node("Gemm", ["f", "v", "b"], ["y"], transB=1),
     ]
     return model_bytes(
-        nodes, [1, 1, 8, 8], {name: generator.normal(size=dims).astype(np.float32) for name, dims in constants.items()}
+        nodes,
+        [1, 1, 8, 8],
+        {name: generator.normal(size=dims).astype(np.float32) for name, dims in constants.items()},
+        out=[1, 5],
     )
 
 
 def model_bytes(
-    nodes: list[Any], shape: list[Any], constants: dict[str, Any] | None = None, initializers: tuple[Any, ...] = ()
+    nodes: list[Any],
+    shape: list[Any],
+    constants: dict[str, Any] | None = None,
+    initializers: tuple[Any, ...] = (),
+    out: list[Any] | None = None,
 ) -> bytes:
-    """An ONNX model from x of ``shape`` to y."""
+    """An ONNX model from x of ``shape`` to y of shape ``out``, which is left out where it is None."""
     graph = helper.make_graph(
         nodes,
         "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, out)],
         [
             *(numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()),
             *initializers,

@@ -20,6 +20,18 @@ Dims = tuple[int, ...]
 Check = Callable[[list[Dims], list[Dims]], bool]
 
 
+def _target_fault(graph: Graph, node: Node) -> str:
+    """What is wrong with the constant target of a RESHAPE, "" for nothing."""
+    target = graph.tensor(node.inputs[1]) if len(node.inputs) > 1 and node.inputs[1] else None
+    output = graph.tensor(node.outputs[0])
+    if target is None or target.data is None or not output.static:
+        return ""
+    wanted = [int(value) for value in target.data.reshape(-1)]
+    if len(wanted) != len(output.dims) or any(a not in (-1, b) for a, b in zip(wanted, output.dims, strict=False)):
+        return f"is to make {wanted} and states {list(output.dims)}"
+    return ""
+
+
 def shape_reasons(graph: Graph) -> tuple[Reason, ...]:
     """One reason for every node whose static inputs do not make its static outputs."""
     checks = CHECKS.get(graph.dialect, {})
@@ -43,6 +55,8 @@ def layer_reasons(graph: Graph) -> tuple[Reason, ...]:
         return ()
     mend = "convert the model again"
     faults = [(node, _arity_fault(node) or _layer_fault(graph, node)) for node in graph.nodes]
+    reshapes = [node for node, fault in faults if node.op == "RESHAPE" and not fault]
+    faults += [(node, _target_fault(graph, node)) for node in reshapes]
     return tuple(Reason(f"{node.op} {fault}", node.name, mend) for node, fault in faults if fault)
 
 
@@ -53,6 +67,9 @@ def _arity_fault(node: Node) -> str:
     least, most = ARITY[node.op]
     if not least <= len(node.inputs) <= most or "" in node.inputs[:least]:
         return f"has {len([name for name in node.inputs if name])} inputs"
+    made = len(node.outputs)
+    if node.op not in _MANY_OUTPUTS and made != OUTPUTS.get(node.op, 1):
+        return f"has {made} outputs"
     return ""
 
 
@@ -78,11 +95,13 @@ def _layer_fault(graph: Graph, node: Node) -> str:
     outputs = weights.dims[_WEIGHTED[node.op]]
     if bias is not None and bias.static and bias.elements != outputs:
         return f"has {bias.elements} biases for {outputs} outputs"
-    if data.dtype not in ("int8", "int16") or weights.quant is None:
+    if data.dtype not in ("int8", "int16"):
         return ""
+    if weights.quant is None or data.quant is None:
+        return "computes on integers without their scales"
     if weights.dtype == "int8" and weights.quant.zero_point.any():
         return "has int8 weights with a zero point"
-    if bias is None or bias.quant is None or data.quant is None:
+    if bias is None or bias.quant is None:
         return ""
     if bias.quant.zero_point.any():
         return "has a bias with a zero point"
@@ -225,5 +244,19 @@ ARITY: Mapping[str, tuple[int, int]] = {
     ),
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_3D", "FULLY_CONNECTED"), (2, 3)),
     "RESHAPE": (1, 2), "STRIDED_SLICE": (4, 4), "ONE_HOT": (4, 4), "SVDF": (3, 5), "TRANSPOSE_CONV": (3, 4),
+    "HASHTABLE_LOOKUP": (3, 3), "EMBEDDING_LOOKUP_SPARSE": (5, 5), "LSH_PROJECTION": (2, 3), "SKIP_GRAM": (1, 1),
+    "UNIQUE": (1, 1), "WHERE": (1, 3), "SPARSE_TO_DENSE": (4, 4), "SCATTER_ND": (3, 3), "MATRIX_DIAG": (1, 1),
+    "MATRIX_SET_DIAG": (2, 2), "CONV_3D_TRANSPOSE": (3, 4), "RNN": (5, 5), "NON_MAX_SUPPRESSION_V4": (5, 5),
+    "NON_MAX_SUPPRESSION_V5": (6, 6), "ATAN2": (2, 2), "BITWISE_XOR": (2, 2), "RIGHT_SHIFT": (2, 2),
+    "COMPLEX_ABS": (1, 1), "REAL": (1, 1), "IMAG": (1, 1), "RFFT2D": (2, 2), "SEGMENT_SUM": (2, 2), "BUCKETIZE": (1, 1),
+    "DENSIFY": (1, 1), "BITCAST": (1, 1), "DYNAMIC_UPDATE_SLICE": (3, 3), "MULTINOMIAL": (2, 2),
+    "RANDOM_UNIFORM": (1, 1), "RANDOM_STANDARD_NORMAL": (1, 1),
+    **dict.fromkeys((f"UNSORTED_SEGMENT_{kind}" for kind in ("MAX", "MIN", "PROD", "SUM")), (3, 3)),
 }  # fmt: skip
 """TFLite operator to the least and the most inputs that its kernels take; those beyond the least may be absent."""
+
+OUTPUTS: Mapping[str, int] = {
+    "TOPK_V2": 2, "HASHTABLE_LOOKUP": 2, "UNIQUE": 2, "NON_MAX_SUPPRESSION_V4": 2, "NON_MAX_SUPPRESSION_V5": 3,
+}  # fmt: skip
+"""Outputs of the operators in ARITY that have not one."""
+_MANY_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK"})

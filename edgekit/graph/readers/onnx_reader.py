@@ -79,6 +79,8 @@ def _graph(model: Any, place: Path) -> Graph:
         raise BadFileError(
             f"operator set {opsets['']} is not known, {newest} is the newest", mend="pip install --upgrade onnx"
         )
+    if model.ir_version < 3:
+        raise BadFileError(f"IR version {model.ir_version} knows no operator sets, which the model names")
     body = infer_shapes(read_source(model.graph, place.parent), opsets)
     graph = graph_of(body, place.stem, _metadata(model, opsets))
     check_standard(model)  # last, because the checks above say more clearly what is wrong

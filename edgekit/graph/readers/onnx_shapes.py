@@ -104,6 +104,8 @@ def infer_shapes(
         known = given[index] if index < len(given) else None
         check_type(value.type, value.name)
         _check_typed(value)
+        if known is not None:
+            _check_agrees(value, known)
         kind = value.type if known is None else completed(known, value.type, value.name)
         check_type(kind, value.name)
         scope.types[value.name] = kind
@@ -125,3 +127,18 @@ def _check_typed(value: Any) -> None:
     """Inputs and outputs of a graph have an element type, by the standard."""
     if value.type.WhichOneof("value") == "tensor_type" and value.type.tensor_type.elem_type == 0:
         raise BadFileError("has no element type", where=value.name)
+
+
+def _check_agrees(value: Any, known: Any) -> None:
+    """An input of a body states no other shape than it is given: runtimes take the statement at its word.
+
+    Raises:
+        BadFileError: another rank, or another size of a dimension.
+    """
+    stated, given = value.type.tensor_type, known.tensor_type
+    if not stated.HasField("shape") or not given.HasField("shape"):
+        return
+    pairs = zip(stated.shape.dim, given.shape.dim, strict=False)
+    differ = any(a.HasField("dim_value") and b.HasField("dim_value") and a.dim_value != b.dim_value for a, b in pairs)
+    if differ or len(stated.shape.dim) != len(given.shape.dim):
+        raise BadFileError("states another shape than it is given", where=value.name)

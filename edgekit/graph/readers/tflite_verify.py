@@ -76,6 +76,8 @@ class _Verifier:
             raise BadFileError("damaged TFLite model: a table has no sound list of fields")
         slots = struct.unpack_from(f"<{length // 2}H", self._data, vtable)[2:]
         fields = table_fields(kind) if kind else {}
+        if kind in _CLOSED and any(slots[max(fields, default=-1) + 1 :]):
+            raise BadFileError(f"a {kind} has fields that are newer than this version knows")
         for slot, offset in enumerate(slots):
             if offset and slot in fields:
                 self._field(at + offset, fields[slot], self._union(at, kind, slot, slots), depth)
@@ -136,6 +138,9 @@ class _Verifier:
         if end >= len(self._data) or self._data[end]:
             raise BadFileError("damaged TFLite model: a text does not end")
 
+
+_CLOSED = frozenset({"Model", "SubGraph", "Tensor", "QuantizationParameters", "Operator", "OperatorCode", "Buffer"})
+"""Tables whose fields say what a model computes: one that is not known may change everything."""
 
 _UNIONS: Mapping[tuple[str, int], type] = {
     ("Operator", 4): tflite.BuiltinOptions,
