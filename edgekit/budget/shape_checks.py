@@ -12,12 +12,36 @@ from math import prod
 
 import numpy as np
 
+from edgekit.budget.bodies import bodies
 from edgekit.budget.rules.names import op_names
 from edgekit.budget.tally import Reason
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.readers.tflite_control import STATE_KEY
 
 Dims = tuple[int, ...]
 Check = Callable[[list[Dims], list[Dims]], bool]
+
+
+def _call_fault(graph: Graph, node: Node) -> str:
+    """What is wrong with the values that an operator hands to the graphs that it runs, "" for nothing."""
+    given = [tensor for tensor in graph.node_inputs(node) if tensor is not None][1 if node.op == "IF" else 0 :]
+    for name, body in bodies(node).items():
+        state = len(body.metadata.get(STATE_KEY, "").splitlines())
+        wanted = [body.tensor(key) for key in body.inputs][: len(body.inputs) - state]
+        if node.op != "CALL_ONCE" and [t.dtype for t in given] != [t.dtype for t in wanted]:
+            return f"hands other element types to its {name} than that takes"
+        pairs = [(a, b) for a, b in zip(given, wanted, strict=False) if a.static and b.static]
+        if any(a.dims != b.dims for a, b in pairs):
+            return f"hands other shapes to its {name} than that takes"
+    return ""
+
+
+def _type_fault(graph: Graph, node: Node) -> str:
+    """What is wrong with the element types of an operator on two values, "" for nothing."""
+    if CHECKS["tflite"].get(node.op) is not _broadcast or node.op == "POW":
+        return ""
+    kinds = [tensor.dtype for tensor in graph.node_inputs(node) if tensor is not None]
+    return f"takes {' and '.join(kinds)}" if len(set(kinds)) > 1 else ""
 
 
 def _target_fault(graph: Graph, node: Node) -> str:
@@ -54,7 +78,10 @@ def layer_reasons(graph: Graph) -> tuple[Reason, ...]:
     if graph.dialect != "tflite":
         return ()
     mend = "convert the model again"
-    faults = [(node, _arity_fault(node) or _layer_fault(graph, node)) for node in graph.nodes]
+    faults = [
+        (node, _arity_fault(node) or _call_fault(graph, node) or _type_fault(graph, node) or _layer_fault(graph, node))
+        for node in graph.nodes
+    ]
     reshapes = [node for node, fault in faults if node.op == "RESHAPE" and not fault]
     faults += [(node, _target_fault(graph, node)) for node in reshapes]
     return tuple(Reason(f"{node.op} {fault}", node.name, mend) for node, fault in faults if fault)
@@ -65,7 +92,8 @@ def _arity_fault(node: Node) -> str:
     if node.op not in ARITY:
         return ""
     least, most = ARITY[node.op]
-    if not least <= len(node.inputs) <= most or "" in node.inputs[:least]:
+    needed = least if node.op in _WEIGHTED or node.op in ("SVDF", "TRANSPOSE_CONV", "CONV_3D_TRANSPOSE") else most
+    if not least <= len(node.inputs) <= most or "" in node.inputs[:needed]:
         return f"has {len([name for name in node.inputs if name])} inputs"
     made = len(node.outputs)
     if node.op not in _MANY_OUTPUTS and made != OUTPUTS.get(node.op, 1):
@@ -92,6 +120,8 @@ def _layer_fault(graph: Graph, node: Node) -> str:
         return f"has a {bias.dtype} bias on {data.dtype} activations"
     if not weights.static or len(weights.dims) <= _WEIGHTED[node.op]:
         return ""
+    if not weights.elements or (data.static and not data.elements):
+        return "has no weights or no input"
     outputs = weights.dims[_WEIGHTED[node.op]]
     if bias is not None and bias.static and bias.elements != outputs:
         return f"has {bias.elements} biases for {outputs} outputs"

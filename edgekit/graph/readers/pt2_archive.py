@@ -32,6 +32,7 @@ NEWEST_ZIP = 45
 _DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, struct.error)
 """What zipfile raises when an entry is not as its headers say."""
 _OLD = "serialized_exported_program.json"
+_ENTRY = b"PK\x01\x02"
 _END, _END64_LOCATOR, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 
 
@@ -172,7 +173,21 @@ def _check_directory(stream: BinaryIO, size: int) -> int:
     sound = found.disks == (0, 0) and found.entries[0] == found.entries[1] and found.offset + found.length == found.end
     if not sound or found.length > MAX_DIRECTORY:
         raise BadFileError("its table of contents is damaged, or absurdly long", where=stream.name, mend=MEND)
+    stream.seek(found.offset)
+    if _entries(stream.read(found.length)) != found.entries[0]:
+        raise BadFileError("its table of contents is damaged", where=stream.name, mend=MEND)
     return found.entries[0]
+
+
+def _entries(table: bytes) -> int:
+    """Number of entries that fill the table of contents exactly; -1 where none do."""
+    at = count = 0
+    while at < len(table):
+        if table[at : at + 4] != _ENTRY or at + 46 > len(table):
+            return -1
+        at += 46 + sum(struct.unpack_from("<HHH", table, at + 28))
+        count += 1
+    return count if at == len(table) else -1
 
 
 def _directory(stream: BinaryIO, size: int) -> _Directory:

@@ -21,6 +21,9 @@ SUBGRAPHS: Mapping[str, Mapping[str, str]] = {
 MAX_DEPTH = 8
 """Subgraphs that run subgraphs."""
 
+STATE_KEY = "tflite.state"
+"""Metadata key under which a read graph names its variable tensors, one a line."""
+
 TRIPS = "trips"
 """Attribute of a WHILE: how often its body runs at most; absent where that is not known."""
 

@@ -7,11 +7,21 @@ from typing import Any
 
 import tflite
 
+from edgekit.core.errors import BadFileError
+
 _ENUMS: dict[str, type] = {
     "padding": tflite.Padding,
     "fused_activation_function": tflite.ActivationFunctionType,
 }
 """Options that are given by name ("SAME", "RELU6") instead of by the schema's number."""
+_NUMBERED: dict[str, type] = {
+    **_ENUMS,
+    "quantized_bias_type": tflite.TensorType,
+    "in_data_type": tflite.TensorType,
+    "out_data_type": tflite.TensorType,
+    "weights_format": tflite.FullyConnectedOptionsWeightsFormat,
+}
+"""Options that are one of the schema's numbers."""
 _NAMES: dict[type, dict[int, str]] = {}
 """What enum_names has worked out so far; a file asks for the same few enums at every operator."""
 
@@ -45,6 +55,9 @@ def read_options(kind: int, table: Any) -> dict[str, Any]:
 
     Returns:
         Field name in snake case to int, float, bool, str or tuple; nested tables are left out.
+
+    Raises:
+        BadFileError: an option that is none of the schema's choices.
     """
     name = enum_names(tflite.BuiltinOptions).get(kind, "NONE")
     if table is None or name == "NONE":
@@ -55,8 +68,10 @@ def read_options(kind: int, table: Any) -> dict[str, Any]:
     for field in _fields(type(options)):
         value = _read_field(options, field)
         key = _snake(field)
+        if key in _NUMBERED and value not in enum_names(_NUMBERED[key]):
+            raise BadFileError(f"{name} has {key} {value}, which does not exist")
         if key in _ENUMS:
-            value = enum_names(_ENUMS[key]).get(value, str(value))
+            value = enum_names(_ENUMS[key])[value]
         if isinstance(value, bool | int | float | str | tuple):
             attrs[key] = value
     return attrs

@@ -20,7 +20,7 @@ from flatbuffers import number_types
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.readers.limits import MAX_NODES, MAX_TENSORS, MAX_TEXT, check_dims, read_file
-from edgekit.graph.readers.tflite_control import MAX_DEPTH, SUBGRAPHS, TRIPS, trips
+from edgekit.graph.readers.tflite_control import MAX_DEPTH, STATE_KEY, SUBGRAPHS, TRIPS, trips
 from edgekit.graph.readers.tflite_options import enum_names, read_options
 from edgekit.graph.readers.tflite_verify import verify_tflite
 from edgekit.graph.tensor import Dim, Quantization, Tensor, Unknown
@@ -37,8 +37,6 @@ NUMPY_TYPES: dict[str, str] = {
 
 SCHEMA_VERSION = 3
 """The only version of the schema that is in use."""
-STATE_KEY = "tflite.state"
-"""Metadata key under which a read graph names its variable tensors, one a line."""
 
 
 def read_tflite(path: Path | str, subgraph: int = 0) -> Graph:
@@ -116,7 +114,7 @@ class _Reader:
             nodes=nodes,
             inputs=(*(self._name_of(tensors, i) for i in inputs), *state),
             outputs=(*(self._name_of(tensors, i) for i in outputs), *state),
-            metadata=self._metadata() | ({STATE_KEY: "\n".join(state)} if state else {}) if not prefix else {},
+            metadata={**({} if prefix else self._metadata()), **({STATE_KEY: "\n".join(state)} if state else {})},
         )
 
     @staticmethod
