@@ -92,7 +92,7 @@ def _arity_fault(node: Node) -> str:
     if node.op not in ARITY:
         return ""
     least, most = ARITY[node.op]
-    needed = least if node.op in _WEIGHTED or node.op in ("SVDF", "TRANSPOSE_CONV", "CONV_3D_TRANSPOSE") else most
+    needed = least if node.op in _WEIGHTED or node.op in _OPTIONAL else most
     if not least <= len(node.inputs) <= most or "" in node.inputs[:needed]:
         return f"has {len([name for name in node.inputs if name])} inputs"
     made = len(node.outputs)
@@ -274,6 +274,7 @@ ARITY: Mapping[str, tuple[int, int]] = {
     ),
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_3D", "FULLY_CONNECTED"), (2, 3)),
     "RESHAPE": (1, 2), "STRIDED_SLICE": (4, 4), "ONE_HOT": (4, 4), "SVDF": (3, 5), "TRANSPOSE_CONV": (3, 4),
+    "BIDIRECTIONAL_SEQUENCE_RNN": (8, 12),
     "HASHTABLE_LOOKUP": (3, 3), "EMBEDDING_LOOKUP_SPARSE": (5, 5), "LSH_PROJECTION": (2, 3), "SKIP_GRAM": (1, 1),
     "UNIQUE": (1, 1), "WHERE": (1, 3), "SPARSE_TO_DENSE": (4, 4), "SCATTER_ND": (3, 3), "MATRIX_DIAG": (1, 1),
     "MATRIX_SET_DIAG": (2, 2), "CONV_3D_TRANSPOSE": (3, 4), "RNN": (5, 5), "NON_MAX_SUPPRESSION_V4": (5, 5),
@@ -289,4 +290,6 @@ OUTPUTS: Mapping[str, int] = {
     "TOPK_V2": 2, "HASHTABLE_LOOKUP": 2, "UNIQUE": 2, "NON_MAX_SUPPRESSION_V4": 2, "NON_MAX_SUPPRESSION_V5": 3,
 }  # fmt: skip
 """Outputs of the operators in ARITY that have not one."""
+_OPTIONAL = frozenset({"SVDF", "TRANSPOSE_CONV", "CONV_3D_TRANSPOSE", "BIDIRECTIONAL_SEQUENCE_RNN"})
+"""Operators beside the weighted ones whose later inputs may be absent."""
 _MANY_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK"})

@@ -34,7 +34,8 @@ NUMPY_TYPES: dict[str, str] = {
 }  # fmt: skip
 """Schema element types that numpy can view in place; the others (INT4, BFLOAT16, STRING) are handled or left unread."""
 
-
+NEWEST_OPERATOR = 32
+"""Version of an operator; the newest that any runtime registers is 14."""
 SCHEMA_VERSION = 3
 """The only version of the schema that is in use."""
 
@@ -216,6 +217,8 @@ class _Reader:
             raise BadFileError(f"operator {index} has no operator code")
         code = self._model.OperatorCodes(operator.OpcodeIndex())
         number = max(_builtin_code(code), code.DeprecatedBuiltinCode())
+        if not 0 <= code.Version() <= NEWEST_OPERATOR:
+            raise BadFileError(f"operator {index} is of version {code.Version()}, which no runtime has")
         op = enum_names(tflite.BuiltinOperator).get(number, f"BUILTIN_{number}")
         attrs = read_options(operator.BuiltinOptionsType(), operator.BuiltinOptions())
         self._charge(sum(len(value) for value in attrs.values() if isinstance(value, tuple | str)))
