@@ -156,6 +156,9 @@ def test_buffer_and_tensor_indices_out_of_range(kws, tmp_path):
     with pytest.raises(BadFileError, match="buffer 60000"):
         read_bytes(patched(kws, slot(tensor_table(kws, 18), 8), "<I", 60_000), tmp_path)
     subgraph = tflite.Model.GetRootAs(kws, 0).Subgraphs(0)
+    activation = subgraph.Operators(0).Outputs(0)
+    with pytest.raises(BadFileError, match="buffer 60000"):
+        read_bytes(patched(kws, slot(tensor_table(kws, activation), 8), "<I", 60_000), tmp_path)
     inputs = subgraph._tab.Vector(subgraph._tab.Offset(6))
     for value in (5_000, -2):
         with pytest.raises(BadFileError, match="does not exist"):

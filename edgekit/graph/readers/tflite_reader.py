@@ -166,6 +166,7 @@ class _Reader:
         kind = enum_names(tflite.TensorType).get(table.Type(), "?")
         dtype = kind.lower()
         tensor = Tensor(name, shape, dtype, self._quantization(table, name, sizes))
+        self._require_buffer(table.Buffer(), name)  # of an activation too: runtimes refuse an index out of range
         if made or table.IsVariable():
             return tensor
         return self._with_data(tensor, table, kind)
@@ -186,12 +187,15 @@ class _Reader:
 
     def _buffer(self, index: int, where: str) -> np.ndarray:
         """Bytes of a buffer: inline, or behind the flatbuffer (``offset``/``size``, models beyond 2 GB)."""
-        if not 0 <= index < self._model.BuffersLength():
-            raise BadFileError(f"refers to buffer {index}, which does not exist", where=where)
+        self._require_buffer(index, where)
         buffer = self._model.Buffers(index)
         if buffer.Offset() > 1:
             return np.frombuffer(self._data, np.uint8, count=buffer.Size(), offset=buffer.Offset())
         return buffer.DataAsNumpy() if buffer.DataLength() else np.empty(0, np.uint8)
+
+    def _require_buffer(self, index: int, where: str) -> None:
+        if not 0 <= index < self._model.BuffersLength():
+            raise BadFileError(f"refers to buffer {index}, which does not exist", where=where)
 
     def _quantization(self, table: Any, name: str, sizes: tuple[int, ...]) -> Quantization | None:
         details = table.Quantization()
