@@ -37,7 +37,9 @@ def _call_fault(graph: Graph, node: Node) -> str:
 
 
 def _type_fault(graph: Graph, node: Node) -> str:
-    """What is wrong with the element types of an operator on two values, "" for nothing."""
+    """What is wrong with the element types of an operator on two values or on a resource, "" for nothing."""
+    if node.op in _ON_RESOURCES and node.inputs and graph.tensor(node.inputs[0]).dtype != "resource":
+        return "works on no resource"
     if CHECKS["tflite"].get(node.op) is not _broadcast or node.op == "POW":
         return ""
     kinds = [tensor.dtype for tensor in graph.node_inputs(node) if tensor is not None]
@@ -292,4 +294,5 @@ OUTPUTS: Mapping[str, int] = {
 """Outputs of the operators in ARITY that have not one."""
 _OPTIONAL = frozenset({"SVDF", "TRANSPOSE_CONV", "CONV_3D_TRANSPOSE", "BIDIRECTIONAL_SEQUENCE_RNN"})
 """Operators beside the weighted ones whose later inputs may be absent."""
+_ON_RESOURCES = op_names("HASHTABLE_FIND HASHTABLE_IMPORT HASHTABLE_SIZE READ_VARIABLE ASSIGN_VARIABLE")
 _MANY_OUTPUTS = frozenset({"SPLIT", "SPLIT_V", "UNPACK"})

@@ -168,6 +168,7 @@ class _Reader:
         tensor = Tensor(name, shape, dtype, self._quantization(table, name, sizes))
         self._require_buffer(table.Buffer(), name)  # of an activation too: runtimes refuse an index out of range
         if made or table.IsVariable():
+            self._buffer(table.Buffer(), name)  # it holds nothing, but has to exist
             return tensor
         return self._with_data(tensor, table, kind)
 

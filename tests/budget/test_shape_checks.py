@@ -1,0 +1,83 @@
+"""Statements of a file that contradict its operators leave everything undecided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from budget_models import float32, int8, tflite_graph, weights
+
+from edgekit.budget.counting import count
+from edgekit.graph.graph import Node
+from edgekit.graph.tensor import Quantization, Tensor
+
+
+def reasons(op: str, tensors: list[Tensor], outputs: int = 1, **attrs: Any) -> list[str]:
+    """Why the parameters of a graph of one operator are undecided; its last tensors are its outputs."""
+    names = tuple(tensor.name for tensor in tensors)
+    inputs = tuple(tensor.name for tensor in tensors if not tensor.constant and tensor.name.startswith("x"))
+    node = Node(op, "layer", names[: len(names) - outputs], names[len(names) - outputs :], attrs)
+    graph = tflite_graph([node], tensors, inputs, names[len(names) - outputs :])
+    return [reason.what for reason in count(graph).tallies["parameters"].reasons]
+
+
+@pytest.mark.parametrize(
+    "op,tensors",
+    [
+        ("RELU", [float32("x", 1, 8), float32("y", 1, 1)]),
+        ("ADD", [float32("x", 1, 8), float32("x2", 1, 4), float32("y", 1, 8)]),
+        ("RESHAPE", [float32("x", 1, 8), float32("y", 1, 4)]),
+        ("CONCATENATION", [float32("x", 1, 8), float32("x2", 1, 8), float32("y", 1, 8)]),
+        ("FULLY_CONNECTED", [float32("x", 1, 8), weights("w", 4, 8, dtype="float32"), float32("y", 1, 1)]),
+        ("PAD", [float32("x", 1, 8), weights("p", 2, 2, dtype="int32"), float32("y", 1, 4)]),
+    ],
+)
+def test_a_shape_that_the_operator_cannot_make(op: str, tensors: list[Tensor]) -> None:
+    assert any("cannot make" in text for text in reasons(op, tensors))
+
+
+@pytest.mark.parametrize(
+    "op,tensors,outputs",
+    [
+        ("RELU", [float32("x", 1, 8), float32("x2", 1, 8), float32("y", 1, 8)], 1),
+        ("PRELU", [float32("x", 1, 8), float32("y", 1, 8)], 1),
+        ("RELU", [float32("x", 1, 8), float32("y", 1, 8), float32("z", 1, 8)], 2),
+    ],
+)
+def test_inputs_and_outputs_too_few_or_too_many(op: str, tensors: list[Tensor], outputs: int) -> None:
+    assert any(text.endswith(("inputs", "outputs")) for text in reasons(op, tensors, outputs))
+
+
+def test_values_of_two_kinds_are_not_added() -> None:
+    assert reasons("ADD", [float32("x", 1, 8), int8("x2", 1, 8), float32("y", 1, 8)]) == ["ADD takes float32 and int8"]
+
+
+def dense(bias: Tensor | None = None, weight: Tensor | None = None) -> list[str]:
+    tensors = [int8("x", 1, 8), weight or weights("w", 4, 8), bias or weights("b", 4, dtype="int32"), int8("y", 1, 4)]
+    return reasons("FULLY_CONNECTED", tensors)
+
+
+def constant(name: str, dtype: str, shape: tuple[int, ...], scale: float, zero: int = 0) -> Tensor:
+    return Tensor(name, shape, dtype, Quantization(np.float32(scale), zero), data=np.zeros(shape, dtype))
+
+
+def test_an_integer_layer_as_its_kernels_want_it() -> None:
+    assert dense() == []
+    assert "3 biases for 4 outputs" in dense(bias=weights("b", 3, dtype="int32"))[0]
+    assert "float32 bias on int8" in dense(bias=weights("b", 4, dtype="float32"))[0]
+    assert "zero point" in dense(bias=constant("b", "int32", (4,), 0.01, 5))[0]
+    assert "scale" in dense(bias=constant("b", "int32", (4,), 0.5))[0]
+    assert "zero point" in dense(weight=constant("w", "int8", (4, 8), 0.1, 3))[0]
+    assert "without their scales" in dense(weight=Tensor("w", (4, 8), "int8", data=np.zeros((4, 8), np.int8)))[0]
+
+
+def test_a_reshape_that_is_to_make_another_shape() -> None:
+    target = Tensor("t", (2,), "int32", data=np.array([1, 9], np.int32))
+    assert "is to make [1, 9]" in reasons("RESHAPE", [float32("x", 1, 8), target, float32("y", 1, 8)])[0]
+    open_target = Tensor("t", (2,), "int32", data=np.array([1, -1], np.int32))
+    assert reasons("RESHAPE", [float32("x", 1, 8), open_target, float32("y", 1, 8)]) == []
+
+
+def test_variables_are_resources() -> None:
+    assert reasons("READ_VARIABLE", [float32("x", 1, 8), float32("y", 1, 8)]) == ["READ_VARIABLE works on no resource"]
