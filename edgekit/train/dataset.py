@@ -11,10 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from edgekit.augment.waveform import Draw, source_samples
 from edgekit.core.errors import DataError
 from edgekit.data.cache import AudioCache
 from edgekit.data.manifest import SILENCE_LABELS
-from edgekit.train.augment_pcm import Draw, source_samples
 from edgekit.train.recipe import Recipe
 
 _ORDER, _AUGMENT, _TORCH = 1, 2, 3  # purposes that must not share a stream

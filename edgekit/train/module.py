@@ -13,11 +13,11 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgekit.augment.features import FeatureAugment, Pairing, draw_pairing
+from edgekit.augment.waveform import Draw, NoiseBank, draw_factors, resample, scale_levels
 from edgekit.core.errors import EdgekitError
 from edgekit.data.cache import AudioCache
 from edgekit.features.torch_frontend import TorchFrontend
-from edgekit.train.augment_features import FeatureAugment, Pairing, draw_pairing
-from edgekit.train.augment_pcm import Draw, NoiseBank, draw_factors, resample, scale_levels
 from edgekit.train.class_weights import class_weights
 from edgekit.train.dataset import ClipBatches, Step, label_indices, plain_windows
 from edgekit.train.metrics import Scores, score, softmax

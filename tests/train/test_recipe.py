@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.augment.features import check_augment
 from edgekit.core.errors import BadConfigError
 from edgekit.models.registry import build_model
-from edgekit.train.augment_features import check_augment
 from edgekit.train.recipe_file import load_recipe, recipe_from, recipe_names, to_toml
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.core.errors import BadConfigError
-from edgekit.train.limits import check_limits
+from edgekit.core.limits import check_limits
 
 Reduction = Literal["batchmean", "mean"]
 

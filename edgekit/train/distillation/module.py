@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgekit.augment.waveform import Draw
 from edgekit.core.errors import BadConfigError
 from edgekit.data.cache import AudioCache
 from edgekit.features.torch_frontend import TorchFrontend
-from edgekit.train.augment_pcm import Draw
 from edgekit.train.dataset import ClipBatches
 from edgekit.train.distillation.deit import deit_hard, deit_soft, hard_shares
 from edgekit.train.distillation.hinton import hinton, soft_shares

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edgekit.augment.waveform import draw_factors, resample
+from edgekit.core.limits import check_limits
 from edgekit.data.cache import AudioCache
-from edgekit.train.augment_pcm import draw_factors, resample
-from edgekit.train.limits import check_limits
 from edgekit.train.recipe import Recipe
 
 OFFSET, SPEED, GAIN = 0, 1, 2

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgekit.train.recipe import Augment
+from edgekit.augment.spec import Augment
 
 _NOISE_SECONDS = 8
 _SLOPES = (0.0, 0.5, 1.0, 2.0)  # amplitude ~ f^(-slope/2): white, between, pink, brown

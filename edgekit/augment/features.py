@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edgekit.augment.spec import Augment
+from edgekit.augment.waveform import Draw, draw_factors
 from edgekit.core.errors import BadConfigError
 from edgekit.features.mel import hz_to_mel, mel_to_hz
 from edgekit.features.reference import log_factor
 from edgekit.features.spec import FrontendSpec
-from edgekit.train.augment_pcm import Draw, draw_factors
-from edgekit.train.recipe import Augment
 
 _WARP_STEPS = 65
 _EQUALISER_POINTS = 6

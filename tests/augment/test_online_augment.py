@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from edgekit.augment.features import FeatureAugment, mix_pairs, mix_styles, warp_table
+from edgekit.augment.spec import Augment
+from edgekit.augment.waveform import NoiseBank, draw_factors, resample, scale_levels, source_samples
 from edgekit.features.presets import PRESETS
 from edgekit.features.reference import features as reference
-from edgekit.train.augment_features import FeatureAugment, mix_pairs, mix_styles, warp_table
-from edgekit.train.augment_pcm import NoiseBank, draw_factors, resample, scale_levels, source_samples
-from edgekit.train.recipe import Augment
 
 SPEC = PRESETS["kws-logmel-40"]
 
