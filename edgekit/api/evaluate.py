@@ -12,7 +12,7 @@ from edgekit.core.progress import Progress, silent
 if TYPE_CHECKING:
     from edgekit.data.manifest import Manifest
     from edgekit.features.spec import FrontendSpec
-    from edgekit.train.evaluate import Evaluation
+    from edgekit.train.evaluation.evaluation import Evaluation
 
 _LARGEST_LABELS = 1 << 20
 
@@ -55,8 +55,8 @@ def evaluate(
     from edgekit.data.manifest import Manifest, read_manifest
     from edgekit.data.selector import select_clips
     from edgekit.features.spec import FrontendSpec, load_spec
-    from edgekit.train.confusion_plot import check_plot_path, plot_confusion
-    from edgekit.train.evaluate import evaluate_clips
+    from edgekit.train.evaluation.confusion_plot import check_plot_path, plot_confusion
+    from edgekit.train.evaluation.evaluation import evaluate_clips
     from edgekit.train.predictors import open_predictor
 
     if plot is not None:

@@ -25,7 +25,7 @@ from edgekit.core.verdict import Verdict
 
 if TYPE_CHECKING:
     from edgekit.data.manifest import Manifest
-    from edgekit.train.evaluate import Evaluation
+    from edgekit.train.evaluation.evaluation import Evaluation
 
 RUN, EXPORT, MODEL, FIRMWARE, RESULT = "run", "export", "model.int8.tflite", "firmware", "road.json"
 

@@ -11,7 +11,7 @@ import click
 from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from edgekit.train.evaluate import Evaluation
+    from edgekit.train.evaluation.evaluation import Evaluation
 
 
 @click.command("eval")
@@ -54,8 +54,8 @@ def command(
 
 
 def _print(result: Evaluation) -> None:
-    from edgekit.report.text import render_table
-    from edgekit.train.evaluate import GROUPS
+    from edgekit.report.table import render_table
+    from edgekit.train.evaluation.evaluation import GROUPS
 
     scores = result.scores
     click.echo(f"{result.model} ({result.arithmetic}) on {scores.clips} clips")

@@ -20,7 +20,7 @@ from edgekit.data.cache import AudioCache
 from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.train.class_weights import class_weights
 from edgekit.train.dataset import ClipBatches, Step, label_indices, plain_windows
-from edgekit.train.metrics import Scores, score, softmax
+from edgekit.train.evaluation.metrics import Scores, score, softmax
 from edgekit.train.recipe import Recipe
 
 _VALID_BATCH = 256

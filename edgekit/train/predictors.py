@@ -18,7 +18,7 @@ from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
 from edgekit.train.checkpoint import load_checkpoint
 from edgekit.train.dataset import plain_windows
-from edgekit.train.metrics import softmax
+from edgekit.train.evaluation.metrics import softmax
 
 Arithmetic = Literal["float32", "int8"]
 

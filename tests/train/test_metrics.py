@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgekit.core.errors import DataError
-from edgekit.train.metrics import by_group, confusion_matrix, score, softmax
+from edgekit.train.evaluation.metrics import by_group, confusion_matrix, score, softmax
 
 TARGETS = np.array([0, 0, 0, 1])
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])

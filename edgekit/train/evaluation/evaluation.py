@@ -13,7 +13,7 @@ from edgekit.core.progress import Progress, silent
 from edgekit.data.cache import AudioCache
 from edgekit.data.manifest import Clip
 from edgekit.train.dataset import label_indices
-from edgekit.train.metrics import Scores, by_group, confusion_matrix, score
+from edgekit.train.evaluation.metrics import Scores, by_group, confusion_matrix, score
 from edgekit.train.predictors import Arithmetic, Predictor
 
 _BATCH = 128

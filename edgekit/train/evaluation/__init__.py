@@ -1,0 +1,1 @@
+"""What a model does on clips: scores, calibration, intervals, comparisons of two models."""
