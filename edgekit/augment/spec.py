@@ -21,6 +21,10 @@ class Augment:
         noise_probability: share of clips with noise mixed in: white to brown, or stretches of the clips whose label
             is a silence label, at a signal-to-noise ratio from ``noise_snr_db``.
         noise_snr_db: (lowest, highest).
+        impulse_probability: share of the clips of ``impulse_device`` that are convolved with the impulse response of
+            another device (DIR; 0.4 to 0.6 in the literature).
+        impulse_responses: folder of these responses; a relative one lies in the folder of data sets, EDGEKIT_DATA.
+        impulse_device: which clips: of this device ("a" in TAU), of several ("a,b"), or of "all".
 
     On the features:
 
@@ -40,6 +44,9 @@ class Augment:
     gain_db: float = 0.0
     noise_probability: float = 0.0
     noise_snr_db: tuple[float, float] = (5.0, 30.0)
+    impulse_probability: float = 0.0
+    impulse_responses: str = ""
+    impulse_device: str = "a"
     stretch: float = 0.0
     formant_warp: float = 0.0
     equaliser_db: float = 0.0
@@ -57,6 +64,7 @@ class Augment:
         _check("augment", speed=(self.speed, 0.0, 1.0), stretch=(self.stretch, 0.0, 1.0))
         _check("augment", formant_warp=(self.formant_warp, 0.0, 1.0), equaliser_db=(self.equaliser_db, 0.0, 60.0))
         _check("augment", noise_probability=(self.noise_probability, 0.0, 1.0))
+        _check("augment", impulse_probability=(self.impulse_probability, 0.0, 1.0))
         _check(
             "augment", mixup_probability=(self.mixup_probability, 0.0, 1.0), mixup_alpha=(self.mixup_alpha, 1e-3, 100)
         )
@@ -66,3 +74,6 @@ class Augment:
             _check("augment", **{name: (getattr(self, name), 0, 10_000)})
         if self.noise_snr_db[0] > self.noise_snr_db[1]:
             raise BadConfigError("noise_snr_db runs backwards", where="augment", mend="write [lowest, highest]")
+        if self.impulse_probability and not self.impulse_responses:
+            mend = 'name the folder of responses: augment.impulse_responses="mic_irs"'
+            raise BadConfigError("impulse_probability is set without any responses", where="augment", mend=mend)

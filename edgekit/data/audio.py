@@ -74,6 +74,11 @@ def decode(path: Path, sample_rate: int, start: int = 0, samples: int = 0) -> np
     Raises:
         BadFileError: see :func:`probe`; or damaged, shorter than the stretch, or not finite.
     """
+    return to_int16(decode_float(path, sample_rate, start, samples))
+
+
+def decode_float(path: Path, sample_rate: int, start: int = 0, samples: int = 0) -> np.ndarray:
+    """:func:`decode` before it rounds: float32 [n], full scale ±1, for 24-bit recordings and further processing."""
     soundfile = require("soundfile", "all")
     try:
         with path.open("rb", buffering=0) as stream:
@@ -93,7 +98,7 @@ def decode(path: Path, sample_rate: int, start: int = 0, samples: int = 0) -> np
         raise BadFileError(f"cannot read: {error.strerror}", where=str(path)) from error
     if len(signal) != count:
         raise BadFileError(f"truncated: {len(signal)} of {count} samples could be decoded", where=str(path))
-    return to_int16(_resample(_mixdown(signal, path), info.sample_rate, sample_rate))
+    return _resample(_mixdown(signal, path), info.sample_rate, sample_rate)
 
 
 def to_int16(signal: np.ndarray) -> np.ndarray:

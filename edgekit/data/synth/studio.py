@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgekit.core.errors import DataError
 from edgekit.data.audio import to_int16
+from edgekit.data.responses import normal_response
 from edgekit.data.synth import acoustics, noise
 from edgekit.data.synth.config import SynthConfig
 from edgekit.data.synth.plan import GENERATED, NO_NOISE, NO_ROOM, ROOMS, Take
@@ -86,7 +86,7 @@ class Studio:
         if config.microphone_folder is None:
             return {name: acoustics.microphone_response(generator(config, name), config.rate) for name in _SYNTHETIC}
         loaded = noise.load_folder(config.microphone_folder, config.rate, "microphone impulse response")
-        return {name: _normal_response(name, response) for name, response in loaded.items()}
+        return {name: normal_response(name, response) for name, response in loaded.items()}
 
 
 def generator(config: SynthConfig, name: str) -> np.random.Generator:
@@ -99,13 +99,3 @@ def _same_level(reverberant: np.ndarray, samples: int) -> np.ndarray:
     """Scale so that the stretch of the dry word has RMS 1 again."""
     rms = float(np.sqrt(np.mean(np.square(reverberant[:samples], dtype=np.float64))))
     return reverberant / np.float32(rms)
-
-
-def _normal_response(name: str, response: np.ndarray) -> np.ndarray:
-    """A measured response from its onset on, with energy 1, so that microphones do not differ in gain."""
-    energy = float(np.sum(np.square(response, dtype=np.float64)))
-    if energy <= 0:
-        raise DataError("the impulse response is silent", where=name, mend="remove the file from the folder")
-    onset = int(np.argmax(np.abs(response) > 0.05 * np.abs(response).max()))
-    normal: np.ndarray = (response[onset:] / np.sqrt(energy)).astype(np.float32)
-    return normal
