@@ -69,11 +69,11 @@ def normal_response(name: str, response: np.ndarray) -> np.ndarray:
     Raises:
         DataError: it is silent.
     """
-    energy = float(np.sum(np.square(response, dtype=np.float64)))
-    if energy <= 0:
+    peak = float(np.abs(response).max(initial=0.0))
+    if peak <= 0:
         raise DataError("the impulse response is silent", where=name, mend="remove the file from the folder")
-    onset = int(np.argmax(np.abs(response) > _ONSET * np.abs(response).max()))
-    normal: np.ndarray = (response[onset:] / np.sqrt(energy)).astype(np.float32)
+    kept = response[int(np.argmax(np.abs(response) > _ONSET * peak)) :]
+    normal: np.ndarray = (kept / np.sqrt(np.sum(np.square(kept, dtype=np.float64)))).astype(np.float32)
     return normal
 
 
