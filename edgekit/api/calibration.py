@@ -82,6 +82,7 @@ def _recorded(
     from edgekit.data.cache import AudioCache
     from edgekit.data.manifest import Manifest, read_manifest
     from edgekit.data.selector import select_clips
+    from edgekit.data.windows import evaluation_windows, windows_from
     from edgekit.features.reference import features
 
     spec = model_frontend(graph, frontend)
@@ -91,9 +92,12 @@ def _recorded(
     manifest = select_clips(manifest, select)
     chosen = tuple(manifest.clips[i] for i in _even(np.arange(len(manifest.clips)), clips))
     audio = AudioCache(manifest.where(set(chosen).__contains__), spec.sample_rate, cache, progress)
+    windows = windows_from(graph.metadata, graph.name)
     rows = []
     for index in range(len(audio)):
-        rows.append(features(spec, audio.window(index, spec.clip_samples)).astype(np.float32))
+        starts = evaluation_windows(audio, np.array([index]), spec.clip_samples, windows).offsets
+        start = int(starts[index % len(starts)])  # one window a clip, each time from another place
+        rows.append(features(spec, audio.window(index, spec.clip_samples, start)).astype(np.float32))
         progress("computing features", index + 1, len(audio))
     return fit_clips(np.stack(rows), graph.tensor(graph.inputs[0]).dims)
 

@@ -12,6 +12,7 @@ from edgekit.core.digest import canonical_json
 from edgekit.core.errors import BadFileError, DigestMismatchError
 from edgekit.core.files import atomic_path
 from edgekit.core.optional import require
+from edgekit.data.windows import START, WINDOWS_KEY, Windows, windows_from
 from edgekit.features.spec import FrontendSpec, from_json
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY, MODEL_KEY
 
@@ -38,6 +39,7 @@ class Checkpoint:
         weights: state dict, float32 (and int64 counters) on the CPU.
         metrics: numbers of the validation clips.
         recipe: the resolved recipe as plain values.
+        windows: how a clip longer than the model's window is heard.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
     metrics: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    windows: Windows = START
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels) or not self.labels:
@@ -64,6 +67,7 @@ class Checkpoint:
             FRONTEND_DIGEST_KEY: self.frontend.digest,
             LABELS_KEY: json.dumps(list(self.labels), ensure_ascii=False),
             MODEL_KEY: canonical_json({"name": self.model, "arguments": dict(self.arguments)}),
+            **({WINDOWS_KEY: self.windows.to_text()} if self.windows.hop_ms else {}),
         }
 
     def build(self) -> nn.Module:
@@ -148,6 +152,7 @@ def _from_metadata(metadata: Mapping[str, str], weights: Mapping[str, Tensor], w
         weights=weights,
         metrics=_json(metadata, METRICS_KEY, dict, where),
         recipe=_json(metadata, RECIPE_KEY, dict, where),
+        windows=windows_from(metadata, where),
     )
 
 

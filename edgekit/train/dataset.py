@@ -15,6 +15,7 @@ from edgekit.augment.waveform import Draw, source_samples
 from edgekit.core.errors import DataError
 from edgekit.data.cache import AudioCache
 from edgekit.data.manifest import SILENCE_LABELS
+from edgekit.data.windows import TrainingStarts
 from edgekit.train.recipe import Recipe
 
 _ORDER, _AUGMENT, _TORCH = 1, 2, 3  # purposes that must not share a stream
@@ -63,6 +64,7 @@ class ClipBatches:
         self.targets = label_indices(cache, labels)
         self.source = source_samples(recipe.augment, samples)
         self._shift = round(recipe.augment.shift_ms * cache.sample_rate / 1000.0)
+        self._starts = TrainingStarts(cache, samples, recipe.windows) if recipe.windows.per_clip else None
         missing = [name for index, name in enumerate(labels) if index not in self.targets]
         if missing:
             raise DataError(
@@ -70,17 +72,22 @@ class ClipBatches:
                 where=cache.manifest.name,
                 mend="select more clips, or leave these labels out of the manifest",
             )
-        self._order = lru_cache(maxsize=2)(self._draw_order)
+        self._order = lru_cache(maxsize=2)(self._epoch_order)
 
     @property
     def batch_size(self) -> int:
         """Clips a process takes a step; all of them when there are fewer than the recipe's batch size."""
-        return min(self.recipe.schedule.batch_size, max(1, len(self.cache) // self.world))
+        return min(self.recipe.schedule.batch_size, max(1, self._windows // self.world))
 
     @property
     def steps(self) -> int:
         """Steps an epoch; the clips left over when the last batch would not be full wait for the next epoch."""
-        return max(1, len(self.cache) // (self.batch_size * self.world))
+        return max(1, self._windows // (self.batch_size * self.world))
+
+    @property
+    def _windows(self) -> int:
+        """Windows of an epoch."""
+        return len(self.cache) * max(1, self.recipe.windows.per_clip)
 
     def indices(self, epoch: int, step: int, rank: int = 0) -> np.ndarray:
         """Clips of one batch, int64 [batch]."""
@@ -89,8 +96,10 @@ class ClipBatches:
         return out
 
     def pcm(self, indices: np.ndarray, draw: Draw) -> np.ndarray:
-        """int16 [batch, source]: the clips, each starting up to ``shift_ms`` early or late."""
+        """int16 [batch, source]: the clips from their start or a random place, up to ``shift_ms`` early or late."""
         offsets = draw.integers(-self._shift, self._shift + 1, len(indices))
+        if self._starts is not None:
+            offsets += self._starts.draw(indices, draw)
         return self.cache.windows(indices, self.source, offsets)
 
     def background(self) -> np.ndarray:
@@ -105,8 +114,12 @@ class ClipBatches:
                 parts.append(pcm.astype(np.float32) / 32768.0)
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
-    def _draw_order(self, epoch: int) -> np.ndarray:
+    def _epoch_order(self, epoch: int) -> np.ndarray:
+        """Every clip once, or once for each of its windows."""
         draw = np.random.default_rng([self.recipe.seed, _ORDER, epoch])
+        return np.concatenate([self._draw_order(draw) for _ in range(max(1, self.recipe.windows.per_clip))])
+
+    def _draw_order(self, draw: Draw) -> np.ndarray:
         if self.recipe.schedule.balance == "none":
             return draw.permutation(len(self.targets))
         classes = [np.flatnonzero(self.targets == value) for value in np.unique(self.targets)]

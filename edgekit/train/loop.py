@@ -28,11 +28,12 @@ from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.files import write_json, write_text
 from edgekit.core.progress import Progress
 from edgekit.data.cache import AudioCache
+from edgekit.data.windows import evaluation_windows
 from edgekit.features.spec import FrontendSpec
 from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.models.registry import build_model
 from edgekit.train.checkpoint import Checkpoint
-from edgekit.train.dataset import ClipBatches, plain_windows
+from edgekit.train.dataset import ClipBatches
 from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
 from edgekit.train.run_keeper import STATE, RunKeeper
@@ -79,6 +80,7 @@ def train_student(
             labels=labels,
             weights={},
             recipe=recipe.to_json(),
+            windows=recipe.windows,
         )
         model = build_model(template.model, **template.arguments)
         _check_shape(model, spec, recipe)
@@ -114,16 +116,18 @@ def _module(
 def normalised(recipe: Recipe, train: AudioCache) -> FrontendSpec:
     """The recipe's spec; with ``normalise = "estimate"``, mean and std of its features over the training clips.
 
-    At most 2,000 clips, evenly spaced, unaugmented. Rounded to six digits, so that the spec reads well.
+    At most 2,000 windows of evaluation, evenly spaced, unaugmented. Rounded to six digits, so that the spec reads well.
     """
     spec = recipe.frontend.spec()
     if recipe.frontend.normalise == "spec":
         return spec
     frontend = TorchFrontend(spec.replace(mean=0.0, std=1.0))
-    chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _NORMALISE_CLIPS)).astype(np.int64))
+    heard = evaluation_windows(train, np.arange(len(train)), spec.clip_samples, recipe.windows)
+    chosen = np.unique(np.linspace(0, len(heard) - 1, min(len(heard), _NORMALISE_CLIPS)).astype(np.int64))
     sums = np.zeros(3)
     for part in np.array_split(chosen, -(-len(chosen) // 128)):
-        features = frontend(torch.from_numpy(plain_windows(train, spec.clip_samples, part))).double()
+        pcm = train.windows(heard.clips[part], spec.clip_samples, heard.offsets[part])
+        features = frontend(torch.from_numpy(pcm)).double()
         sums += [features.numel(), float(features.sum()), float(features.square().sum())]
     mean = sums[1] / sums[0]
     std = max(1e-3, float(np.sqrt(max(0.0, sums[2] / sums[0] - mean**2))))

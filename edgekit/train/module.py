@@ -17,9 +17,10 @@ from edgekit.augment.features import FeatureAugment, Pairing, draw_pairing
 from edgekit.augment.waveform import Draw, NoiseBank, draw_factors, resample, scale_levels
 from edgekit.core.errors import EdgekitError
 from edgekit.data.cache import AudioCache
+from edgekit.data.windows import Windows, evaluation_windows
 from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.train.class_weights import class_weights
-from edgekit.train.dataset import ClipBatches, Step, label_indices, plain_windows
+from edgekit.train.dataset import ClipBatches, Step, label_indices
 from edgekit.train.evaluation.metrics import Scores, score, softmax
 from edgekit.train.recipe import Recipe
 
@@ -173,7 +174,8 @@ class StudentModule(LightningModule):
         """Scores of the kept weights on the validation clips; None without any."""
         if self.valid is None or self.valid_targets is None:
             return None
-        return score(self.valid_targets, softmax(predict(self.kept, self.frontend, self.valid, self.device)))
+        windows = self.recipe.windows
+        return score(self.valid_targets, predict(self.kept, self.frontend, self.valid, self.device, windows))
 
     def trained(self) -> nn.Module:
         """What the optimiser moves."""
@@ -188,18 +190,22 @@ class StudentModule(LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def predict(model: nn.Module, frontend: TorchFrontend, cache: AudioCache, device: torch.device) -> np.ndarray:
-    """Logits of all clips, unaugmented, float32 [clips, classes]; the model's mode is restored."""
+def predict(
+    model: nn.Module, frontend: TorchFrontend, cache: AudioCache, device: torch.device, windows: Windows
+) -> np.ndarray:
+    """Probabilities of all clips, unaugmented, float64 [clips, classes]; the model's mode is restored."""
     was_training = model.training
     model.eval()
     parts = []
-    for first in range(0, len(cache), _VALID_BATCH):
-        indices = np.arange(first, min(first + _VALID_BATCH, len(cache)))
-        pcm = torch.from_numpy(plain_windows(cache, frontend.spec.clip_samples, indices)).to(device)
+    samples = frontend.spec.clip_samples
+    heard = evaluation_windows(cache, np.arange(len(cache)), samples, windows)
+    for first in range(0, len(heard), _VALID_BATCH):
+        part = slice(first, first + _VALID_BATCH)
+        pcm = torch.from_numpy(cache.windows(heard.clips[part], samples, heard.offsets[part])).to(device)
         with torch.no_grad():
-            parts.append(model(frontend(pcm)).float().cpu().numpy())
+            parts.append(softmax(model(frontend(pcm)).float().cpu().numpy()))
     model.train(was_training)
-    return np.concatenate(parts)
+    return heard.mean(np.concatenate(parts))
 
 
 def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

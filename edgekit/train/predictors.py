@@ -12,15 +12,16 @@ import numpy as np
 
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError
 from edgekit.data.cache import AudioCache
+from edgekit.data.windows import Windows, evaluation_windows, windows_from
 from edgekit.features.quantized import dequantize_features, quantize_features
 from edgekit.features.spec import FrontendSpec, from_json
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
 from edgekit.train.checkpoint import load_checkpoint
-from edgekit.train.dataset import plain_windows
 from edgekit.train.evaluation.metrics import softmax
 
 Arithmetic = Literal["float32", "int8"]
+_BATCH = 128
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Predictor:
         labels: class names in the order of the outputs.
         features: int16 PCM [N, samples] → float32 [N, 1, H, W].
         probabilities: float32 features [N, 1, H, W] → float64 [N, classes], rows that sum to 1.
+        windows: where it listens in a clip longer than ``spec.clip_samples``.
     """
 
     name: str
@@ -42,10 +44,17 @@ class Predictor:
     labels: tuple[str, ...]
     features: Callable[[np.ndarray], np.ndarray]
     probabilities: Callable[[np.ndarray], np.ndarray]
+    windows: Windows
 
     def predict(self, cache: AudioCache, indices: np.ndarray) -> np.ndarray:
-        """Probabilities of clips of a cache at the spec's rate: float64 [n, classes]."""
-        return self.probabilities(self.features(plain_windows(cache, self.spec.clip_samples, indices)))
+        """Probabilities of clips of a cache at the spec's rate, the mean of their windows': float64 [n, classes]."""
+        heard = evaluation_windows(cache, indices, self.spec.clip_samples, self.windows)
+        parts = []
+        for first in range(0, len(heard), _BATCH):
+            part = slice(first, first + _BATCH)
+            pcm = cache.windows(heard.clips[part], self.spec.clip_samples, heard.offsets[part])
+            parts.append(self.probabilities(self.features(pcm)))
+        return heard.mean(np.concatenate(parts))
 
 
 def open_predictor(
@@ -91,7 +100,7 @@ def run_predictor(path: Path, frontend: FrontendSpec | None = None, device: str 
         with torch.no_grad():
             return softmax(model(torch.from_numpy(x).to(device)).cpu().numpy())
 
-    return Predictor(path.name, "float32", spec, checkpoint.labels, features, probabilities)
+    return Predictor(path.name, "float32", spec, checkpoint.labels, features, probabilities, checkpoint.windows)
 
 
 def graph_predictor(
@@ -115,7 +124,8 @@ def graph_predictor(
     def probabilities(x: np.ndarray) -> np.ndarray:
         return _graph_probabilities(graph, x.reshape(len(x), *given.dims[1:]), integer=integer)
 
-    return Predictor(name, "int8" if integer else "float32", spec, names, features, probabilities)
+    arithmetic: Arithmetic = "int8" if integer else "float32"
+    return Predictor(name, arithmetic, spec, names, features, probabilities, windows_from(graph.metadata, name))
 
 
 def agreed_frontend(metadata: object, frontend: FrontendSpec | None, where: str) -> FrontendSpec:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from edgekit.augment.spec import Augment
 from edgekit.core.errors import BadConfigError
 from edgekit.core.limits import check_limits as _check
+from edgekit.data.windows import Windows
 from edgekit.features.spec import FrontendSpec, load_spec
 from edgekit.train.distillation.choice import Distillation
 
@@ -116,7 +117,7 @@ class ClassWeights:
         _check("class_weights", floor=(self.floor, 1, 10**9))
 
 
-_LATER_TABLES = ("class_weights", "distillation")
+_LATER_TABLES = ("class_weights", "distillation", "windows")
 """Left out of a recipe's plain form where they change nothing, so that runs from before these tables go on."""
 
 
@@ -134,6 +135,7 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
     class_weights: ClassWeights = field(default_factory=ClassWeights)
     distillation: Distillation = field(default_factory=Distillation)
+    windows: Windows = field(default_factory=Windows)
 
     def __post_init__(self) -> None:
         _check("recipe", seed=(self.seed, 0, 2**31 - 1))
@@ -141,7 +143,7 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """Plain values, tables as dictionaries; :func:`edgekit.train.recipe_file.recipe_from` reads them back."""
         plain: dict[str, Any] = _plain(asdict(self))
-        empty = {"class_weights": ClassWeights(), "distillation": Distillation()}
+        empty = {"class_weights": ClassWeights(), "distillation": Distillation(), "windows": Windows()}
         for name in _LATER_TABLES:
             if getattr(self, name) == empty[name]:
                 del plain[name]
