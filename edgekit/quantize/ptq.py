@@ -68,10 +68,19 @@ def apply_calibration(graph: Graph, calibration: Calibration, clips: np.ndarray,
     quants = activation_quantization(graph, calibration.ranges)
     if options.bias_correction:
         graph = corrected_biases(graph, quants, clips, options.per_channel_dense)
+    return assemble(graph, quants, options.per_channel_dense)
+
+
+def assemble(graph: Graph, quants: Mapping[str, Quantization], per_channel_dense: bool = False) -> Graph:
+    """The integer graph of a float graph whose activations have known scales; weights and biases are rounded here.
+
+    Raises:
+        BadFileError: weights or biases are not finite.
+    """
     tensors = [graph.tensor(name).replace(dtype="int8", quant=quants[name]) for name in activation_names(graph)]
     nodes = []
     for node in graph.nodes:
-        node, constants = _quantized_node(graph, node, quants, options.per_channel_dense)
+        node, constants = _quantized_node(graph, node, quants, per_channel_dense)
         nodes.append(node)
         tensors += constants
     return check_edge(graph.rebuild(nodes, tensors))

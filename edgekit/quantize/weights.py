@@ -15,7 +15,8 @@ WEIGHT_MAX = 127
 BIAS_MAX = 1 << 30
 """Largest quantized bias; the other half of int32 is left to the sum of products."""
 
-_IDLE_SCALE = 1.0 / WEIGHT_MAX
+IDLE_SCALE = 1.0 / WEIGHT_MAX
+"""Scale of weights that are all 0: any does."""
 
 
 def quantize_weights(
@@ -42,7 +43,7 @@ def quantize_weights(
         scale = np.maximum(scale, np.abs(bias.astype(np.float64)) / (input_scale * BIAS_MAX))
     if not per_channel:
         scale = scale.max(keepdims=True)
-    scale = np.where(scale > 0, scale, _IDLE_SCALE).astype(np.float32)
+    scale = np.where(scale > 0, scale, IDLE_SCALE).astype(np.float32)
     shape = [1] * values.ndim
     shape[axis] = -1
     steps = np.rint(values / scale.astype(np.float64).reshape(shape if per_channel else [1] * values.ndim))

@@ -1,0 +1,164 @@
+"""Fake quantization in torch: integer steps that carry gradients, and activation scales that are learned.
+
+An activation of the twin (quantize/twin.py) is a tensor of whole numbers and a scale, as on the device; rounding is
+passed straight through by the gradient. With x = steps · scale, the gradient of the scale is that of Learned Step Size
+Quantization: round(x/s) − x/s within the int8 range, the clipped step outside (Esser et al. 2020, equation 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+LOW, HIGH = -128, 127
+"""int8."""
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """An activation as the integer kernels see it.
+
+    Attributes:
+        values: float32 [N, *dims] of whole numbers, q − zero_point.
+        scale: float32 scalar.
+        zero_point: of the int8 form.
+    """
+
+    values: Tensor
+    scale: Tensor
+    zero_point: int
+
+    @property
+    def real(self) -> Tensor:
+        """What the steps stand for, float32 [N, *dims]."""
+        return self.values * self.scale
+
+    def moved(self, values: Tensor) -> Steps:
+        """Other steps of the same scale."""
+        return Steps(values, self.scale, self.zero_point)
+
+
+class _Straight(torch.autograd.Function):
+    """The second argument's values with the first argument's gradient (Bengio et al. 2013)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, values: Tensor) -> Tensor:
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None
+
+
+def straight(x: Tensor, values: Tensor) -> Tensor:
+    """``values`` in the forward direction, the identity of ``x`` backwards."""
+    out: Tensor = _Straight.apply(x, values)  # type: ignore[no-untyped-call]
+    return out
+
+
+def half_away(x: Tensor) -> Tensor:
+    """Nearest whole number, halves away from zero, as requantization rounds."""
+    return torch.trunc(x + torch.copysign(torch.full_like(x, 0.5), x))
+
+
+def requantize(
+    ratio: Tensor, scale: Tensor, zero_point: int, activation: str = "none", exact: Tensor | None = None
+) -> Steps:
+    """Steps of an output from its quotient by the scale.
+
+    Args:
+        ratio: float32 [N, *dims], real value / scale, not yet rounded; the gradient's path.
+        scale: of the output.
+        zero_point: of the output.
+        activation: "none", "relu" or "relu6", clipped in steps as the kernels do.
+        exact: q − zero_point as the integer kernel gives it, where that is known; otherwise ``ratio`` is rounded.
+    """
+    low, high = step_bounds(float(scale.detach()), zero_point, activation)
+    clipped = torch.clamp(ratio, low, high)
+    with torch.no_grad():
+        values = half_away(clipped) if exact is None else exact.to(clipped.dtype)
+    return Steps(straight(clipped, values), scale, zero_point)
+
+
+def rescaled(sums: Tensor, factors: Tensor) -> Tensor:
+    """Whole sums [..., O] times real factors [O] with the double rounding of the integer kernels, int64.
+
+    :func:`edgekit.graph.integer.fixed_point.multiply_by_quantized_multiplier` on any device.
+
+    Args:
+        sums: whole numbers, float32 or float64, exact.
+        factors: float64, input scale × weight scale / output scale of each channel.
+    """
+    fraction, shift = torch.frexp(factors)
+    multiplier = torch.floor(fraction * 2.0**31 + 0.5).to(torch.int64)
+    shift = shift.to(torch.int64)
+    full = multiplier == 1 << 31
+    multiplier, shift = torch.where(full, multiplier >> 1, multiplier), torch.where(full, shift + 1, shift)
+    multiplier = torch.where(shift < -31, torch.zeros_like(multiplier), multiplier)
+    left, right = shift.clamp_min(0), (-shift).clamp(0, 31)
+    high = ((sums.to(torch.int64) << left) * multiplier + (1 << 30)) >> 31
+    half = (torch.ones_like(right) << right) >> 1
+    return (high + half - (high < 0).to(torch.int64) * half.clamp_max(1)) >> right
+
+
+def step_bounds(scale: float, zero_point: int, activation: str) -> tuple[int, int]:
+    """Least and largest q − zero_point that an int8 output with a fused activation can have."""
+    low, high = LOW - zero_point, HIGH - zero_point
+    if activation != "none":
+        low = max(low, 0)
+    if activation == "relu6":
+        high = min(high, int(6.0 / scale + 0.5))
+    return low, high
+
+
+class LearnedScale(nn.Module):
+    """One activation scale (of a group that shares it), learned as a factor of where calibration put it.
+
+    The factor is kept as a logarithm: it stays positive, and a step of the optimiser is relative to the scale.
+
+    Args:
+        scale: where calibration put it.
+        zero_point: stays; it is what makes real 0 exact.
+        elements: activation values a clip that use the scale; the gradient is divided by the root of
+            elements · 127 (Esser et al. 2020, section 2.2).
+    """
+
+    start: Tensor
+
+    def __init__(self, scale: float, zero_point: int, elements: int) -> None:
+        super().__init__()
+        self.register_buffer("start", torch.tensor(scale, dtype=torch.float32))
+        self.logarithm = nn.Parameter(torch.zeros(()))
+        self.zero_point = zero_point
+        self.slowdown = float((elements * HIGH) ** -0.5)
+
+    def forward(self) -> Tensor:
+        """The scale, float32 scalar; its gradient is slowed down."""
+        slowed = self.logarithm * self.slowdown
+        return self.start * torch.exp(slowed + (self.logarithm - slowed).detach())
+
+    def value(self) -> float:
+        """The scale as the integer graph stores it."""
+        return float(self.forward().detach())
+
+
+class FixedScale(nn.Module):
+    """A scale that a kernel prescribes (softmax, logistic, tanh)."""
+
+    start: Tensor
+
+    def __init__(self, scale: float, zero_point: int) -> None:
+        super().__init__()
+        self.register_buffer("start", torch.tensor(scale, dtype=torch.float32))
+        self.zero_point = zero_point
+
+    def forward(self) -> Tensor:
+        """The scale, float32 scalar."""
+        return self.start
+
+    def value(self) -> float:
+        """The scale as the integer graph stores it."""
+        return float(self.start)

@@ -1,0 +1,60 @@
+"""Weights and bias of a layer of the twin: float parameters, and the integers quantize/weights.py makes of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edgekit.quantize.weights import BIAS_MAX, IDLE_SCALE, WEIGHT_MAX
+
+
+class TwinWeights(nn.Module):
+    """A layer's weights in the edge layout.
+
+    The scale of the weights follows from their largest magnitude in every step, as in post-training quantization, so
+    that what is exported is what was trained.
+
+    Args:
+        weights: float32, as the edge operator stores them.
+        bias: float32 [O], or None.
+        axis: output-channel axis of the weights.
+        per_channel: one scale a channel, otherwise one for all.
+    """
+
+    def __init__(self, weights: np.ndarray, bias: np.ndarray | None, axis: int, per_channel: bool) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.from_numpy(np.array(weights, np.float32)))
+        self.bias = None if bias is None else nn.Parameter(torch.from_numpy(np.array(bias, np.float32).reshape(-1)))
+        self.axis, self.per_channel = axis, per_channel
+
+    @torch.no_grad()
+    def scales(self, input_scale: Tensor) -> Tensor:
+        """float32 [O]: :func:`edgekit.quantize.weights.quantize_weights`, step by step in float64."""
+        rows = self.weights.double().movedim(self.axis, 0).reshape(self.weights.shape[self.axis], -1)
+        scale = rows.abs().amax(dim=1) / WEIGHT_MAX
+        if self.bias is not None:
+            scale = torch.maximum(scale, self.bias.double().abs() / (input_scale.double() * BIAS_MAX))
+        if not self.per_channel:
+            scale = scale.max().expand_as(scale)
+        return torch.where(scale > 0, scale, torch.full_like(scale, IDLE_SCALE)).float()
+
+    def steps(self, scales: Tensor) -> Tensor:
+        """Whole numbers in [−127, 127], in the layout of the weights."""
+        shape = [1] * self.weights.dim()
+        shape[self.axis] = -1
+        ratio = self.weights.double() / scales.double().reshape(shape)
+        rounded = ratio + (torch.round(ratio) - ratio).detach()
+        return torch.clamp(rounded, -WEIGHT_MAX, WEIGHT_MAX).float()
+
+    def bias_steps(self, input_scale: Tensor, scales: Tensor) -> Tensor | None:
+        """Whole numbers [O] at input scale × weight scale."""
+        if self.bias is None:
+            return None
+        ratio = self.bias.double() / (input_scale.double() * scales.double())
+        return (ratio + (torch.round(ratio) - ratio).detach()).float()
+
+    def unrounded(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Weights and bias in float32, for the export."""
+        bias = None if self.bias is None else self.bias.detach().cpu().numpy()
+        return self.weights.detach().cpu().numpy(), bias
