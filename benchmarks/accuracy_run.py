@@ -1,0 +1,212 @@
+"""One experiment of the accuracy campaign: train or distil, quantize after training, score float and integers.
+
+An experiment is data. Whatever it needs that another experiment made (a teacher, weights to begin from) it names by
+that experiment's name; the campaign runs those first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.api.check_budget import check_budget
+from edgekit.api.data import synthesise
+from edgekit.api.distill import distill
+from edgekit.api.evaluate import evaluate
+from edgekit.api.export import export
+from edgekit.api.logits import store_logits
+from edgekit.api.quantize import quantize
+from edgekit.api.train import resolve_recipe, train
+from edgekit.core.digest import digest_json
+from edgekit.core.progress import Progress
+from edgekit.data.join import join_manifests
+from edgekit.data.manifest import Manifest, read_manifest
+from edgekit.data.selector import select_clips
+from edgekit.data.synth.config import SynthConfig
+
+FLOAT_RUN, INT8_FILE, LOGITS = "run", "model.int8.tflite", "logits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One run of the campaign, and one row of its table.
+
+    Attributes:
+        name: unique, for instance "fsdd/final/george".
+        dataset: folder below EDGEKIT_DATA, or name of a synthetic set.
+        step: group that the summary averages over ("final", "no KD", "few-shot pre-trained").
+        recipe: name of a shipped recipe, or a TOML file.
+        fold: what the replicate leaves out or is tested on, as the table names it.
+        seed: of the recipe.
+        train, valid, test: selections of clips of ``dataset``; ``valid`` may be "none".
+        overrides: ``a.b=value`` settings of the recipe besides the seed.
+        clips: training clips of each class that are kept (few-shot); None keeps all.
+        with_sets: synthetic sets whose clips are joined to the training clips.
+        start: name of the experiment whose weights the run begins from; "" begins from random ones.
+        teachers: names of the experiments that teach.
+        views: stored augmented views of each clip per teacher ensemble; 0 asks the teachers in every step.
+        int8: whether the row has an int8 model (teachers have none).
+        score: name of the scorer in :data:`SCORERS`.
+        about: what the row is for, one line.
+    """
+
+    name: str
+    dataset: str
+    step: str
+    recipe: str
+    fold: str
+    train: str
+    test: str
+    valid: str = "none"
+    seed: int = 0
+    overrides: tuple[str, ...] = ()
+    clips: int | None = None
+    with_sets: tuple[str, ...] = ()
+    start: str = ""
+    teachers: tuple[str, ...] = ()
+    views: int = 0
+    int8: bool = True
+    score: str = "clip"
+    about: str = ""
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """All overrides, the seed included."""
+        return (*self.overrides, f"seed={self.seed}")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Experiments that must have run before."""
+        return (*self.teachers, *((self.start,) if self.start else ()))
+
+    def digest(self, needed: Mapping[str, str]) -> str:
+        """Of everything that decides the run: its recipe as resolved, and the digests of what it needs."""
+        plain = dataclasses.asdict(self) | {"about": ""}
+        recipe = resolve_recipe(self.recipe, self.settings).to_json()
+        return digest_json({"experiment": plain, "recipe": recipe, "needs": [needed[name] for name in self.needs]})
+
+
+Scorer = Callable[[Path, Manifest, Experiment, Progress], float]
+"""(run folder or model, data set, experiment, progress) → accuracy on the experiment's test clips."""
+
+
+def score_clips(model: Path, data: Manifest, experiment: Experiment, progress: Progress) -> float:
+    """Share of right labels, one window a clip."""
+    return evaluate(model, data, select=experiment.test, progress=progress).scores.accuracy
+
+
+SCORERS: dict[str, Scorer] = {"clip": score_clips}
+"""Ways to score; a module of experiments may add one."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where the campaign keeps its runs and finds its recordings.
+
+    Attributes:
+        data: folder with the real data sets.
+        work: folder of runs, rendered sets and finished rows.
+        sets: synthetic sets by name.
+        progress: told about every long step.
+    """
+
+    data: Path
+    work: Path
+    sets: Mapping[str, SynthConfig] = field(default_factory=dict)
+    progress: Progress = lambda *_: None
+
+    def manifest(self, name: str) -> Manifest:
+        """The data set ``name``, rendered now where it is synthetic and not there yet."""
+        if name in self.sets:
+            return synthesise(self.sets[name], self.work / "sets" / name, self.progress, workers=1)
+        return read_manifest(self.data / name)
+
+    def folder(self, name: str, digest: str) -> Path:
+        """Folder of the experiment ``name`` as it stands."""
+        return self.work / "runs" / f"{name.replace('/', '-').replace(' ', '_')}-{digest[:10]}"
+
+
+def run_experiment(
+    experiment: Experiment, folder: Path, needed: Mapping[str, Path], place: Workplace
+) -> dict[str, Any]:
+    """Train, quantize and score; an interrupted training goes on. Returns the row without its digest.
+
+    Args:
+        experiment: what to do.
+        folder: of the run.
+        needed: folders of the experiments that it needs, by name.
+        place: recordings and work folder.
+    """
+    real = place.manifest(experiment.dataset)
+    chosen = few_clips(real, experiment)
+    data = join_manifests([chosen, *(place.manifest(name) for name in experiment.with_sets)])
+    _train(experiment, data, folder, needed, place)
+    score = SCORERS[experiment.score]
+    run = folder / FLOAT_RUN
+    row: dict[str, Any] = {
+        "dataset": experiment.dataset,
+        "step": experiment.step,
+        "fold": experiment.fold,
+        "clips": experiment.clips,
+        "seed": experiment.seed,
+        "recipe": experiment.recipe,
+        "overrides": list(experiment.overrides),
+        "teachers": list(experiment.teachers),
+        "start": experiment.start,
+        "name": experiment.name,
+        "model": resolve_recipe(experiment.recipe, experiment.settings).model.name,
+        "float_accuracy": score(run, real, experiment, place.progress),
+        "int8_accuracy": None,
+    }
+    exported = export(run, folder / "export")
+    if not experiment.int8:
+        return row | _counts(exported.model)
+    made = quantize(exported.model, chosen, folder / INT8_FILE, select=experiment.train, progress=place.progress)
+    return row | _counts(made.tflite) | {"int8_accuracy": score(made.tflite, real, experiment, place.progress)}
+
+
+def _train(experiment: Experiment, data: Manifest, folder: Path, needed: Mapping[str, Path], place: Workplace) -> None:
+    overrides = list(experiment.settings)
+    if experiment.start:
+        overrides.append(f"start.weights={needed[experiment.start] / FLOAT_RUN}")
+    common: dict[str, Any] = {
+        "train_select": experiment.train,
+        "overrides": overrides,
+        "device": "cpu",
+        "progress": place.progress,
+    }
+    run = folder / FLOAT_RUN
+    if not experiment.teachers:
+        train(experiment.recipe, data, run, valid_select=experiment.valid, **common)
+        return
+    teachers: list[Path] = [needed[name] / FLOAT_RUN for name in experiment.teachers]
+    if experiment.views:
+        store = store_logits(experiment.recipe, teachers, data, folder / LOGITS, views=experiment.views, **common)
+        teachers = [store.folder]
+    distill(experiment.recipe, teachers, data, run, valid_select=experiment.valid, **common)
+
+
+def _counts(model: Path) -> dict[str, Any]:
+    """Parameters and true MACs of a window, by edgekit's own counter."""
+    quantities = check_budget(model, "thesis-128kB-30MMAC").models[0].quantities
+    value = {name: q.value if q else None for name, q in quantities.items()}
+    return {"parameters": value.get("parameters"), "macs_true": value.get("macs_true")}
+
+
+def few_clips(data: Manifest, experiment: Experiment) -> Manifest:
+    """``data`` with ``experiment.clips`` training clips a class, drawn by its seed; other clips stay as they are."""
+    if experiment.clips is None:
+        return data
+    draw = np.random.default_rng([experiment.seed, experiment.clips])
+    pool = select_clips(data, experiment.train).clips
+    kept: set[str] = set()
+    for label in data.labels:
+        ids: Sequence[str] = sorted(clip.id for clip in pool if clip.label == label)
+        kept |= {ids[i] for i in draw.permutation(len(ids))[: experiment.clips]}
+    dropped = {clip.id for clip in pool} - kept
+    return data.where(lambda clip: clip.id not in dropped)
