@@ -1,0 +1,36 @@
+"""A module trained in place of a recipe's model, by everything else that the recipe says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import nn
+
+
+@dataclass(frozen=True, eq=False)
+class StandIn:
+    """What is trained instead of ``[model]``, for instance the fake-quantized twin of a trained one.
+
+    Attributes:
+        module: [N, 1, H, W] float32 → logits [N, classes], with the weights to start from.
+        name: what the checkpoint calls the model; no name of the registry, since the weights are not of that model.
+        epoch_begins: called with the number of each epoch (from 0) before it, after a resume too.
+    """
+
+    module: nn.Module
+    name: str
+    epoch_begins: Callable[[int], None]
+
+
+class Epochs(Callback):
+    """Tells a stand-in about epochs."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self.stand_in = stand_in
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> Any:
+        """Before the first step of an epoch."""
+        self.stand_in.epoch_begins(trainer.current_epoch)
