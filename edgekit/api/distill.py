@@ -28,6 +28,7 @@ def distill(
     train_select: str | None = None,
     valid_select: str | None = None,
     overrides: Sequence[str] = (),
+    start: str | Path | None = None,
     kind: str = "auto",
     device: str = "auto",
     devices: int = 1,
@@ -47,6 +48,7 @@ def distill(
         train_select: training clips, as for :func:`edgekit.api.train.train`.
         valid_select: validation clips, likewise.
         overrides: ``a.b=value`` settings of the recipe.
+        start: weights to fine-tune, as ``start.weights`` of the recipe.
         kind: kind of data set.
         device: "auto", "cpu" or "cuda".
         devices: processes under Lightning's DDP.
@@ -58,7 +60,7 @@ def distill(
         EdgekitError: whatever :func:`edgekit.api.train.train` raises; a teacher of other labels, rate or digest; a clip
             without stored logits.
     """
-    resolved = resolve_recipe(recipe, overrides)
+    resolved = resolve_recipe(recipe, overrides, start)
     if resolved.distillation.off:
         choice = dataclasses.replace(resolved.distillation, logits="hinton")
         resolved = dataclasses.replace(resolved, distillation=choice)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from edgekit.core.digest import digest_file
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from edgekit.data.manifest import Manifest, Rejected
     from edgekit.train.distillation.module import Teaching
     from edgekit.train.recipe import Recipe
+    from edgekit.train.stand_in import StandIn
 
 Data: TypeAlias = "str | Path | Manifest | Sequence[str | Path | Manifest]"
 """A data set, or several that are trained on together."""
@@ -35,6 +39,7 @@ class TrainResult:
         validation: "clips", "accuracy", "macro_accuracy", "log_loss" of the kept weights; None without any clips.
         clips: number of training and of validation clips.
         rejected: recordings that were left out.
+        started: what the weights to start from gave (:class:`edgekit.train.start.Started`); None from scratch.
     """
 
     folder: Path
@@ -42,6 +47,7 @@ class TrainResult:
     validation: dict[str, Any] | None
     clips: tuple[int, int]
     rejected: tuple[Rejected, ...]
+    started: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for JSON output."""
@@ -51,6 +57,7 @@ class TrainResult:
             "validation": self.validation,
             "train_clips": self.clips[0],
             "validation_clips": self.clips[1],
+            "started": self.started,
             "rejected": [{"path": item.path, "reason": item.reason} for item in self.rejected],
         }
 
@@ -63,6 +70,7 @@ def train(
     train_select: str | None = None,
     valid_select: str | None = None,
     overrides: Sequence[str] = (),
+    start: str | Path | None = None,
     kind: str = "auto",
     device: str = "auto",
     devices: int = 1,
@@ -79,6 +87,7 @@ def train(
         train_select: selection as in :mod:`edgekit.data.selector`; ``split=train`` by default, where there is one.
         valid_select: likewise, or "none"; ``split=validation`` by default, where there is one.
         overrides: ``a.b=value`` settings of the recipe.
+        start: weights to fine-tune, as ``start.weights`` of the recipe: a run, its checkpoint, or a public one.
         kind: kind of data set, see :func:`edgekit.data.manifest.read_manifest`.
         device: "auto", "cpu" or "cuda".
         devices: processes under Lightning's DDP.
@@ -89,7 +98,7 @@ def train(
     Raises:
         EdgekitError: a bad recipe, no clips, a run folder of another run, a loss that is no longer finite.
     """
-    resolved = resolve_recipe(recipe, overrides)
+    resolved = resolve_recipe(recipe, overrides, start)
     if not resolved.distillation.off:
         mend = "use 'edgekit distill', or --set distillation.logits=none --set distillation.features=none"
         raise BadConfigError("the recipe learns from a teacher", where=f"recipe {resolved.name}", mend=mend)
@@ -120,6 +129,7 @@ def run_training(
     progress: Progress,
     teach: Callable[[AudioCache], Teaching] | None = None,
     teachers: Sequence[str] = (),
+    stand_in: StandIn | None = None,
 ) -> TrainResult:
     """Decode, open the run folder and train; what :func:`train` and :func:`edgekit.api.distill.distill` share.
 
@@ -135,20 +145,24 @@ def run_training(
         progress: told about decoding and training.
         teach: makes the teachers for the decoded training clips.
         teachers: their digests, which a resumed run must find again.
+        stand_in: what is trained in place of the recipe's model.
     """
     if device not in DEVICES:
         raise BadConfigError(f"unknown device {device!r}", mend=f"use one of {', '.join(DEVICES)}")
     require("lightning.pytorch", "train")
     from edgekit.data.cache import AudioCache
-    from edgekit.train.loop import train_student
+    from edgekit.train.loop import START, train_student
     from edgekit.train.run_folder import open_run
+    from edgekit.train.start import weights_file
 
     rate = recipe.frontend.spec().sample_rate
     train_cache = AudioCache(clips[0], rate, cache, progress)
     valid_cache = AudioCache(clips[1], rate, cache, progress) if clips[1] else None
     kept_valid = valid_cache.manifest if valid_cache else None
     teaching = teach(train_cache) if teach else None  # before the folder is touched
-    open_run(folder, recipe, train_cache.manifest, kept_valid, overwrite=overwrite, teachers=teachers)
+    start = digest_file(weights_file(recipe.start)) if recipe.start.weights else None
+    kept = train_cache.manifest
+    open_run(folder, recipe, kept, kept_valid, overwrite=overwrite, teachers=teachers, start=start)
     metrics = train_student(
         recipe,
         train_cache,
@@ -159,18 +173,22 @@ def run_training(
         devices=devices,
         progress=progress,
         teaching=teaching,
+        stand_in=stand_in,
     )
     return TrainResult(
         folder=folder,
         epoch=metrics["epoch"],
         validation=metrics["validation"],
         clips=(len(train_cache), len(valid_cache) if valid_cache else 0),
+        started=json.loads((folder / START).read_text("utf-8")) if start else None,
         rejected=manifest.rejected + train_cache.rejected + (valid_cache.rejected if valid_cache else ()),
     )
 
 
-def resolve_recipe(recipe: str | Path | Recipe, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe by name or from a file, overrides applied.
+def resolve_recipe(
+    recipe: str | Path | Recipe, overrides: Sequence[str] = (), start: str | Path | None = None
+) -> Recipe:
+    """The recipe by name or from a file, overrides and the weights to start from applied.
 
     Raises:
         BadConfigError: no such recipe, a bad override, or overrides of a :class:`Recipe`.
@@ -180,7 +198,11 @@ def resolve_recipe(recipe: str | Path | Recipe, overrides: Sequence[str] = ()) -
 
     if isinstance(recipe, Recipe) and overrides:
         raise BadConfigError("overrides are for named recipes", mend="change the Recipe itself")
-    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
+    if isinstance(recipe, Recipe):
+        if start is None:
+            return recipe
+        return dataclasses.replace(recipe, start=dataclasses.replace(recipe.start, weights=str(start)))
+    return load_recipe(recipe, overrides if start is None else [*overrides, f"start.weights={json.dumps(str(start))}"])
 
 
 def pick_device(device: str) -> torch.device:

@@ -46,6 +46,9 @@ from edgekit.cli.train import show_result
 )
 @click.option("--views", default=0, type=click.IntRange(0, 1000), help="With --store: augmented views of each clip.")
 @click.option("--worker", default="1/1", metavar="K/N", help="With --store: this is worker K of N.")
+@click.option(
+    "--start", type=click.Path(path_type=Path), help="Fine-tune these weights: a run, its checkpoint, or a public one."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Processes (Lightning DDP).")
 @click.option("--overwrite", is_flag=True, help="Throw away the run that the folder holds.")
@@ -58,6 +61,7 @@ def command(
     train_select: str | None,
     valid_select: str | None,
     overrides: tuple[str, ...],
+    start: Path | None,
     store: Path | None,
     views: int,
     worker: str,
@@ -95,6 +99,7 @@ def command(
             train_select=train_select,
             valid_select=valid_select,
             overrides=overrides,
+            start=start,
             device=device,
             devices=devices,
             overwrite=overwrite,

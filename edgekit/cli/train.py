@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     "--valid", "valid_select", help='Validation clips; "none". Default: split=validation, where there is one.'
 )
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
+@click.option(
+    "--start", type=click.Path(path_type=Path), help="Fine-tune these weights: a run, its checkpoint, or a public one."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Processes (Lightning DDP).")
 @click.option("--overwrite", is_flag=True, help="Throw away the run that the folder holds.")
@@ -42,6 +45,7 @@ def command(
     train_select: str | None,
     valid_select: str | None,
     overrides: tuple[str, ...],
+    start: Path | None,
     device: str,
     devices: int,
     overwrite: bool,
@@ -62,6 +66,7 @@ def command(
             train_select=train_select,
             valid_select=valid_select,
             overrides=overrides,
+            start=start,
             device=device,
             devices=devices,
             overwrite=overwrite,
@@ -83,8 +88,18 @@ def show_result(result: TrainResult, form: str) -> None:
         return
     click.echo(f"run          {result.folder}")
     click.echo(f"clips        {result.clips[0]} training, {result.clips[1]} validation")
+    if result.started:
+        click.echo(f"started from {_started(result.started)}")
     click.echo(f"kept epoch   {result.epoch}")
     if result.validation:
         scores = result.validation
         click.echo(f"validation   accuracy {scores['accuracy']:.4f}, macro {scores['macro_accuracy']:.4f},", nl=False)
         click.echo(f" log loss {scores['log_loss']:.4f}")
+
+
+def _started(started: dict[str, Any]) -> str:
+    """Where the weights came from and what was begun anew, in one line."""
+    kept, new = len(started["labels_kept"]), len(started["labels_new"])
+    parts = [f"{started['source']} ({started['family']}), {kept} of {kept + new} outputs taken over"]
+    parts += [f"{', '.join(started['resized'])} fitted to this grid"] if started["resized"] else []
+    return "; ".join(parts)

@@ -130,6 +130,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return _from_metadata(metadata, weights, str(file))
 
 
+def is_checkpoint(file: Path) -> bool:
+    """Whether a file is a checkpoint of edgekit, by the metadata of its header; False for anything unreadable."""
+    torch_files = require("safetensors", "train")
+    if file.suffix != ".safetensors":
+        return False
+    try:
+        with torch_files.safe_open(file, framework="pt") as stream:
+            return FRONTEND_KEY in (stream.metadata() or {})
+    except (torch_files.SafetensorError, OSError):
+        return False
+
+
 def _from_metadata(metadata: Mapping[str, str], weights: Mapping[str, Tensor], where: str) -> Checkpoint:
     spec = from_json(_json(metadata, FRONTEND_KEY, dict, where))
     if metadata.get(FRONTEND_DIGEST_KEY) != spec.digest:

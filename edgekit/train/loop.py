@@ -6,6 +6,7 @@ RUN/frontend.json             the spec, normalisation included
 RUN/last.ckpt                 loop state of the last finished epoch
 RUN/history.csv               one row an epoch
 RUN/checkpoint.safetensors    the weights to use
+RUN/start.json                what the weights to start from gave, where there are such
 RUN/metrics.json              validation scores of these weights; written when the run has ended
 """
 
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.files import write_json, write_text
@@ -32,16 +33,19 @@ from edgekit.data.windows import evaluation_windows
 from edgekit.features.spec import FrontendSpec
 from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.models.registry import build_model
-from edgekit.train.checkpoint import Checkpoint
+from edgekit.train.checkpoint import Checkpoint, load_checkpoint
 from edgekit.train.dataset import ClipBatches
 from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
 from edgekit.train.run_keeper import STATE, RunKeeper
+from edgekit.train.stand_in import Epochs, StandIn
+from edgekit.train.start import start_from, weights_file
 
 if TYPE_CHECKING:
     from edgekit.train.distillation.module import Teaching
 
 METRICS = "metrics.json"
+START = "start.json"
 _LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
 _NORMALISE_CLIPS = 2000
 
@@ -57,11 +61,13 @@ def train_student(
     devices: int,
     progress: Progress,
     teaching: Teaching | None = None,
+    stand_in: StandIn | None = None,
 ) -> dict[str, Any]:
     """Train until the recipe's last epoch and write the run folder; goes on from ``last.ckpt`` where there is one.
 
     Returns what ``metrics.json`` holds. A run that was killed and resumed ends with the weights of one that was not,
-    bit for bit on the CPU. With ``teaching``, the loss is that of the recipe's ``[distillation]``.
+    bit for bit on the CPU. With ``teaching``, the loss is that of the recipe's ``[distillation]``. A ``stand_in`` is trained in
+    place of the recipe's model.
 
     Raises:
         EdgekitError: the loss is no longer finite; ``checkpoint.safetensors`` then holds the last good epoch.
@@ -74,7 +80,7 @@ def train_student(
         torch.manual_seed(recipe.seed)
         spec = normalised(recipe, train)
         template = Checkpoint(
-            model=recipe.model.name,
+            model=stand_in.name if stand_in else recipe.model.name,
             arguments={**recipe.model.arguments, "classes": len(labels)},
             frontend=spec,
             labels=labels,
@@ -82,14 +88,18 @@ def train_student(
             recipe=recipe.to_json(),
             windows=recipe.windows,
         )
-        model = build_model(template.model, **template.arguments)
+        model = stand_in.module if stand_in else build_model(template.model, **template.arguments)
         _check_shape(model, spec, recipe)
+        if recipe.start.weights:
+            estimated = recipe.frontend.normalise != "spec"
+            started = start_from(model, template, recipe.start, estimated=estimated)
+            write_json(folder / START, started.to_json())
         batches = ClipBatches(train, labels, spec.clip_samples, recipe, world=devices)
         module = _module(model, TorchFrontend(spec), batches, valid, recipe, labels, teaching)
         write_text(folder / "frontend.json", spec.canonical() + "\n")
         keeper = RunKeeper(folder, template, recipe, progress)
         state = folder / STATE
-        trainer = _trainer(recipe, device, devices, keeper)
+        trainer = _trainer(recipe, device, devices, [keeper, *([Epochs(stand_in)] if stand_in else [])])
         _fit(trainer, module, state if state.is_file() else None)
     if trainer.is_global_zero:
         write_json(folder / METRICS, keeper.metrics())
@@ -121,6 +131,9 @@ def normalised(recipe: Recipe, train: AudioCache) -> FrontendSpec:
     spec = recipe.frontend.spec()
     if recipe.frontend.normalise == "spec":
         return spec
+    if recipe.frontend.normalise == "start":
+        known = load_checkpoint(weights_file(recipe.start)).frontend
+        return spec.replace(mean=known.mean, std=known.std)
     frontend = TorchFrontend(spec.replace(mean=0.0, std=1.0))
     heard = evaluation_windows(train, np.arange(len(train)), spec.clip_samples, recipe.windows)
     chosen = np.unique(np.linspace(0, len(heard) - 1, min(len(heard), _NORMALISE_CLIPS)).astype(np.int64))
@@ -134,14 +147,16 @@ def normalised(recipe: Recipe, train: AudioCache) -> FrontendSpec:
     return spec.replace(mean=float(f"{mean:.6g}"), std=float(f"{std:.6g}"))
 
 
-def _trainer(recipe: Recipe, device: str, devices: int, keeper: RunKeeper) -> Trainer:
+def _trainer(recipe: Recipe, device: str, devices: int, callbacks: list[Callback]) -> Trainer:
     return Trainer(
         accelerator={"cpu": "cpu", "cuda": "gpu", "auto": "auto"}[device],
         devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
+        strategy=_strategy(recipe, devices),
+        precision="bf16-mixed" if recipe.schedule.precision == "bfloat16" else "32-true",
+        accumulate_grad_batches=recipe.schedule.accumulate,
         max_epochs=recipe.schedule.epochs,
         gradient_clip_val=recipe.schedule.clip_norm or None,
-        callbacks=[keeper],
+        callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -149,6 +164,13 @@ def _trainer(recipe: Recipe, device: str, devices: int, keeper: RunKeeper) -> Tr
         use_distributed_sampler=False,
         deterministic="warn",
     )
+
+
+def _strategy(recipe: Recipe, devices: int) -> str:
+    """Parameters at rest get no gradient, which plain DDP would wait for."""
+    if devices == 1:
+        return "auto"
+    return "ddp_find_unused_parameters_true" if recipe.start.freezes else "ddp"
 
 
 def _fit(trainer: Trainer, module: StudentModule, state: Path | None) -> None:

@@ -22,6 +22,7 @@ from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.train.class_weights import class_weights
 from edgekit.train.dataset import ClipBatches, Step, label_indices
 from edgekit.train.evaluation.metrics import Scores, score, softmax
+from edgekit.train.optimiser import Rest, learning_rate_factor, make_optimiser
 from edgekit.train.recipe import Recipe
 
 _VALID_BATCH = 256
@@ -89,6 +90,7 @@ class StudentModule(LightningModule):
             self.noise = NoiseBank(spec.sample_rate, spec.clip_samples, train.background(), recipe.seed)
         counts = np.bincount(train.targets, minlength=len(labels))
         self.register_buffer("class_weights", class_weights(counts, recipe.class_weights), persistent=False)
+        self.rest = Rest(model, recipe, len(labels)) if recipe.start.freezes else None
         self.average: nn.Module | None = None
         if recipe.schedule.ema_decay:
             self.average = copy.deepcopy(model).requires_grad_(False).eval()
@@ -129,7 +131,11 @@ class StudentModule(LightningModule):
 
     @torch.no_grad()
     def batch(self, step: Step) -> TrainingBatch:
-        """The augmented clips of one step."""
+        """The augmented clips of one step; features stay float32 where the model is bfloat16."""
+        with torch.autocast(self.device.type, enabled=False):
+            return self._batch(step)
+
+    def _batch(self, step: Step) -> TrainingBatch:
         augment, draw = self.recipe.augment, step.draw()
         indices = self.clips.indices(step.epoch, step.step, step.rank)
         pcm, views = self.waveforms(indices, draw)
@@ -156,8 +162,9 @@ class StudentModule(LightningModule):
         return pcm, None
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Move the averaged weights; early in training they follow faster."""
-        if self.average is None:
+        """Move the averaged weights after each step of the optimiser; early in training they follow faster."""
+        pending = (batch_idx + 1) % self.recipe.schedule.accumulate and batch_idx + 1 < self.clips.steps
+        if self.average is None or pending:
             return
         taken = self.global_step
         decay = min(self.recipe.schedule.ema_decay, (1.0 + taken) / (10.0 + taken))
@@ -177,16 +184,21 @@ class StudentModule(LightningModule):
         windows = self.recipe.windows
         return score(self.valid_targets, predict(self.kept, self.frontend, self.valid, self.device, windows))
 
-    def trained(self) -> nn.Module:
-        """What the optimiser moves."""
-        return self.model
+    def beside(self) -> nn.Module | None:
+        """What is trained beside the student."""
+        return None
+
+    def on_train_epoch_start(self) -> None:
+        """Let those parameters rest that ``[start]`` says."""
+        if self.rest is not None:
+            self.rest.apply(self.model, self.current_epoch)
 
     def configure_optimizers(self) -> Any:
-        """Optimiser without weight decay on vectors, and warm-up + cosine stepped every step."""
-        optimiser = make_optimiser(self.trained(), self.recipe)
-        total = self.recipe.schedule.epochs * self.clips.steps
-        warm = self.recipe.schedule.warmup_epochs * self.clips.steps
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_factor(step, warm, total))
+        """Optimiser without weight decay on vectors, and the recipe's schedule stepped with it."""
+        plan = self.recipe.schedule
+        optimiser = make_optimiser(self.model, self.recipe, self.beside())
+        steps = -(-self.clips.steps // plan.accumulate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate_factor(step, plan, steps))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -206,23 +218,3 @@ def predict(
             parts.append(softmax(model(frontend(pcm)).float().cpu().numpy()))
     model.train(was_training)
     return heard.mean(np.concatenate(parts))
-
-
-def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW or SGD with Nesterov momentum; batch norm and biases are not decayed."""
-    choice = recipe.optimiser
-    matrices = [p for p in model.parameters() if p.requires_grad and p.dim() > 1]
-    vectors = [p for p in model.parameters() if p.requires_grad and p.dim() <= 1]
-    groups = [{"params": matrices, "weight_decay": choice.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
-    if choice.name == "sgd":
-        return torch.optim.SGD(groups, choice.learning_rate, choice.momentum, nesterov=choice.momentum > 0)
-    return torch.optim.AdamW(groups, choice.learning_rate)
-
-
-def learning_rate_factor(step: int, warm: float, total: int) -> float:
-    """Linear from 1/(warm + 1) to 1 over ``warm`` steps, then half a cosine to 0 at ``total``."""
-    if step < warm:
-        return (step + 1) / (warm + 1)
-    share = (step - warm) / max(1.0, total - warm)
-    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))

@@ -15,6 +15,7 @@ from edgekit.core.limits import check_limits as _check
 from edgekit.data.windows import Windows
 from edgekit.features.spec import FrontendSpec, load_spec
 from edgekit.train.distillation.choice import Distillation
+from edgekit.train.start_choice import Start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +26,12 @@ class FrontendChoice:
         preset: name of a preset, or path of a ``frontend.json``.
         fields: fields of the spec that differ from the preset, for instance ``clip_samples``.
         normalise: "estimate" takes mean and std from the training clips and writes them into the spec (so that its
-            digest covers them), "spec" keeps those of the preset.
+            digest covers them), "spec" keeps those of the preset, "start" takes those of ``start.weights``.
     """
 
     preset: str = "kws-logmel-40"
     fields: Mapping[str, Any] = field(default_factory=dict)
-    normalise: Literal["estimate", "spec"] = "estimate"
+    normalise: Literal["estimate", "spec", "start"] = "estimate"
 
     def spec(self) -> FrontendSpec:
         """The front-end before mean and std are estimated.
@@ -74,7 +75,13 @@ class Schedule:
     Attributes:
         epochs: passes over the training clips.
         batch_size: clips a step (a process, under DDP).
-        warmup_epochs: linear rise of the learning rate from 0; a cosine to 0 follows.
+        warmup_epochs, warmup: rise of the learning rate, "linear" or "exponential".
+        flat_epochs: how long it then stays.
+        decay, decay_epochs, final_factor: how it then falls, as a "cosine" or "linear", in how many epochs (0: until
+            the run ends), and to which share; there it stays.
+        accumulate: batches whose gradients are averaged for one step of the optimiser.
+        precision: of the model's arithmetic in training: "float32", or "bfloat16" where autocast has it (weights,
+            features and losses stay float32).
         label_smoothing: share of the target spread over all classes.
         ema_decay: decay a step of the averaged weights that are validated and kept; 0 keeps the weights themselves.
         clip_norm: gradients are scaled down to this norm; 0 does not.
@@ -86,6 +93,13 @@ class Schedule:
     epochs: int = 60
     batch_size: int = 64
     warmup_epochs: float = 3.0
+    warmup: Literal["linear", "exponential"] = "linear"
+    flat_epochs: float = 0.0
+    decay: Literal["cosine", "linear"] = "cosine"
+    decay_epochs: float = 0.0
+    final_factor: float = 0.0
+    accumulate: int = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
     label_smoothing: float = 0.1
     ema_decay: float = 0.0
     clip_norm: float = 5.0
@@ -97,6 +111,8 @@ class Schedule:
         _check("schedule", epochs=(self.epochs, 1, 100_000), batch_size=(self.batch_size, 2, 65_536))
         _check("schedule", warmup_epochs=(self.warmup_epochs, 0.0, 1e5), clip_norm=(self.clip_norm, 0.0, 1e6))
         _check("schedule", label_smoothing=(self.label_smoothing, 0.0, 0.9), ema_decay=(self.ema_decay, 0.0, 0.99999))
+        _check("schedule", flat_epochs=(self.flat_epochs, 0.0, 1e5), decay_epochs=(self.decay_epochs, 0.0, 1e5))
+        _check("schedule", final_factor=(self.final_factor, 0.0, 1.0), accumulate=(self.accumulate, 1, 65_536))
         _check("schedule", valid_every=(self.valid_every, 1, 100_000))
 
 
@@ -117,13 +133,20 @@ class ClassWeights:
         _check("class_weights", floor=(self.floor, 1, 10**9))
 
 
-_LATER_TABLES = ("class_weights", "distillation", "windows")
-"""Left out of a recipe's plain form where they change nothing, so that runs from before these tables go on."""
+_LATER: Mapping[str, tuple[str, ...]] = {
+    "class_weights": (),
+    "distillation": (),
+    "start": (),
+    "windows": (),
+    "schedule": ("warmup", "flat_epochs", "decay", "decay_epochs", "final_factor", "accumulate", "precision"),
+}
+"""Tables, or keys of older tables, that a recipe's plain form leaves out where they change nothing: runs from before
+them go on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A training run: front-end, model, optimiser, schedule, augmentation, class weights, distillation, seed."""
+    """A training run: front-end, model, optimiser, schedule, augmentation, class weights, distillation, start, seed."""
 
     name: str
     about: str = ""
@@ -136,17 +159,25 @@ class Recipe:
     class_weights: ClassWeights = field(default_factory=ClassWeights)
     distillation: Distillation = field(default_factory=Distillation)
     windows: Windows = field(default_factory=Windows)
+    start: Start = field(default_factory=Start)
 
     def __post_init__(self) -> None:
         _check("recipe", seed=(self.seed, 0, 2**31 - 1))
+        if self.frontend.normalise == "start" and not self.start.weights:
+            mend = 'name start.weights (--start), or set frontend.normalise="estimate"'
+            raise BadConfigError("there is no start to take mean and std from", where="frontend.normalise", mend=mend)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, tables as dictionaries; :func:`edgekit.train.recipe_file.recipe_from` reads them back."""
         plain: dict[str, Any] = _plain(asdict(self))
-        empty = {"class_weights": ClassWeights(), "distillation": Distillation(), "windows": Windows()}
-        for name in _LATER_TABLES:
-            if getattr(self, name) == empty[name]:
-                del plain[name]
+        for table, keys in _LATER.items():
+            value = getattr(self, table)
+            empty = type(value)()
+            if not keys and value == empty:
+                del plain[table]
+            for key in keys:
+                if getattr(value, key) == getattr(empty, key):
+                    del plain[table][key]
         return plain
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edgekit.core.digest import digest_json
 from edgekit.core.errors import BadConfigError, BadFileError
@@ -22,6 +23,7 @@ _OWN_FILES = (
     "history.csv",
     "checkpoint.safetensors",
     "metrics.json",
+    "start.json",
 )
 
 
@@ -33,19 +35,30 @@ def open_run(
     *,
     overwrite: bool,
     teachers: Sequence[str] = (),
+    start: str | None = None,
 ) -> None:
     """Make ``folder`` the run of this recipe on these clips under these teachers (digests), or find that it is.
+
+    Args:
+        folder: of the run.
+        recipe: resolved.
+        train: its training clips.
+        valid: its validation clips.
+        overwrite: throw away what the folder holds.
+        teachers: digests of the teachers.
+        start: digest of the weights that the run starts from; their place may change.
 
     Raises:
         BadConfigError: the folder holds another run, or files that are no run.
     """
     identity = {
         "schema_version": 1,
-        "recipe": digest_json(recipe.to_json()),
+        "recipe": digest_json(_placeless(recipe)),
         "train": _clips_digest(train),
         "valid": _clips_digest(valid) if valid else None,
         "labels": list(train.labels),
         **({"teachers": list(teachers)} if teachers else {}),
+        **({"start": start} if start else {}),
     }
     if overwrite:
         for name in _OWN_FILES:
@@ -65,6 +78,14 @@ def open_run(
         raise BadConfigError("is not empty and holds no run", where=str(folder), mend="choose another folder")
     write_json(folder / IDENTITY, identity)
     write_text(folder / "recipe.toml", to_toml(recipe))
+
+
+def _placeless(recipe: Recipe) -> dict[str, Any]:
+    """The recipe without the place of its start, which counts by its digest."""
+    plain = recipe.to_json()
+    if recipe.start.weights:
+        plain["start"]["weights"] = ""
+    return plain
 
 
 def _identity(folder: Path) -> dict[str, object] | None:

@@ -43,7 +43,7 @@ class RunKeeper(Callback):
         due = last or epoch % self.recipe.schedule.valid_every == 0
         scores = pl_module.validate() if due else None
         row: dict[str, Any] = {"epoch": epoch, "train_loss": pl_module.loss_sum / max(1, pl_module.loss_count)}
-        row["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+        row["learning_rate"] = max(group["lr"] for group in trainer.optimizers[0].param_groups)
         if scores:
             row["valid_loss"] = scores.log_loss
             row["valid_accuracy"] = scores.accuracy

@@ -25,7 +25,8 @@ from edgekit.features.reference import features as reference
 from edgekit.models import registry
 from edgekit.train.checkpoint import load_checkpoint
 from edgekit.train.loop import normalised
-from edgekit.train.module import learning_rate_factor
+from edgekit.train.optimiser import learning_rate_factor
+from edgekit.train.recipe import Schedule
 from edgekit.train.recipe_file import load_recipe
 
 
@@ -217,7 +218,7 @@ def test_normalisation_is_the_mean_and_deviation_of_the_reference_features(
 
 
 def test_learning_rate_rises_and_follows_a_cosine() -> None:
-    factors = [learning_rate_factor(step, 10, 110) for step in range(111)]
+    factors = [learning_rate_factor(step, Schedule(epochs=11, warmup_epochs=1), 10) for step in range(111)]
     assert factors[0] == pytest.approx(1 / 11) and factors[10] == 1.0
     assert factors[60] == pytest.approx(0.5) and factors[110] == pytest.approx(0.0)
     assert all(a < b for a, b in itertools.pairwise(factors[:11]))

@@ -86,9 +86,9 @@ class DistilledModule(StudentModule):
                 mend="give one --teacher RUN, or set distillation.features=none and synchronise_patchout=false",
             )
 
-    def trained(self) -> nn.Module:
-        """The student, and the hints' projections."""
-        return self.model if self.hints is None else nn.ModuleList([self.model, self.hints])
+    def beside(self) -> nn.Module | None:
+        """The hints' projections."""
+        return self.hints
 
     def on_fit_start(self) -> None:
         """Take the teachers to the student's device."""
