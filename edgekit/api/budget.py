@@ -86,7 +86,7 @@ def rank_submissions(path: str | Path) -> tuple[Ranked, ...]:
 
     Each row has a ``name`` and an ``accuracy`` (0.57 or "57 %"), and either ``memory`` (bytes, or "128 kB") and
     ``macs`` (29419156, or "29.4 M") or a ``model``: a file beside the table whose memory and MACs are counted by the
-    challenge's convention.
+    challenge's convention. The JSON that ``edgekit eval --costs`` prints is taken as it is.
 
     Raises:
         BadConfigError: a missing or unknown column, a value that is none, a model that cannot be counted.
@@ -114,6 +114,9 @@ def _rows(path: Path) -> Sequence[Mapping[str, Any]]:
         rows = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadFileError(f"is not JSON: {error}", where=str(path), mend="give a list of objects") from error
+    if isinstance(rows, dict) and rows.get("submissions") == []:
+        raise BadConfigError("holds no submission", where=str(path), mend="evaluate with --costs")
+    rows = rows.get("submissions") if isinstance(rows, dict) else rows
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadFileError("is no list of objects", where=str(path), mend='write [{"name": "a", "accuracy": 0.57, …}]')
     return rows

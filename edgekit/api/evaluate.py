@@ -1,20 +1,54 @@
-"""Accuracy, confusion and per-group tables of a run or model."""
+"""What runs and models make of recordings: scores with intervals, tables, calibration, comparisons."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edgekit.core.errors import BadFileError
+from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.files import write_text
 from edgekit.core.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from edgekit.budget.rank import Submission
     from edgekit.data.manifest import Manifest
     from edgekit.features.spec import FrontendSpec
+    from edgekit.train.evaluation.comparison import Comparison
     from edgekit.train.evaluation.evaluation import Evaluation
+    from edgekit.train.predictors import Predictor
 
 _LARGEST_LABELS = 1 << 20
+_TRAINING = "split=train"
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationResult:
+    """Several models on the same clips.
+
+    Attributes:
+        evaluations: one a model, in the order given.
+        comparisons: of the pairs that were asked for.
+        submissions: what ``edgekit budget rank`` wants of each model; empty where costs were not asked for.
+        seed: of the bootstrap's draws.
+    """
+
+    evaluations: tuple[Evaluation, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    submissions: tuple[Submission, ...] = ()
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The published shape, report/schemas/eval.schema.json."""
+        from edgekit.train.evaluation.evaluation_json import evaluation_json
+
+        return {
+            "schema_version": 1,
+            "results": [evaluation_json(evaluation, self.seed) for evaluation in self.evaluations],
+            "comparisons": [comparison.to_json() for comparison in self.comparisons],
+            "submissions": [asdict(submission) for submission in self.submissions],
+        }
 
 
 def evaluate(
@@ -22,6 +56,7 @@ def evaluate(
     data: str | Path | Manifest,
     *,
     select: str | None = None,
+    trained_on: str | None = None,
     frontend: str | Path | FrontendSpec | None = None,
     labels: str | Path | None = None,
     kind: str = "auto",
@@ -39,6 +74,8 @@ def evaluate(
         data: manifest, or path of a data set.
         select: clips, for instance ``"speaker=spk21..spk25"``; by default ``split=test`` where the manifest has it,
             else all.
+        trained_on: the clips of ``data`` that the model was trained on, for tables of seen and unseen devices; by
+            default ``split=train`` where the manifest has it.
         frontend: preset, file or spec; must be the one the model was made for.
         labels: text file, one class name a line, for a model that carries none.
         kind: kind of data set.
@@ -49,31 +86,171 @@ def evaluate(
 
     Raises:
         DigestMismatchError: ``frontend`` is not the model's.
-        EdgekitError: a damaged model, no clips, labels that do not fit.
+        EdgekitError: a damaged model, no clips, labels that do not fit, outputs that are not finite.
     """
-    from edgekit.data.cache import AudioCache
+    return evaluate_models(
+        [model],
+        data,
+        select=select,
+        trained_on=trained_on,
+        frontend=frontend,
+        labels=labels,
+        kind=kind,
+        predictions=predictions,
+        plot=plot,
+        cache=cache,
+        progress=progress,
+    ).evaluations[0]
+
+
+def evaluate_models(
+    models: Sequence[str | Path],
+    data: str | Path | Manifest,
+    *,
+    compare: Sequence[tuple[str | Path, str | Path]] = (),
+    costs: bool = False,
+    page: str | Path | None = None,
+    seed: int = 0,
+    select: str | None = None,
+    trained_on: str | None = None,
+    frontend: str | Path | FrontendSpec | None = None,
+    labels: str | Path | None = None,
+    kind: str = "auto",
+    predictions: str | Path | None = None,
+    plot: str | Path | None = None,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> EvaluationResult:
+    """Evaluate several models on the same clips and compare pairs of them.
+
+    Args:
+        models: as for :func:`evaluate`; those that ``compare`` names besides are evaluated too.
+        data: as for :func:`evaluate`.
+        compare: pairs (a, b) of models; differences are b − a.
+        costs: count memory and MACs in the challenge's convention, for ``edgekit budget rank``; a run is exported for
+            it into a temporary folder.
+        page: HTML page to write, see :mod:`edgekit.api.evaluation_page`.
+        seed: of the bootstrap's draws.
+        select: as for :func:`evaluate`.
+        trained_on: as for :func:`evaluate`.
+        frontend: as for :func:`evaluate`.
+        labels: as for :func:`evaluate`.
+        kind: as for :func:`evaluate`.
+        predictions: as for :func:`evaluate`, of a single model.
+        plot: as for :func:`evaluate`, of a single model.
+        cache: as for :func:`evaluate`.
+        progress: as for :func:`evaluate`.
+
+    Raises:
+        BadConfigError: no model, or ``predictions`` or ``plot`` of several.
+        EdgekitError: as :func:`evaluate`, for any of the models.
+    """
     from edgekit.data.manifest import Manifest, read_manifest
     from edgekit.data.selector import select_clips
-    from edgekit.features.spec import FrontendSpec, load_spec
-    from edgekit.train.evaluation.confusion_plot import check_plot_path, plot_confusion
-    from edgekit.train.evaluation.evaluation import evaluate_clips
-    from edgekit.train.predictors import open_predictor
+    from edgekit.train.evaluation.comparison import compare as compare_two
 
+    paths = list(dict.fromkeys(Path(path) for path in (*models, *(path for pair in compare for path in pair))))
+    _check_files(paths, predictions, plot)
+    predictors = _open_all(paths, frontend, labels)  # before any audio is decoded
+    manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)
+    known = training_groups(manifest, trained_on)
+    chosen = select_clips(manifest, select or default_selection(manifest))
+    done = {path: _answers(predictor, chosen, known, cache, progress) for path, predictor in predictors.items()}
+    result = EvaluationResult(
+        tuple(done.values()),
+        tuple(compare_two(done[Path(a)], done[Path(b)], seed) for a, b in compare),
+        tuple(_submission(path, evaluation) for path, evaluation in done.items()) if costs else (),
+        seed,
+    )
+    _write_files(result.evaluations[0], predictions, plot)
+    if page is not None:
+        from edgekit.api.evaluation_page import write_evaluation_page
+
+        write_evaluation_page(result, paths, Path(page), cache)
+    return result
+
+
+def _check_files(paths: Sequence[Path], predictions: str | Path | None, plot: str | Path | None) -> None:
+    """What cannot be written is refused before any work is done."""
+    from edgekit.train.evaluation.confusion_plot import check_plot_path
+
+    if not paths:
+        raise BadConfigError("no model to evaluate", mend="name run folders, .onnx or .tflite files")
+    if len(paths) > 1 and (predictions or plot):
+        raise BadConfigError("--predictions and --plot are of one model", mend="evaluate one, or write a page with -o")
     if plot is not None:
         check_plot_path(Path(plot))
-    spec = frontend if frontend is None or isinstance(frontend, FrontendSpec) else load_spec(frontend)
-    predictor = open_predictor(Path(model), spec, None if labels is None else read_labels(Path(labels)))
-    manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)
-    if select is None:
-        select = "split=test" if any(clip.split == "test" for clip in manifest.clips) else "all"
-    clips = AudioCache(select_clips(manifest, select), predictor.spec.sample_rate, cache, progress)
-    result = evaluate_clips(predictor, clips, progress)
+
+
+def _write_files(evaluation: Evaluation, predictions: str | Path | None, plot: str | Path | None) -> None:
+    from edgekit.train.evaluation.confusion_plot import plot_confusion
+
     if predictions is not None:
-        write_text(Path(predictions), result.predictions_csv())
+        write_text(Path(predictions), evaluation.predictions_csv())
     if plot is not None:
-        title = f"{result.model}, accuracy {100 * result.scores.accuracy:.2f} %"
-        plot_confusion(result.confusion, result.labels, title, Path(plot))
-    return result
+        title = f"{evaluation.model}, accuracy {100 * evaluation.scores.accuracy:.2f} %"
+        plot_confusion(evaluation.confusion, evaluation.labels, title, Path(plot))
+
+
+def _open_all(
+    paths: Sequence[Path], frontend: str | Path | FrontendSpec | None, labels: str | Path | None
+) -> dict[Path, Predictor]:
+    """Predictors by path; those whose files share a name are called by their paths."""
+    from edgekit.features.spec import FrontendSpec, load_spec
+    from edgekit.train.predictors import open_predictor
+
+    spec = frontend if frontend is None or isinstance(frontend, FrontendSpec) else load_spec(frontend)
+    names = None if labels is None else read_labels(Path(labels))
+    opened = {path: open_predictor(path, spec, names) for path in paths}
+    called = [predictor.name for predictor in opened.values()]
+    return {
+        path: replace(predictor, name=str(path)) if called.count(predictor.name) > 1 else predictor
+        for path, predictor in opened.items()
+    }
+
+
+def _answers(
+    predictor: Predictor,
+    clips: Manifest,
+    trained_on: Mapping[str, frozenset[str]],
+    cache: Path | None,
+    progress: Progress,
+) -> Evaluation:
+    from edgekit.data.cache import AudioCache
+    from edgekit.train.evaluation.evaluation import evaluate_clips
+
+    return evaluate_clips(
+        predictor, AudioCache(clips, predictor.spec.sample_rate, cache, progress), progress, trained_on
+    )
+
+
+def _submission(path: Path, evaluation: Evaluation) -> Submission:
+    from edgekit.api.submission import submission
+
+    return submission(path, evaluation.model, evaluation.scores.macro_accuracy)
+
+
+def default_selection(manifest: Manifest) -> str:
+    """``split=test`` where the manifest has such clips, else ``all``."""
+    return "split=test" if any(clip.split == "test" for clip in manifest.clips) else "all"
+
+
+def training_groups(manifest: Manifest, select: str | None = None) -> dict[str, frozenset[str]]:
+    """Devices, speakers and folds that training had clips of, as far as the clips that ``select`` picks name them.
+
+    Empty where neither ``select`` nor the manifest says which clips were trained on.
+
+    Raises:
+        DataError: ``select`` picks nothing.
+    """
+    from edgekit.data.selector import select_clips
+    from edgekit.train.evaluation.evaluation import GROUPS
+
+    if select is None and not any(clip.split == "train" for clip in manifest.clips):
+        return {}
+    clips = select_clips(manifest, select or _TRAINING).clips
+    found = {name: frozenset(value for clip in clips if (value := getattr(clip, name))) for name in GROUPS}
+    return {name: groups for name, groups in found.items() if groups and name != "split"}
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

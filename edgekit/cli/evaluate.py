@@ -4,43 +4,67 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from edgekit.cli.progress import progress_bar
 
-if TYPE_CHECKING:
-    from edgekit.train.evaluation.evaluation import Evaluation
-
 
 @click.command("eval")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, metavar="RUN|MODEL…", type=click.Path(path_type=Path))
 @click.option("--data", "data", required=True, help="Data set: a CSV manifest or a folder; KIND:PATH names its kind.")
 @click.option("--select", help='Clips, e.g. "speaker=spk21..spk25"; "all". Default: split=test, where there is one.')
+@click.option("--trained-on", help="Clips of --data that training had, for seen and unseen. Default: split=train.")
+@click.option(
+    "--compare",
+    type=(click.Path(path_type=Path), click.Path(path_type=Path)),
+    multiple=True,
+    metavar="A B",
+    help="Say what changes from A to B, with paired intervals. Repeatable.",
+)
+@click.option("--costs", is_flag=True, help="Count memory and MACs too, for 'edgekit budget rank'.")
 @click.option("--frontend", help="Preset or frontend.json; must be the one the model was made for.")
 @click.option("--labels", type=click.Path(path_type=Path), help="One class name a line, for a model without labels.")
-@click.option("--predictions", type=click.Path(path_type=Path), help="Write one CSV row a clip.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw the confusion matrix (.png, .svg, .pdf).")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--predictions", type=click.Path(path_type=Path), help="Write one CSV row a clip (one model).")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Draw the confusion matrix (.png, .svg, .pdf; one model)."
+)
+@click.option("--seed", default=0, show_default=True, help="Of the bootstrap's draws.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("-o", "--out", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write a page (.html).")
 def command(
-    model: Path,
+    models: tuple[Path, ...],
     data: str,
     select: str | None,
+    trained_on: str | None,
+    compare: tuple[tuple[Path, Path], ...],
+    costs: bool,
     frontend: str | None,
     labels: Path | None,
     predictions: Path | None,
     plot: Path | None,
+    seed: int,
     form: str,
+    page: Path | None,
 ) -> None:
-    """Accuracy, confusion matrix and per-group tables of MODEL (a run folder, .onnx or .tflite)."""
-    from edgekit.api.evaluate import evaluate
+    """Scores with intervals, calibration, tables by group, and comparisons of runs, .onnx and .tflite files.
+
+    Differences of --compare are B − A; 95 % intervals are bootstrapped over clips, and over speakers or sources where
+    the data set names them.
+    """
+    from edgekit.api.evaluate import evaluate_models
+    from edgekit.report.evaluation_text import evaluation_markdown, evaluation_text
 
     with progress_bar() as progress:
-        result = evaluate(
-            model,
+        result = evaluate_models(
+            models,
             data,
+            compare=compare,
+            costs=costs,
+            page=page,
+            seed=seed,
             select=select,
+            trained_on=trained_on,
             frontend=frontend,
             labels=labels,
             predictions=predictions,
@@ -48,23 +72,7 @@ def command(
             progress=progress,
         )
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        _print(result)
-
-
-def _print(result: Evaluation) -> None:
-    from edgekit.report.table import render_table
-    from edgekit.train.evaluation.evaluation import GROUPS
-
-    scores = result.scores
-    click.echo(f"{result.model} ({result.arithmetic}) on {scores.clips} clips")
-    click.echo(f"accuracy {scores.accuracy:.4f}   macro {scores.macro_accuracy:.4f}   log loss {scores.log_loss:.4f}\n")
-    for name in ("label", *GROUPS):
-        rows = result.group(name)
-        if rows:
-            cells = [[key, str(row.clips), f"{row.accuracy:.4f}", f"{row.log_loss:.4f}"] for key, row in rows.items()]
-            click.echo(render_table([name, ">clips", ">accuracy", ">log loss"], cells))
-    header = ["true \\ predicted", *(f">{label}" for label in result.labels)]
-    counts = [[label, *map(str, row)] for label, row in zip(result.labels, result.confusion.tolist(), strict=True)]
-    click.echo(render_table(header, counts), nl=False)
+        render = evaluation_markdown if form == "markdown" else evaluation_text
+        click.echo(render(result.to_json()), nl=False)

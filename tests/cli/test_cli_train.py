@@ -56,7 +56,8 @@ def test_train_eval_export(world: Path, capsys: pytest.CaptureFixture[str]) -> N
 
     assert main(["eval", str(world / "run"), "--data", str(world / "data"), "--format", "json"]) == 0
     table = json.loads(capsys.readouterr().out)
-    assert table["schema_version"] == 1 and table["labels"] == ["loud", "soft"] and table["clips"] == 16
+    result = table["results"][0]
+    assert table["schema_version"] == 1 and result["labels"] == ["loud", "soft"] and result["clips"] == 16
 
     assert main(["eval", str(world / "run"), "--data", str(world / "data")]) == 0
     text = capsys.readouterr().out

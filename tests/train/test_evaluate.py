@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import json
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import onnxruntime
 import pytest
 
-from edgekit.api.evaluate import evaluate
+from edgekit.api.budget import rank_submissions
+from edgekit.api.evaluate import evaluate, evaluate_models
 from edgekit.api.export import export
 from edgekit.core.errors import BadConfigError, BadFileError, DataError, DigestMismatchError
 from edgekit.data.cache import AudioCache
@@ -20,6 +24,9 @@ from edgekit.features.spec import load_spec
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.quantize.ptq import quantize_graph
+from edgekit.report.schemas import json_schema
+from edgekit.train.checkpoint import load_checkpoint, save_checkpoint
+from edgekit.train.evaluation.evaluation_json import evaluation_json
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +103,7 @@ def test_groups_and_files(tiny_run: Path, tones: Path, audio_cache: Path, tmp_pa
         predictions=tmp_path / "p.csv",
         plot=tmp_path / "c.png",
     )
-    table = result.to_json()
+    table = evaluation_json(result)
     assert set(table["by_speaker"]) == {"s5", "s6"} and "by_device" not in table
     assert sum(row["clips"] for row in table["by_label"].values()) == 18
     assert np.trace(np.array(table["confusion"])) == round(table["accuracy"] * 18)
@@ -135,3 +142,60 @@ def test_a_foreign_model_needs_frontend_and_labels(models_root: Path, tones: Pat
 def test_an_unknown_picture_is_refused_before_the_work(tiny_run: Path, tones: Path) -> None:
     with pytest.raises(BadConfigError, match=r"\.png"):
         evaluate(tiny_run, tones, plot="confusion.docx")
+
+
+def test_speakers_of_the_training_split_are_seen(tiny_run: Path, tones: Path, audio_cache: Path) -> None:
+    table = evaluate(tiny_run, tones, select="speaker=s4..s6", cache=audio_cache).cross("speaker")
+    assert table is not None and dict(zip(table.groups, table.seen or (), strict=True)) == {
+        "s4": True,
+        "s5": False,
+        "s6": False,
+    }
+    chosen = evaluate(tiny_run, tones, select="speaker=s4..s6", trained_on="speaker=s6", cache=audio_cache)
+    table = chosen.cross("speaker")
+    assert table is not None and table.seen == (False, False, True)
+
+
+def test_a_run_and_its_int8_form_side_by_side(
+    tiny_run: Path, int8_model: Path, tones: Path, audio_cache: Path, tmp_path: Path
+) -> None:
+    result = evaluate_models([], tones, compare=[(tiny_run, int8_model)], costs=True, cache=audio_cache)
+    report = result.to_json()
+    jsonschema.Draft202012Validator(json_schema("eval")).validate(report)
+    assert [row["arithmetic"] for row in report["results"]] == ["float32", "int8"]
+    a, b = result.evaluations
+    assert report["comparisons"][0]["accuracy"]["clip"]["value"] == pytest.approx(b.right.mean() - a.right.mean())
+    (tmp_path / "eval.json").write_text(json.dumps(report))
+    ranked = {row.submission.name: row for row in rank_submissions(tmp_path / "eval.json")}
+    assert ranked[b.model].by_memory == 1 < ranked[a.model].by_memory  # a byte a weight instead of four
+    assert ranked[a.model].submission.accuracy == a.scores.macro_accuracy
+
+
+def test_one_model_a_prediction_file(tiny_run: Path, int8_model: Path, tones: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadConfigError, match="of one model"):
+        evaluate_models([tiny_run, int8_model], tones, predictions=tmp_path / "p.csv")
+    with pytest.raises(BadConfigError, match="no model"):
+        evaluate_models([], tones)
+
+
+def test_an_evaluation_without_costs_cannot_be_ranked(tmp_path: Path) -> None:
+    (tmp_path / "eval.json").write_text(json.dumps({"schema_version": 1, "results": [], "submissions": []}))
+    with pytest.raises(BadConfigError, match="--costs"):
+        rank_submissions(tmp_path / "eval.json")
+
+
+def test_an_output_that_is_no_number_names_the_clip(
+    tiny_run: Path, tones: Path, audio_cache: Path, tmp_path: Path
+) -> None:
+    checkpoint = load_checkpoint(tiny_run)
+    weights = {name: tensor.clone() for name, tensor in checkpoint.weights.items()}
+    last = next(name for name in reversed(weights) if weights[name].is_floating_point())
+    weights[last][...] = float("nan")
+    save_checkpoint(dataclasses.replace(checkpoint, weights=weights), tmp_path / "checkpoint.safetensors")
+    with pytest.raises(BadFileError, match=r"not finite for 18 of 18 clips, the first .*wav"):
+        evaluate(tmp_path, tones, cache=audio_cache)
+
+
+def test_a_selection_without_clips(tiny_run: Path, tones: Path) -> None:
+    with pytest.raises(DataError, match="selects no clip"):
+        evaluate(tiny_run, tones, select="speaker=nobody")

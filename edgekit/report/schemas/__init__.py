@@ -6,7 +6,7 @@ import json
 from importlib import resources
 from typing import Any
 
-SCHEMAS: tuple[str, ...] = ("check-budget", "diff")
+SCHEMAS: tuple[str, ...] = ("check-budget", "diff", "eval")
 
 
 def json_schema(name: str) -> dict[str, Any]:

@@ -1,23 +1,30 @@
-"""A model on clips: scores, confusion matrix, tables by label, speaker and device."""
+"""A model on clips: what it answered, and every number and table that follows from the answers."""
 
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgekit.core.errors import BadFileError
 from edgekit.core.progress import Progress, silent
 from edgekit.data.cache import AudioCache
 from edgekit.data.manifest import Clip
 from edgekit.train.dataset import label_indices
-from edgekit.train.evaluation.metrics import Scores, by_group, confusion_matrix, score
+from edgekit.train.evaluation.bootstrap import Interval, bootstrap_macro_accuracy, bootstrap_mean
+from edgekit.train.evaluation.calibration import Calibration, calibration
+from edgekit.train.evaluation.cross_table import CrossTable, cross_table
+from edgekit.train.evaluation.metrics import Scores, by_group, confusion_matrix, log_losses, score
 from edgekit.train.predictors import Arithmetic, Predictor
 
 _BATCH = 128
-GROUPS = ("speaker", "device", "fold")
+GROUPS = ("device", "speaker", "fold", "split")
+"""What clips are grouped by in tables."""
+UNITS = ("speaker", "source")
+"""Groups whose clips succeed and fail together, which intervals draw as a whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +39,8 @@ class Evaluation:
         clips: in the order of the rows below.
         targets: int64 [n].
         probabilities: float64 [n, classes].
+        trained_on: by grouping ("device", "speaker", …) the groups that training had clips of; a grouping that is
+            missing is not known.
     """
 
     model: str
@@ -41,12 +50,24 @@ class Evaluation:
     clips: tuple[Clip, ...]
     targets: np.ndarray
     probabilities: np.ndarray
+    trained_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def predictions(self) -> np.ndarray:
         """Most probable class of each clip, int64 [n]."""
         out: np.ndarray = self.probabilities.argmax(axis=1)
         return out
+
+    @property
+    def right(self) -> np.ndarray:
+        """Whether the most probable class is the true one, bool [n]."""
+        out: np.ndarray = self.predictions == self.targets
+        return out
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Log loss of each clip, float64 [n]."""
+        return log_losses(self.targets, self.probabilities)
 
     @property
     def scores(self) -> Scores:
@@ -58,22 +79,38 @@ class Evaluation:
         """int64 [classes, classes], rows are true classes."""
         return confusion_matrix(self.targets, self.probabilities)
 
+    @property
+    def calibration(self) -> Calibration:
+        """Calibration error, Brier score and reliability bins."""
+        return calibration(self.targets, self.probabilities)
+
     def group(self, name: str) -> dict[str, Scores]:
-        """Scores by "label", "speaker", "device" or "fold"; empty where no clip says."""
+        """Scores by "label", "device", "speaker", "fold" or "split"; empty where no clip says."""
         return by_group(self.targets, self.probabilities, [getattr(clip, name) for clip in self.clips])
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain dictionary for ``--format json``; groups that no clip names are left out."""
-        groups = {name: self.group(name) for name in GROUPS}
+    def cross(self, name: str) -> CrossTable | None:
+        """Classes × groups with the spread over seen and unseen groups; None where no clip names the group."""
+        groups = [getattr(clip, name) for clip in self.clips]
+        return cross_table(name, self.labels, self.targets, self.right, groups, self.trained_on.get(name))
+
+    def units(self) -> dict[str, list[str] | None]:
+        """What intervals can draw: "clip" (None), and each of :data:`UNITS` that every clip names and several share."""
+        found: dict[str, list[str] | None] = {"clip": None}
+        for name in UNITS:
+            groups = [getattr(clip, name) for clip in self.clips]
+            if None not in groups and 1 < len(set(groups)) < len(groups):
+                found[name] = groups
+        return found
+
+    def intervals(self, seed: int = 0) -> dict[str, dict[str, Interval]]:
+        """95 % intervals of "accuracy", "macro_accuracy" and "log_loss", each by the unit drawn."""
+        units = self.units()
         return {
-            "model": self.model,
-            "arithmetic": self.arithmetic,
-            "frontend_digest": self.frontend_digest,
-            **self.scores.to_json(),
-            "labels": list(self.labels),
-            "confusion": self.confusion.tolist(),
-            "by_label": {name: scores.to_json() for name, scores in self.group("label").items()},
-            **{f"by_{name}": {k: v.to_json() for k, v in rows.items()} for name, rows in groups.items() if rows},
+            "accuracy": {unit: bootstrap_mean(self.right, groups, seed) for unit, groups in units.items()},
+            "macro_accuracy": {
+                unit: bootstrap_macro_accuracy(self.right, self.targets, groups, seed) for unit, groups in units.items()
+            },
+            "log_loss": {unit: bootstrap_mean(self.losses, groups, seed) for unit, groups in units.items()},
         }
 
     def predictions_csv(self) -> str:
@@ -87,11 +124,17 @@ class Evaluation:
         return stream.getvalue()
 
 
-def evaluate_clips(predictor: Predictor, cache: AudioCache, progress: Progress = silent) -> Evaluation:
+def evaluate_clips(
+    predictor: Predictor,
+    cache: AudioCache,
+    progress: Progress = silent,
+    trained_on: Mapping[str, frozenset[str]] | None = None,
+) -> Evaluation:
     """Run ``predictor`` over every clip of ``cache`` (at the predictor's sample rate).
 
     Raises:
         DataError: a clip's label is none of the model's.
+        BadFileError: the model gives no number for a clip.
     """
     targets = label_indices(cache, predictor.labels)
     parts = []
@@ -99,6 +142,8 @@ def evaluate_clips(predictor: Predictor, cache: AudioCache, progress: Progress =
         indices = np.arange(first, min(first + _BATCH, len(cache)))
         parts.append(predictor.predict(cache, indices))
         progress("evaluating", int(indices[-1]) + 1, len(cache))
+    probabilities = np.concatenate(parts)
+    _require_numbers(probabilities, cache, predictor.name)
     return Evaluation(
         model=predictor.name,
         arithmetic=predictor.arithmetic,
@@ -106,5 +151,17 @@ def evaluate_clips(predictor: Predictor, cache: AudioCache, progress: Progress =
         labels=predictor.labels,
         clips=cache.manifest.clips,
         targets=targets,
-        probabilities=np.concatenate(parts),
+        probabilities=probabilities,
+        trained_on=trained_on or {},
     )
+
+
+def _require_numbers(probabilities: np.ndarray, cache: AudioCache, model: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(probabilities).all(axis=1))
+    if len(bad):
+        raise BadFileError(
+            f"its output is not finite for {len(bad)} of {len(probabilities)} clips, the first "
+            f"{cache.manifest.clips[bad[0]].id}",
+            where=model,
+            mend="use an earlier checkpoint, or train with a lower learning rate",
+        )

@@ -57,13 +57,19 @@ def score(targets: np.ndarray, probabilities: np.ndarray) -> Scores:
         raise DataError("no clip to score", mend="check the selection")
     right = probabilities.argmax(axis=1) == targets
     present = np.unique(targets)
-    own = probabilities[np.arange(len(targets)), targets]
     return Scores(
         clips=len(targets),
         accuracy=float(right.mean()),
         macro_accuracy=float(np.mean([right[targets == c].mean() for c in present])),
-        log_loss=float(-np.log(np.clip(own, _SMALLEST, 1.0)).mean()),
+        log_loss=float(log_losses(targets, probabilities).mean()),
     )
+
+
+def log_losses(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """−ln of each clip's probability of its true class, clipped to 1e-15: float64 [n]."""
+    own = probabilities[np.arange(len(targets)), targets]
+    out: np.ndarray = -np.log(np.clip(own, _SMALLEST, 1.0))
+    return out
 
 
 def confusion_matrix(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
