@@ -113,8 +113,14 @@ def evaluation_windows(cache: AudioCache, indices: np.ndarray, samples: int, win
     return WindowTable(rows, np.asarray(indices, np.int64)[rows], np.concatenate(found))
 
 
+def training_starts(cache: AudioCache, index: int, samples: int, share: float) -> np.ndarray:
+    """Where a training window of clip ``index`` may start, int64: a block apart, where there is enough sound."""
+    starts = np.arange(0, max(0, int(cache.lengths[index]) - samples) + 1, _block(cache.sample_rate))
+    return audible_starts(cache.clip(index), cache.sample_rate, starts, samples, share)
+
+
 class TrainingStarts:
-    """Where training windows may start: everywhere, a block apart, where there is enough sound; at least one a clip.
+    """:func:`training_starts` of all clips, to be drawn from a batch at a time.
 
     Args:
         cache: the training clips.
@@ -123,11 +129,7 @@ class TrainingStarts:
     """
 
     def __init__(self, cache: AudioCache, samples: int, windows: Windows) -> None:
-        block, share = _block(cache.sample_rate), windows.audible_share
-        found = []
-        for index in range(len(cache)):
-            starts = np.arange(0, max(0, int(cache.lengths[index]) - samples) + 1, block)
-            found.append(audible_starts(cache.clip(index), cache.sample_rate, starts, samples, share))
+        found = [training_starts(cache, index, samples, windows.audible_share) for index in range(len(cache))]
         self._counts = np.array([len(starts) for starts in found], np.int64)
         self._first = np.cumsum(self._counts) - self._counts
         self._starts = np.concatenate(found)

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
 from edgekit.api.evaluate import evaluate
 from edgekit.api.export import export
+from edgekit.api.logits import store_logits
 from edgekit.api.quantize import quantize
 from edgekit.api.train import train
 from edgekit.data.cache import AudioCache
@@ -21,6 +23,7 @@ from edgekit.features.spec import load_spec
 from edgekit.graph.readers.load import load_graph
 from edgekit.train.checkpoint import load_checkpoint
 from edgekit.train.dataset import ClipBatches
+from edgekit.train.distillation.stored import read_stored
 from edgekit.train.recipe import Augment, Recipe, Schedule
 
 LABELS = ("beeps", "hiss", "tone")
@@ -91,3 +94,23 @@ def test_validation_scores_what_evaluation_scores(windowed_run: Path, tones: Pat
     again = evaluate(windowed_run, tones, select="split=validation", cache=audio_cache)
     assert again.scores.log_loss == pytest.approx(validation["log_loss"], rel=1e-4)
     assert again.scores.accuracy == validation["accuracy"]
+
+
+def test_stored_views_lie_anywhere_in_the_clip_and_say_what_the_teacher_says_there(
+    windowed_run: Path, tones: Path, tiny_recipe: Path, audio_cache: Path, tmp_path: Path
+) -> None:
+    plain = [f"augment.{name}=0" for name in ("shift_ms", "speed", "gain_db")]
+    overrides = [f"frontend.fields.clip_samples={SAMPLES}", "windows.per_clip=3", *plain]
+    store_logits(
+        tiny_recipe, [windowed_run], tones, tmp_path, views=6, overrides=overrides, device="cpu", cache=audio_cache
+    )
+    cache = AudioCache(read_manifest(tones).select(split="train"), 8000, audio_cache)
+    stored = read_stored([tmp_path], cache, LABELS)
+    offsets = stored.views[:, 1:, 0].astype(int)
+    assert set(offsets.ravel().tolist()) == {0, 400, 800, 1200, 1600, 2000}
+    teacher = load_checkpoint(windowed_run)
+    for view in (1, 4):
+        start = offsets[7, view - 1]
+        x = features(teacher.frontend, cache.clip(7)[start : start + SAMPLES]).astype(np.float32)
+        expected = teacher.build()(torch.from_numpy(x[None, None]))[0].numpy()
+        np.testing.assert_allclose(stored.logits[7, view], expected, atol=1e-3)

@@ -113,7 +113,7 @@ def _speak(
 ) -> Shard:
     """Every view of the clips ``indices``, heard by all teachers."""
     ids = tuple(cache.manifest.clips[i].id for i in indices)
-    views = np.stack([view_parameters(identity.plan, name, cache.sample_rate) for name in ids])
+    views = np.stack([view_parameters(identity.plan, cache, int(i)) for i in indices])
     rows = np.repeat(indices, views.shape[1])
     flat = views.reshape(-1, 3)
     parts = []
