@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +14,19 @@ from torch.nn import functional
 
 from edgekit.augment.features import FeatureAugment, Pairing, draw_pairing
 from edgekit.augment.waveform import Draw, NoiseBank, draw_factors, resample, scale_levels
-from edgekit.core.errors import EdgekitError
 from edgekit.data.cache import AudioCache
 from edgekit.data.windows import Windows, evaluation_windows
 from edgekit.features.torch_frontend import TorchFrontend
+from edgekit.train.averaging import move_mean, reestimate_batch_norm
 from edgekit.train.class_weights import class_weights
 from edgekit.train.dataset import ClipBatches, Step, label_indices
 from edgekit.train.evaluation.metrics import Scores, score, softmax
+from edgekit.train.loss_watch import LossWatch
 from edgekit.train.optimiser import Rest, learning_rate_factor, make_optimiser
 from edgekit.train.recipe import Recipe
 
 _VALID_BATCH = 256
+_STATISTICS_BATCHES = 200  # batches from which the batch statistics of averaged weights are estimated, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +93,20 @@ class StudentModule(LightningModule):
         self.register_buffer("class_weights", class_weights(counts, recipe.class_weights), persistent=False)
         self.rest = Rest(model, recipe, len(labels)) if recipe.start.freezes else None
         self.average: nn.Module | None = None
-        if recipe.schedule.ema_decay:
+        if recipe.schedule.ema_decay or recipe.schedule.swa_epochs:
             self.average = copy.deepcopy(model).requires_grad_(False).eval()
-        self.loss_sum, self.loss_count = 0.0, 0
+        self.losses = LossWatch(recipe.name)
 
     @property
     def kept(self) -> nn.Module:
-        """The weights that are validated and exported: the average, where the recipe has one."""
-        return self.model if self.average is None else self.average
+        """The weights that are validated and exported: the average, where the recipe has one and it has begun."""
+        return self.model if self.average is None or self._averaged_epochs < 0 else self.average
+
+    @property
+    def _averaged_epochs(self) -> int:
+        """Epochs before this one in the mean of the last ``swa_epochs``; negative where it has not begun."""
+        plan = self.recipe.schedule
+        return self.current_epoch - (plan.epochs - plan.swa_epochs) if plan.swa_epochs else 0
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """Loss of one step.
@@ -110,14 +117,7 @@ class StudentModule(LightningModule):
         step = Step(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(step.torch_seed())
         loss = self.loss(self.batch(step))
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise EdgekitError(
-                f"the training loss became {value} in epoch {self.current_epoch + 1}, step {batch_idx + 1}",
-                where=f"recipe {self.recipe.name}",
-                mend="lower optimiser.learning_rate; the checkpoint of the last good epoch is kept",
-            )
-        self.loss_sum, self.loss_count = self.loss_sum + value, self.loss_count + 1
+        self.losses.add(loss, self.current_epoch, batch_idx)
         return loss
 
     def loss(self, batch: TrainingBatch) -> Tensor:
@@ -164,7 +164,7 @@ class StudentModule(LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Move the averaged weights after each step of the optimiser; early in training they follow faster."""
         pending = (batch_idx + 1) % self.recipe.schedule.accumulate and batch_idx + 1 < self.clips.steps
-        if self.average is None or pending:
+        if self.average is None or not self.recipe.schedule.ema_decay or pending:
             return
         taken = self.global_step
         decay = min(self.recipe.schedule.ema_decay, (1.0 + taken) / (10.0 + taken))
@@ -175,6 +175,19 @@ class StudentModule(LightningModule):
                     value.lerp_(current[name], 1.0 - decay)
                 else:
                     value.copy_(current[name])
+
+    @torch.no_grad()
+    def end_epoch(self) -> None:
+        """Take the epoch's weights into the mean of the last ones (``swa_epochs``).
+
+        Batch statistics are re-estimated on the first process' batches, which every process draws alike.
+        """
+        if self.average is None or not self.recipe.schedule.swa_epochs or self._averaged_epochs < 0:
+            return
+        move_mean(self.average, self.model, 1 + self._averaged_epochs)
+        steps = range(min(self.clips.steps, _STATISTICS_BATCHES))
+        epoch, seed = self.current_epoch, self.recipe.seed
+        reestimate_batch_norm(self.average, (self.batch(Step(seed, epoch, step)).features for step in steps))
 
     @torch.no_grad()
     def validate(self) -> Scores | None:

@@ -84,6 +84,8 @@ class Schedule:
             features and losses stay float32).
         label_smoothing: share of the target spread over all classes.
         ema_decay: decay a step of the averaged weights that are validated and kept; 0 keeps the weights themselves.
+        swa_epochs: instead, the mean of the weights at the end of the last so many epochs, with batch statistics of its
+            own (SWA).
         clip_norm: gradients are scaled down to this norm; 0 does not.
         balance: "classes" draws every class equally often, "none" every clip once an epoch.
         keep: weights of the "best" epoch by validation macro accuracy (then loss), or of the "last".
@@ -102,6 +104,7 @@ class Schedule:
     precision: Literal["float32", "bfloat16"] = "float32"
     label_smoothing: float = 0.1
     ema_decay: float = 0.0
+    swa_epochs: int = 0
     clip_norm: float = 5.0
     balance: Literal["classes", "none"] = "none"
     keep: Literal["best", "last"] = "best"
@@ -113,6 +116,10 @@ class Schedule:
         _check("schedule", label_smoothing=(self.label_smoothing, 0.0, 0.9), ema_decay=(self.ema_decay, 0.0, 0.99999))
         _check("schedule", flat_epochs=(self.flat_epochs, 0.0, 1e5), decay_epochs=(self.decay_epochs, 0.0, 1e5))
         _check("schedule", final_factor=(self.final_factor, 0.0, 1.0), accumulate=(self.accumulate, 1, 65_536))
+        _check("schedule", swa_epochs=(self.swa_epochs, 0, self.epochs))
+        if self.swa_epochs and self.ema_decay:
+            text = "swa_epochs and ema_decay both average the weights"
+            raise BadConfigError(text, where="schedule", mend="set one of them to 0")
         _check("schedule", valid_every=(self.valid_every, 1, 100_000))
 
 
@@ -138,7 +145,16 @@ _LATER: Mapping[str, tuple[str, ...]] = {
     "distillation": (),
     "start": (),
     "windows": (),
-    "schedule": ("warmup", "flat_epochs", "decay", "decay_epochs", "final_factor", "accumulate", "precision"),
+    "schedule": (
+        "warmup",
+        "flat_epochs",
+        "decay",
+        "decay_epochs",
+        "final_factor",
+        "accumulate",
+        "precision",
+        "swa_epochs",
+    ),
 }
 """Tables, or keys of older tables, that a recipe's plain form leaves out where they change nothing: runs from before
 them go on."""

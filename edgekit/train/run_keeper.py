@@ -41,15 +41,15 @@ class RunKeeper(Callback):
         epoch = trainer.current_epoch + 1
         last = epoch == self.recipe.schedule.epochs
         due = last or epoch % self.recipe.schedule.valid_every == 0
+        row: dict[str, Any] = {"epoch": epoch, "train_loss": pl_module.losses.mean()}
+        pl_module.end_epoch()
         scores = pl_module.validate() if due else None
-        row: dict[str, Any] = {"epoch": epoch, "train_loss": pl_module.loss_sum / max(1, pl_module.loss_count)}
         row["learning_rate"] = max(group["lr"] for group in trainer.optimizers[0].param_groups)
         if scores:
             row["valid_loss"] = scores.log_loss
             row["valid_accuracy"] = scores.accuracy
             row["valid_macro_accuracy"] = scores.macro_accuracy
         row["seconds"] = round(time.monotonic() - self.started, 3)
-        pl_module.loss_sum, pl_module.loss_count = 0.0, 0
         self.rows.append(row)
         rank = (scores.macro_accuracy, -scores.log_loss) if scores else None
         if self._better(rank, due=due):

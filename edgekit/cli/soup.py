@@ -1,0 +1,64 @@
+"""``edgekit soup``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edgekit.cli.progress import progress_bar
+
+
+@click.command("soup")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    "data",
+    required=True,
+    multiple=True,
+    help="Data set: a CSV manifest or a folder; KIND:PATH names its kind. Again for one to mix in.",
+)
+@click.option("--method", default="greedy", show_default=True, help="greedy or uniform.")
+@click.option(
+    "--train", "train_select", help="Clips from which batch statistics are re-estimated. Default: split=train."
+)
+@click.option(
+    "--valid", "valid_select", help='Validation clips; "none". Default: split=validation, where there is one.'
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder of the soup.")
+def command(
+    runs: tuple[Path, ...],
+    data: tuple[str, ...],
+    method: str,
+    train_select: str | None,
+    valid_select: str | None,
+    device: str,
+    form: str,
+    out: Path,
+) -> None:
+    """Mix the weights of RUNS of one model into one run (model soup)."""
+    from edgekit.api.soup import soup
+
+    with progress_bar() as progress:
+        result = soup(
+            runs,
+            data,
+            out,
+            method=method,
+            train_select=train_select,
+            valid_select=valid_select,
+            device=device,
+            progress=progress,
+        )
+    if form == "json":
+        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        return
+    click.echo(f"run          {result.folder}")
+    click.echo(f"method       {result.method}, {len(result.chosen)} of {len(runs)} runs")
+    rows = [*result.alone.items(), *([("soup", result.together)] if result.together else [])]
+    for name, scores in rows:
+        mark = "*" if name in result.chosen else " "
+        click.echo(f"{mark} {scores['macro_accuracy']:.4f} macro  {scores['log_loss']:.4f} log loss  {name}")
