@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edgekit.augment.colours import SLOPES, coloured_noise
 from edgekit.augment.spec import Augment
 
 _NOISE_SECONDS = 8
-_SLOPES = (0.0, 0.5, 1.0, 2.0)  # amplitude ~ f^(-slope/2): white, between, pink, brown
 _SILENCE_RMS = 1e-4  # -80 dBFS: below it a clip has no level to set a noise level against
 _QUIET_DB = (-70.0, -35.0)  # level of the noise in such a clip, dBFS
 
@@ -64,10 +64,10 @@ class NoiseBank:
     def __init__(self, sample_rate: int, samples: int, recordings: np.ndarray, seed: int) -> None:
         length = max(_NOISE_SECONDS * sample_rate, 2 * samples)
         draw = np.random.default_rng([seed, 0x4E015E])
-        rows = [_coloured(draw, length, slope) for slope in _SLOPES]
+        rows = [coloured_noise(draw, length, slope) for slope in SLOPES]
         if recordings.size:
             # As many rows as colours, so that half of the noise is recorded.
-            rows += [_stretch(recordings, length, draw) for _ in _SLOPES]
+            rows += [_stretch(recordings, length, draw) for _ in SLOPES]
         self.samples = samples
         self.rows = torch.from_numpy(np.stack(rows).astype(np.float32))
 
@@ -95,17 +95,6 @@ def _active_rms(pcm: Tensor) -> Tensor:
     """Root mean square over the samples that are not the zeros of padding: [N, n] → [N]."""
     active = (pcm != 0).sum(1).clamp_min(1)
     return (pcm.square().sum(1) / active).sqrt()
-
-
-def _coloured(draw: Draw, length: int, slope: float) -> np.ndarray:
-    """Noise whose power falls with f^slope, unit variance."""
-    spectrum = np.fft.rfft(draw.normal(size=length))
-    frequency = np.arange(len(spectrum))
-    spectrum[1:] *= frequency[1:] ** (-slope / 2.0)
-    spectrum[: max(1, length // 1000)] = 0.0  # rumble far below any mel bin
-    noise = np.fft.irfft(spectrum, length)
-    out: np.ndarray = noise / noise.std()
-    return out
 
 
 def _stretch(recordings: np.ndarray, length: int, draw: Draw) -> np.ndarray:

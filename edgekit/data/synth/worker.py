@@ -7,7 +7,6 @@ remembers (see :mod:`edgekit.data.synth.espeak`): so a clip is the same whicheve
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import select
@@ -20,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from edgekit.core.errors import DataError, EdgekitError
-from edgekit.core.files import write_bytes
 from edgekit.core.optional import require
 from edgekit.data.synth.config import SynthConfig, config_from_json
 from edgekit.data.synth.espeak import SPEEDS, Espeak
 from edgekit.data.synth.plan import Take
 from edgekit.data.synth.studio import Studio
+from edgekit.data.write import write_clip
 
 BABBLE_WORDS = 24
 
@@ -92,13 +91,6 @@ def render_group(studio: Studio, folder: Path, takes: list[Take], babble: list[l
         path = folder / take.path
         if not path.exists():
             write_clip(path, studio.render(take, word, babblers), rate)
-
-
-def write_clip(path: Path, pcm: np.ndarray, rate: int) -> None:
-    """Write int16 [n] as FLAC or WAV, whole or not at all."""
-    out = io.BytesIO()  # libsndfile would wait for the disk at the end of every file
-    require("soundfile", "synth").write(out, pcm, rate, format=path.suffix[1:].upper(), subtype="PCM_16")
-    write_bytes(path, out.getvalue())
 
 
 def _word(espeak: Espeak, take: Take, config: SynthConfig) -> np.ndarray:
