@@ -115,7 +115,7 @@ def _cost(result: RoadResult) -> Section:
     from edgekit.graph.passes.integer_core import integer_core
     from edgekit.graph.passes.lower import lower
     from edgekit.graph.readers.load import load_graph
-    from edgekit.graph.scratch import firmware_plan
+    from edgekit.graph.overlap import firmware_plan
 
     plan = firmware_plan(integer_core(lower(load_graph(result.compiled.model))))
     layers = [(str(row["name"]), int(row["macs_true"] or 0)) for row in result.verdict.models[0].layers]

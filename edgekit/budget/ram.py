@@ -70,9 +70,9 @@ def plan_graph(graph: Graph) -> Plans:
     Raises:
         UnknownShapeError: an activation's dimension is unknown.
     """
+    from edgekit.graph.overlap import firmware_plan
     from edgekit.graph.passes.integer_core import integer_core
     from edgekit.graph.passes.lower import lower
-    from edgekit.graph.scratch import scratch_sizes
 
     for name in graph.inputs:
         _ = graph.tensor(name).dims  # lowering takes an unknown batch as 1, the gate does not
@@ -87,10 +87,10 @@ def plan_graph(graph: Graph) -> Plans:
         return _plans(graph, _body_sizes(graph), "over the file's own operators, which edgekit does not compile yet")
     try:
         core = integer_core(lowered)
-        scratch = scratch_sizes(core)
+        best, in_order = firmware_plan(core), firmware_plan(core, in_place=False)
     except EdgekitError:  # a float model: its kernels do not exist yet
         return _plans(lowered, {}, "as edgekit lowers it")
-    return _plans(core, scratch, "as edgekit compiles it, kernels' working memory included")
+    return Plans(best, in_order, "as edgekit compiles it, kernels' working memory included", _dtypes(core))
 
 
 def state_bytes(graph: Graph) -> int:

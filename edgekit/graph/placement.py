@@ -17,12 +17,20 @@ ALIGNMENT = 16
 
 @dataclass(frozen=True)
 class Buffer:
-    """A piece of the arena: the tensors that take it over from each other, and the steps from first to last."""
+    """A piece of the arena: the tensors that take it over from each other, and the steps from first to last.
+
+    Attributes:
+        tensors: names, in the order in which they come to life.
+        size: bytes that they cover together.
+        first, last: steps, both included.
+        places: where each tensor begins inside the buffer, multiples of ALIGNMENT.
+    """
 
     tensors: tuple[str, ...]
     size: int
     first: int
     last: int
+    places: tuple[int, ...] = (0,)
 
 
 def aligned(size: int) -> int:

@@ -2,8 +2,9 @@
 
 Convention. Nodes run in the graph's order, one a step. A tensor is live from the step that makes it (graph inputs: from
 step 0) to the step that reads it last; graph outputs live to the end. Two tensors that are live at one step never share
-a byte, with one exception: where :data:`IN_PLACE_OPS` allows it, a node's output takes over the buffer of an input that
-dies at this node. Every other operator's output lies apart from all its inputs. Constants are in flash and not planned.
+a byte, with one exception: a node's output may take over the memory of an input that dies at this node, in place or a
+given distance in front of it (takeover.py). Every other output lies apart from all its inputs. Constants are in flash
+and not planned.
 
 Offsets come from placement.py.
 """
@@ -15,33 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import BINARY_OPS
+from edgekit.graph.graph import Graph
 from edgekit.graph.placement import Buffer, aligned, place
+from edgekit.graph.takeover import IN_PLACE_OPS, TakeOver, buffers_of, live_bytes, taken_over, with_overlaps
 
-IN_PLACE_OPS: Mapping[str, frozenset[str]] = {
-    "edge": frozenset(
-        {"relu", "relu6", "logistic", "tanh", "leaky_relu", "hard_swish", "rsqrt", "reshape", *BINARY_OPS}
-    ),
-    "tflite": frozenset(
-        {"RELU", "RELU6", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "ADD", "SUB", "MUL"}
-        | {"LOGISTIC", "TANH", "LEAKY_RELU", "HARD_SWISH", "RSQRT"}
-    ),
-    "aten": frozenset(
-        {"aten.relu", "aten.relu6", "aten.clamp", "aten.view", "aten.reshape", "aten.flatten", "aten.squeeze"}
-        | {"aten.unsqueeze", "aten.dropout", "aten.contiguous", "aten.batch_norm"}
-    ),
-    "onnx": frozenset(
-        {"Relu", "Clip", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Add", "Sub", "Mul"}
-        | {"BatchNormalization"}
-    ),
-}
-"""Operators, by dialect, whose output may lie exactly on an input's buffer: same size and offset, the input dead after.
-
-A generated kernel of such an operator must be correct for ``output == input`` (element i of the output written after
-element i of the inputs is read, nothing before i read again). For BINARY_OPS it may be either input, of the output's
-shape; the other input may be smaller (broadcast) and is elsewhere, or is the very same tensor.
-"""
+__all__ = ["IN_PLACE_OPS", "MemoryPlan", "Step", "overlaps", "plan_memory"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +50,8 @@ class MemoryPlan:
         lifetimes: the same keys to (first step, last step), both included.
         lower_bound: the largest sum of live bytes of any step; no plan of this order and these aliases is smaller.
         steps: the timeline, a row a node.
-        in_place: tensor to the tensor whose buffer it takes over.
+        in_place: tensor to the tensor whose memory it takes over.
+        distances: the same keys to the bytes by which the other tensor begins behind it; 0 is in place.
     """
 
     arena_bytes: int
@@ -81,37 +61,64 @@ class MemoryPlan:
     lower_bound: int
     steps: tuple[Step, ...]
     in_place: Mapping[str, str]
+    distances: Mapping[str, int]
 
 
-def plan_memory(graph: Graph, scratch: Mapping[str, int] | None = None, *, in_place: bool = True) -> MemoryPlan:
+def plan_memory(
+    graph: Graph,
+    scratch: Mapping[str, int] | None = None,
+    *,
+    in_place: bool = True,
+    displacements: Mapping[str, int] | None = None,
+) -> MemoryPlan:
     """Plan the activations of a graph of any dialect; deterministic.
 
     Args:
         graph: all activations static.
         scratch: node name to bytes of working memory that its kernel needs while it runs.
         in_place: False gives every output a buffer of its own, whatever IN_PLACE_OPS allows.
+        displacements: node name to the bytes by which its first input must begin behind its output where the kernel
+            may overwrite what it has read (overlap.py); nodes that are not here keep clear of their inputs.
 
     Raises:
         UnknownShapeError: an activation's dimension is unknown.
     """
     lifetimes = _lifetimes(graph)
     sizes = {name: graph.tensor(name).nbytes for name in lifetimes}
-    taken_over = _in_place(graph, lifetimes) if in_place else {}
     working = {f"{node}:scratch": size for node, size in (scratch or {}).items() if size > 0}
     position = {node.name: index for index, node in enumerate(graph.nodes)}
     for key, size in working.items():
         index = position[key.removesuffix(":scratch")]
         sizes[key], lifetimes[key] = size, (index, index)
-    buffers = _buffers(lifetimes, sizes, taken_over)
-    steps = _timeline(graph, buffers, lifetimes)
-    bound = max((step.bytes for step in steps), default=sum(aligned(buffer.size) for buffer in buffers))
-    places, arena = place(buffers, bound)
-    offsets = {name: place for buffer, place in zip(buffers, places, strict=True) for name in buffer.tensors}
-    plan = MemoryPlan(arena, offsets, sizes, lifetimes, bound, steps, taken_over)
+    taken = taken_over(graph, lifetimes) if in_place else {}
+    plan = _planned(graph, lifetimes, sizes, taken)
+    if in_place and displacements:
+        more = with_overlaps(graph, lifetimes, sizes, taken, displacements)
+        plan = min(plan, _planned(graph, lifetimes, sizes, more), key=lambda found: found.arena_bytes)
     problems = overlaps(plan)
     if problems:  # a defect of this module, not of the model
         raise RuntimeError(f"memory plan overlaps: {problems[0]}")
     return plan
+
+
+def _planned(
+    graph: Graph,
+    lifetimes: Mapping[str, tuple[int, int]],
+    sizes: Mapping[str, int],
+    taken: Mapping[str, TakeOver],
+) -> MemoryPlan:
+    buffers = buffers_of(lifetimes, sizes, taken)
+    steps = _timeline(graph, buffers, lifetimes)
+    bound = max((step.bytes for step in steps), default=sum(aligned(buffer.size) for buffer in buffers))
+    places, arena = place(buffers, bound)
+    offsets = {
+        name: begin + inside
+        for buffer, begin in zip(buffers, places, strict=True)
+        for name, inside in zip(buffer.tensors, buffer.places, strict=True)
+    }
+    donors = {name: over.donor for name, over in taken.items()}
+    distances = {name: over.distance for name, over in taken.items()}
+    return MemoryPlan(arena, offsets, sizes, lifetimes, bound, steps, donors, distances)
 
 
 def overlaps(plan: MemoryPlan) -> list[tuple[str, str]]:
@@ -131,10 +138,11 @@ def overlaps(plan: MemoryPlan) -> list[tuple[str, str]]:
 
 
 def _takes_over(plan: MemoryPlan, a: str, b: str) -> bool:
-    """Whether one of the two takes over the other's buffer at the one step at which both are live."""
+    """Whether one of the two takes over the other's memory at the one step at which both are live."""
     for new, old in ((a, b), (b, a)):
         if plan.in_place.get(new) == old:
-            return plan.lifetimes[old][1] == plan.lifetimes[new][0] and plan.offsets[new] == plan.offsets[old]
+            behind = plan.offsets[old] - plan.offsets[new]
+            return plan.lifetimes[old][1] == plan.lifetimes[new][0] and behind == plan.distances[new]
     return False
 
 
@@ -153,57 +161,8 @@ def _lifetimes(graph: Graph) -> dict[str, tuple[int, int]]:
     return {name: (first, last[name]) for name, first in born.items()}
 
 
-def _in_place(graph: Graph, lifetimes: Mapping[str, tuple[int, int]]) -> dict[str, str]:
-    """Output to the dying input that it replaces."""
-    allowed = IN_PLACE_OPS[graph.dialect]
-    chosen: dict[str, str] = {}
-    for step, node in enumerate(graph.nodes):
-        if node.op in allowed and node.outputs and node.outputs[0]:
-            donor = next((name for name in _donors(node) if _may_take(graph, node, name, step, lifetimes)), None)
-            if donor is not None:
-                chosen[node.outputs[0]] = donor
-    return chosen
-
-
-def _donors(node: Node) -> tuple[str, ...]:
-    """Inputs whose buffer the output may take: both of a sum or product, else the first."""
-    return node.inputs[:2] if node.op.lower() in BINARY_OPS else node.inputs[:1]
-
-
-def _may_take(graph: Graph, node: Node, name: str, step: int, lifetimes: Mapping[str, tuple[int, int]]) -> bool:
-    if name not in lifetimes or lifetimes[name][1] != step or name in graph.outputs:
-        return False
-    source, output = graph.tensor(name), graph.tensor(node.outputs[0])
-    return (source.nbytes, source.dtype, source.elements) == (output.nbytes, output.dtype, output.elements)
-
-
-def _buffers(
-    lifetimes: Mapping[str, tuple[int, int]], sizes: Mapping[str, int], in_place: Mapping[str, str]
-) -> list[Buffer]:
-    """Tensors chained by in-place operators become one buffer."""
-    root: dict[str, str] = {}
-    members: dict[str, list[str]] = {}
-    for name in lifetimes:
-        root[name] = root[in_place[name]] if name in in_place else name
-        members.setdefault(root[name], []).append(name)
-    return [
-        Buffer(
-            tensors=tuple(names),
-            size=max(sizes[name] for name in names),
-            first=min(lifetimes[name][0] for name in names),
-            last=max(lifetimes[name][1] for name in names),
-        )
-        for names in members.values()
-    ]
-
-
 def _timeline(graph: Graph, buffers: list[Buffer], lifetimes: Mapping[str, tuple[int, int]]) -> tuple[Step, ...]:
-    count = len(graph.nodes)
-    change = np.zeros(count + 1, dtype=np.int64)
-    for buffer in buffers:
-        change[buffer.first] += aligned(buffer.size)
-        change[min(buffer.last + 1, count)] -= aligned(buffer.size)
-    totals = np.cumsum(change)
+    totals = live_bytes(buffers, len(graph.nodes))
     live: list[str] = []
     starting: dict[int, list[str]] = {}
     for name, (first, _) in lifetimes.items():

@@ -1,6 +1,7 @@
 """Working memory of the generated kernels: one rule for the memory plan, the C generator and the budget gate.
 
-Kernels of operators that are not here need none. The sizes do not depend on the target.
+Kernels of operators that are not here need none. The sizes do not depend on the target: SIMD kernels widen activations
+to int16 here, portable ones use the same place for bytes, and so the budget gate's number is that of every firmware.
 """
 
 from __future__ import annotations
@@ -10,61 +11,139 @@ from dataclasses import dataclass
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.planner import MemoryPlan, plan_memory
+
+Pair = tuple[int, int]
 
 PLANE_LIMIT = 1024
-"""Bytes of a depthwise kernel's plane above which rows are worked off in tiles."""
+"""Bytes of a depthwise kernel's int16 plane above which it must be small beside the layer's output to be kept whole."""
+BLOCK_LIMIT = 4096
+"""Bytes of a block of four widened patches above which a convolution takes two at a time."""
 
 
 @dataclass(frozen=True)
 class Plane:
-    """The padded piece of one channel that a depthwise kernel gathers, for tiles of output rows.
+    """The padded piece of one channel that a depthwise kernel gathers: all of it, or tiles of output rows.
 
     Attributes:
-        out_height, out_width: of the output.
+        out_height, out_width, channels: of the output.
         kernel, stride, dilation: (h, w).
     """
 
     out_height: int
     out_width: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
+    channels: int
+    kernel: Pair
+    stride: Pair
+    dilation: Pair
 
     @property
     def width(self) -> int:
-        """Columns of the plane."""
+        """Columns of a plane of bytes."""
         return (self.out_width - 1) * self.stride[1] + (self.kernel[1] - 1) * self.dilation[1] + 1
 
     def height(self, tile: int) -> int:
-        """Rows of the plane for ``tile`` output rows."""
+        """Rows of a plane of bytes for ``tile`` output rows."""
         return (tile - 1) * self.stride[0] + (self.kernel[0] - 1) * self.dilation[0] + 1
+
+    @property
+    def along(self) -> int:
+        """Axis, 0 or 1, along which SIMD kernels compute pairs of outputs: neither dilated nor odd if there is one."""
+        sizes = (self.out_height, self.out_width)
+        pairs = [-(-sizes[axis] // 2) * sizes[1 - axis] for axis in (0, 1)]
+        cost = [(self.dilation[axis] > 1, pairs[axis], -self.kernel[axis]) for axis in (0, 1)]
+        return 0 if cost[0] < cost[1] else 1
+
+    @property
+    def wide(self) -> Pair:
+        """(rows, values a row) of the whole int16 plane, its rows along ``along`` and of an even length."""
+        along, across = self.along, 1 - self.along
+        out = (self.out_height, self.out_width)
+        pairs = out[along] + out[along] % 2
+        length = (pairs - 1) * self.stride[along] + (self.kernel[along] - 1) * self.dilation[along] + 1
+        rows = (out[across] - 1) * self.stride[across] + (self.kernel[across] - 1) * self.dilation[across] + 1
+        return rows, length + length % 2
+
+    @property
+    def whole(self) -> bool:
+        """The plane is gathered whole, which lets the kernel run in place."""
+        output = self.out_height * self.out_width * self.channels
+        return self._wide_bytes <= max(PLANE_LIMIT, output // 4)
 
     @property
     def tile(self) -> int:
         """Output rows a tile: all, or as many as PLANE_LIMIT allows, at least one."""
+        if self.whole:
+            return self.out_height
         fixed = (self.kernel[0] - 1) * self.dilation[0] + 1
         fitting = (PLANE_LIMIT // max(self.width, 1) - fixed) // self.stride[0] + 1
         return max(min(self.out_height, fitting), min(self.out_height, 1))
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the plane, one an element."""
-        return self.height(self.tile) * self.width
+        """Working memory: of the whole int16 plane, or of a tile of bytes."""
+        return self._wide_bytes if self.whole else self.height(self.tile) * self.width
+
+    @property
+    def _wide_bytes(self) -> int:
+        rows, length = self.wide
+        return 2 * rows * length
 
 
-def patch_bytes(kernel: tuple[int, ...], stride: tuple[int, int], pad: tuple[tuple[int, int], ...], pixels: int) -> int:
-    """Bytes into which conv2d gathers its patches: two pixels at a time; none where it reads its input in place.
+@dataclass(frozen=True)
+class Patches:
+    """The patches (kh·kw·C inputs of one output position each) that a convolution gathers at a time.
+
+    Attributes:
+        kernel: (height, width, input channels of a group).
+        pixels: output positions.
+        direct: the input itself is the patches: 1×1, no stride, no padding.
+        groups: of the convolution.
+    """
+
+    kernel: tuple[int, int, int]
+    pixels: int
+    direct: bool
+    groups: int
+
+    @property
+    def depth(self) -> int:
+        """Values of a patch."""
+        return self.kernel[0] * self.kernel[1] * self.kernel[2]
+
+    @property
+    def padded(self) -> int:
+        """Values of a patch rounded up to four."""
+        return -(-self.depth // 4) * 4
+
+    @property
+    def block(self) -> int:
+        """Patches at a time that are widened to int16; 0 where none are: with groups, or too few positions."""
+        block = 4 if 8 * self.padded <= BLOCK_LIMIT else 2
+        return block if self.groups == 1 and self.pixels >= block else 0
+
+    @property
+    def nbytes(self) -> int:
+        """Working memory: the widened block, and one patch of bytes unless the input has them."""
+        if self.block == 0:
+            return 0 if self.direct else min(2, self.pixels) * self.depth
+        return (2 * self.block + (0 if self.direct else 1)) * self.padded
+
+
+def patches_of(
+    weights: tuple[int, ...], channels: int, output: tuple[int, ...], stride: Pair, pad: tuple[Pair, Pair]
+) -> Patches:
+    """Patches of a conv2d.
 
     Args:
-        kernel: (height, width, input channels).
+        weights: dims [O,kh,kw,C/g].
+        channels: of the input.
+        output: dims [1,Ho,Wo,O].
         stride: (h, w).
         pad: ((top, bottom), (left, right)).
-        pixels: output positions.
     """
-    if kernel[:2] == (1, 1) and stride == (1, 1) and not any(any(pair) for pair in pad):
-        return 0
-    return min(2, pixels) * kernel[0] * kernel[1] * kernel[2]
+    direct = weights[1:3] == (1, 1) and stride == (1, 1) and not any(any(pair) for pair in pad)
+    kernel = (weights[1], weights[2], weights[3])
+    return Patches(kernel, output[1] * output[2], direct, max(1, channels // max(weights[3], 1)))
 
 
 def scratch_sizes(graph: Graph) -> dict[str, int]:
@@ -77,33 +156,36 @@ def scratch_sizes(graph: Graph) -> dict[str, int]:
     return {name: size for name, size in sizes.items() if size}
 
 
-def firmware_plan(core: Graph) -> MemoryPlan:
-    """The memory plan that the generated C uses, for an integer core (passes/integer_core.py).
+def conv_dims(graph: Graph, node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Dims of input, weights and output of a convolution.
 
     Raises:
-        UnknownShapeError: an activation's dimension is unknown.
-        UnsupportedOpError: a convolution that is not of rank 4.
+        UnsupportedOpError: not of rank 4.
     """
-    return plan_memory(core, scratch_sizes(core))
+    found = tuple(graph.tensor(name).dims for name in (*node.inputs[:2], node.outputs[0]))
+    if any(len(dims) != 4 for dims in found):
+        raise UnsupportedOpError(f"{node.op} of rank {len(found[2])} cannot be planned", where=node.name)
+    return found[0], found[1], found[2]
 
 
-def _dims(graph: Graph, node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Dims of weights and output."""
-    weights, output = graph.tensor(node.inputs[1]).dims, graph.tensor(node.outputs[0]).dims
-    if len(weights) != 4 or len(output) != 4:
-        raise UnsupportedOpError(f"{node.op} of rank {len(output)} cannot be planned", where=node.name)
-    return weights, output
+def plane_of(graph: Graph, node: Node) -> Plane:
+    """The plane of a depthwise_conv2d.
+
+    Raises:
+        UnsupportedOpError: not of rank 4.
+    """
+    _, weights, output = conv_dims(graph, node)
+    kernel = (weights[1], weights[2])
+    return Plane(output[1], output[2], output[3], kernel, node.attrs["stride"], node.attrs["dilation"])
 
 
 def _conv2d(graph: Graph, node: Node) -> int:
-    weights, output = _dims(graph, node)
-    return patch_bytes(weights[1:], node.attrs["stride"], node.attrs["pad"], output[1] * output[2])
+    source, weights, output = conv_dims(graph, node)
+    return patches_of(weights, source[3], output, node.attrs["stride"], node.attrs["pad"]).nbytes
 
 
 def _depthwise_conv2d(graph: Graph, node: Node) -> int:
-    weights, output = _dims(graph, node)
-    kernel = (weights[1], weights[2])
-    return Plane(output[1], output[2], kernel, node.attrs["stride"], node.attrs["dilation"]).nbytes
+    return plane_of(graph, node).nbytes
 
 
 _RULES: Mapping[str, Callable[[Graph, Node], int]] = {"conv2d": _conv2d, "depthwise_conv2d": _depthwise_conv2d}

@@ -1,8 +1,8 @@
 """conv2d in C: a patch of the input a pixel (two pixels at a time), times all filters.
 
-A 1×1 convolution without stride and padding reads its input in place. Otherwise the patch, kh·kw·C bytes with the
-zero point where the kernel hangs over the edge, is gathered into scratch: whole kernel rows inside, tap by tap at the
-border.
+The patch, kh·kw·C bytes with the zero point where the kernel hangs over the edge, is gathered into scratch: whole
+kernel rows inside, tap by tap at the border. Of a 1×1 convolution without stride and padding it is a copy of the input,
+so that the output may lie on it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from edgekit.deploy.c.dot import rows1, rows2
 from edgekit.deploy.c.fully_connected import over_rows
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, whole
 from edgekit.deploy.c.text import fill
-from edgekit.graph.integer.params import ConvParams
-from edgekit.graph.scratch import patch_bytes
+from edgekit.graph.integer.params import Accumulate, ConvParams
+from edgekit.graph.scratch import Patches, patches_of
 
 _GATHER = """\
 static void @self@(const int8_t *x, int32_t row, int32_t column, int8_t *patch) {
@@ -75,6 +75,17 @@ static void @self@(const int8_t *w, const channel *c, const int8_t *x, int8_t *y
 @last@}
 """
 
+_COPIED = """\
+static void @self@(const int8_t *w, const channel *c, const int8_t *x, int8_t *y, int8_t *patch) {
+    for (int32_t pair = 0; pair < @pairs@; pair++) {
+        memcpy(patch, x, @two_depths@);
+        @f0@(w, c, patch, patch + @depth@, y, y + @outputs@);
+        x += @two_depths@;
+        y += @two_outputs@;
+    }
+@last@}
+"""
+
 _ONE_PIXEL = """\
 static void @self@(const int8_t *w, const channel *c, const int8_t *x, int8_t *y, int8_t *patch) {
     @f0@(x, 0, 0, patch);
@@ -97,20 +108,39 @@ def emit_conv2d(layer: Layer) -> Code:
         functions, scratch = grouped(layer, params)
         call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
         return Code(call, functions, data, scratch, kernel=functions[-1].name)
-    scratch = patch_bytes(arithmetic.weights.shape[1:], params.stride, params.pad, out_height * out_width)
-    if not scratch:
-        functions = over_rows(arithmetic, out_height * out_width)
+    patches = layer_patches(layer, params)
+    if not patches.nbytes:
+        functions = over_rows(arithmetic, patches.pixels)
         call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}});"
         return Code(call, functions, data, kernel=f"pointwise {functions[0].name}")
-    functions = _patches(layer, params, out_height, out_width)
+    functions = _copied(arithmetic, patches) if patches.direct else _patches(layer, params, out_height, out_width)
     call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
-    return Code(call, functions, data, scratch, kernel=functions[-1].name)
+    return Code(call, functions, data, patches.nbytes, kernel=functions[-1].name)
+
+
+def layer_patches(layer: Layer, params: ConvParams) -> Patches:
+    """The patches of a layer, as the memory plan has them."""
+    source, output = whole(layer.inputs[0], 4, layer), whole(layer.output, 4, layer)
+    return patches_of(params.arithmetic.weights.shape, source[3], output, params.stride, params.pad)
+
+
+def _copied(arithmetic: Accumulate, patches: Patches) -> tuple[Function, ...]:
+    """Of a 1×1 convolution: two pixels at a time are copied away before their outputs are written."""
+    outputs, depth = arithmetic.weights.shape[0], patches.depth
+    odd = patches.pixels % 2
+    last = f"    memcpy(patch, x, {depth});\n    @f1@(w, c, patch, y);\n" if odd else ""
+    text = fill(
+        _COPIED, self="@self@", f0="@f0@", pairs=patches.pixels // 2, depth=depth, outputs=outputs,
+        two_depths=2 * depth, two_outputs=2 * outputs, last=last,
+    )  # fmt: skip
+    callees = (rows2(arithmetic), rows1(arithmetic)) if odd else (rows2(arithmetic),)
+    return (*callees, Function(f"pointwise_{patches.pixels}x{depth}_to_{outputs}", text))
 
 
 def _patches(layer: Layer, params: ConvParams, out_height: int, out_width: int) -> tuple[Function, ...]:
     """Gathering, inner products, and last the function over all pixels; only what an odd or even number needs."""
     arithmetic, pixels = params.arithmetic, out_height * out_width
-    gather = _gather(layer, params)
+    gather = gather_patch(layer, params)
     if pixels == 1:
         callees, text = (gather, rows1(arithmetic)), fill(_ONE_PIXEL, self="@self@", f0="@f0@", f1="@f1@")
     else:
@@ -122,7 +152,8 @@ def _patches(layer: Layer, params: ConvParams, out_height: int, out_width: int) 
     return (*callees, Function(name, text))
 
 
-def _gather(layer: Layer, params: ConvParams) -> Function:
+def gather_patch(layer: Layer, params: ConvParams) -> Function:
+    """``(x, row, column, patch)``: the bytes that output position (row, column) reads, the zero point outside."""
     _, height, width, channels = whole(layer.inputs[0], 4, layer)
     _, kernel_h, kernel_w, _ = params.arithmetic.weights.shape
     (top, _), (left, _) = params.pad

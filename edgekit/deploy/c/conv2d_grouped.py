@@ -10,7 +10,7 @@ from edgekit.deploy.c.dot import rows1
 from edgekit.deploy.c.kernel import Function, Layer, whole
 from edgekit.deploy.c.text import fill
 from edgekit.graph.integer.params import ConvParams
-from edgekit.graph.scratch import patch_bytes
+from edgekit.graph.scratch import patches_of
 
 _GATHER = """\
 static void @self@(const int8_t *x, int32_t y0, int32_t x0, int8_t *patch) {
@@ -69,7 +69,8 @@ def grouped(layer: Layer, params: ConvParams) -> tuple[tuple[Function, ...], int
     own = outputs // groups
     product = rows1(replace(params.arithmetic, weights=weights[:own]))
     sizes = {"groups": groups, "channels": channels, "outputs": own, "weights": own * prod(weights.shape[1:])}
-    scratch = patch_bytes(weights.shape[1:], params.stride, params.pad, rows * columns)
+    source, output = whole(layer.inputs[0], 4, layer), whole(layer.output, 4, layer)
+    scratch = patches_of(weights.shape, source[3], output, params.stride, params.pad).nbytes
     name = f"conv2d_{kernel_h}x{kernel_w}x{channels}_to_{rows}x{columns}x{own}_{groups}_groups"
     if not scratch:
         text = fill(_IN_PLACE, self="@self@", f0="@f0@", pixels=rows * columns, **sizes)

@@ -99,7 +99,8 @@ class _Geometry:
     @property
     def plane(self) -> Plane:
         kernel = (self.kernel_h, self.kernel_w)
-        return Plane(self.out_height, self.out_width, kernel, self.params.stride, self.params.dilation)
+        outputs = self.channels * self.params.multiplier
+        return Plane(self.out_height, self.out_width, outputs, kernel, self.params.stride, self.params.dilation)
 
     @property
     def plane_w(self) -> int:
@@ -140,7 +141,7 @@ def _text(shape: _Geometry) -> str:
     whole_plane = shape.tile == shape.out_height
     return fill(
         _DEPTHWISE, self="@self@", zero=paren(params.arithmetic.input_zero_point),
-        plane_bytes=shape.plane.nbytes, channels=shape.channels,
+        plane_bytes=shape.plane_h(shape.tile) * shape.plane_w, channels=shape.channels,
         tiles=_whole(shape) if whole_plane else _tiled(shape), multiplier=multiplier,
         filter_bytes=multiplier * shape.kernel_h * shape.kernel_w,
     )  # fmt: skip

@@ -13,8 +13,8 @@ from edgekit.deploy.target import Target
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import prepare
 from edgekit.graph.ops import activation_inputs
+from edgekit.graph.overlap import firmware_plan
 from edgekit.graph.planner import MemoryPlan
-from edgekit.graph.scratch import firmware_plan
 from edgekit.graph.tensor import Tensor
 
 
