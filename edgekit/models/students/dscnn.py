@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from edgekit.core.errors import BadConfigError
 from edgekit.models.layers import GlobalMean, conv_bn, pair
+from edgekit.models.level import PeakLevel
 from edgekit.models.registry import register
 
 
@@ -33,6 +34,8 @@ class DsCnn(nn.Module):
             of the last maps, each channel weighs the frequencies, over which a plain global mean averages. None leaves
             it out, as the reference does.
         dropout: probability before the dense layer.
+        peak_range: dynamic range below each clip's peak that the network sees, see
+            :class:`~edgekit.models.level.PeakLevel`; None leaves the levels as they are.
 
     Raises:
         BadConfigError: lengths of the lists do not fit together, or a value is out of range.
@@ -48,6 +51,7 @@ class DsCnn(nn.Module):
         block_strides: Sequence[int | Sequence[int]] | None = None,
         head_kernel: int | Sequence[int] | None = None,
         dropout: float = 0.2,
+        peak_range: float | None = None,
     ) -> None:
         super().__init__()
         widths = _widths(channels, blocks)
@@ -63,6 +67,7 @@ class DsCnn(nn.Module):
         kernel = pair(stem_kernel, "ds-cnn stem_kernel")
         # Half the kernel for odd sizes; for the reference's even (10, 4) this gives its 25×5 from 49×10.
         padding = (kernel[0] // 2, (kernel[1] - 1) // 2)
+        self.level: nn.Module = nn.Identity() if peak_range is None else PeakLevel(peak_range)
         self.stem = conv_bn(1, widths[0], kernel, pair(stem_stride, "ds-cnn stem_stride"), padding=padding)
         self.blocks = nn.Sequential(
             *(
@@ -80,7 +85,7 @@ class DsCnn(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, 1, H, W] → logits [N, classes]."""
-        x = self.stem(x)  # [N, C0, H/s, W/s]
+        x = self.stem(self.level(x))  # [N, C0, H/s, W/s]
         x = self.blocks(x)  # [N, C, H', W']
         x = self.pool(self.head(x))  # [N, C]
         logits: Tensor = self.dense(self.dropout(x))  # [N, classes]
