@@ -221,26 +221,29 @@ def pick_device(device: str) -> torch.device:
 
 
 def read_data(data: Data, kind: str = "auto") -> Manifest:
-    """One manifest of one or more data sets.
+    """One manifest of one or more data sets; ``PATH@SHARE`` mixes a share of a further one into the training.
 
     Raises:
         EdgekitError: a data set that cannot be read, or several that do not go together.
     """
     from edgekit.data.join import join_manifests
-    from edgekit.data.manifest import Manifest, read_manifest
+    from edgekit.data.manifest import Manifest
+    from edgekit.data.mix import read_shared
 
     parts = [data] if isinstance(data, str | Path | Manifest) else list(data)
-    return join_manifests([item if isinstance(item, Manifest) else read_manifest(item, kind) for item in parts])
+    return join_manifests([item if isinstance(item, Manifest) else read_shared(item, kind) for item in parts])
 
 
 def split_clips(manifest: Manifest, train: str | None, valid: str | None) -> tuple[Manifest, Manifest | None]:
-    """Training and validation clips.
+    """Training and validation clips; the manifest's helpers train in any case and never validate.
 
     Raises:
         DataError: no selection and no splits, or a clip in both.
     """
     from edgekit.data.selector import select_clips
 
+    helpers = manifest.where(lambda clip: clip.id in manifest.helpers)
+    manifest = manifest.where(lambda clip: clip.id not in manifest.helpers)
     splits = {clip.split for clip in manifest.clips}
     if train is None and "train" not in splits:
         raise DataError(
@@ -259,4 +262,4 @@ def split_clips(manifest: Manifest, train: str | None, valid: str | None) -> tup
             where=manifest.name,
             mend="choose selections that do not overlap",
         )
-    return training, validation
+    return dataclasses.replace(training, clips=training.clips + helpers.clips), validation

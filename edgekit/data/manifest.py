@@ -65,6 +65,7 @@ class Manifest:
     """A data set: its clips, its labels in the order of the model's outputs, and what was left out.
 
     Selections keep ``labels``, so that the outputs of a model trained on one split mean the same on another.
+    ``helpers`` are ids of clips that come from another set to help in training: they never validate.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Manifest:
     clips: tuple[Clip, ...]
     labels: tuple[str, ...]
     rejected: tuple[Rejected, ...] = ()
+    helpers: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         unknown = {clip.label for clip in self.clips} - set(self.labels)
