@@ -7,8 +7,10 @@ that experiment's name; the campaign runs those first.
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +87,17 @@ class Experiment:
         return (*self.teachers, *((self.start,) if self.start else ()))
 
     def digest(self, needed: Mapping[str, str]) -> str:
-        """Of everything that decides the run: its recipe as resolved, and the digests of what it needs."""
+        """Of everything that decides the run: the experiment, its recipe as written, and the digests of its needs."""
         plain = dataclasses.asdict(self) | {"about": ""}
-        recipe = resolve_recipe(self.recipe, self.settings).to_json()
-        return digest_json({"experiment": plain, "recipe": recipe, "needs": [needed[name] for name in self.needs]})
+        needs = [needed[name] for name in self.needs]
+        return digest_json({"experiment": plain, "recipe": recipe_table(self.recipe), "needs": needs})
+
+
+def recipe_table(recipe: str) -> dict[str, Any]:
+    """The recipe's file as written, less its description: defaults that come to edgekit later change no digest."""
+    shipped = resources.files("edgekit.train") / "recipes" / f"{recipe}.toml"
+    text = shipped.read_text("utf-8") if shipped.is_file() else Path(recipe).read_text("utf-8")
+    return {key: value for key, value in tomllib.loads(text).items() if key != "about"}
 
 
 Scorer = Callable[[Path, Manifest, Experiment, Progress], float]
