@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "data",
     required=True,
     multiple=True,
-    help="Data set: a CSV manifest or a folder; KIND:PATH names its kind. Again for one to mix in, PATH@0.3 for a share.",
+    help="Data set: a CSV manifest or a folder; KIND:PATH names its kind. Again to mix one in, PATH@0.3 a share of it.",
 )
 @click.option(
     "--train", "train_select", help='Training clips, e.g. "speaker=spk00..spk17"; "all". Default: split=train.'
