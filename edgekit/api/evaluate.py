@@ -62,6 +62,7 @@ def evaluate(
     kind: str = "auto",
     predictions: str | Path | None = None,
     plot: str | Path | None = None,
+    hop_ms: float | None = None,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
@@ -81,6 +82,8 @@ def evaluate(
         kind: kind of data set.
         predictions: CSV to write, one row a clip.
         plot: picture of the confusion matrix to write, ``.png``, ``.svg`` or ``.pdf``.
+        hop_ms: step between the windows of a clip longer than the model's, whose probabilities are averaged; 0 hears
+            the clip's start only. By default as the model was trained, see :mod:`edgekit.data.windows`.
         cache: folder of decoded audio.
         progress: told about decoding and evaluation.
 
@@ -98,6 +101,7 @@ def evaluate(
         kind=kind,
         predictions=predictions,
         plot=plot,
+        hop_ms=hop_ms,
         cache=cache,
         progress=progress,
     ).evaluations[0]
@@ -118,6 +122,7 @@ def evaluate_models(
     kind: str = "auto",
     predictions: str | Path | None = None,
     plot: str | Path | None = None,
+    hop_ms: float | None = None,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> EvaluationResult:
@@ -138,6 +143,7 @@ def evaluate_models(
         kind: as for :func:`evaluate`.
         predictions: as for :func:`evaluate`, of a single model.
         plot: as for :func:`evaluate`, of a single model.
+        hop_ms: as for :func:`evaluate`.
         cache: as for :func:`evaluate`.
         progress: as for :func:`evaluate`.
 
@@ -151,7 +157,7 @@ def evaluate_models(
 
     paths = list(dict.fromkeys(Path(path) for path in (*models, *(path for pair in compare for path in pair))))
     _check_files(paths, predictions, plot)
-    predictors = _open_all(paths, frontend, labels)  # before any audio is decoded
+    predictors = _open_all(paths, frontend, labels, hop_ms)  # before any audio is decoded
     manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)
     known = training_groups(manifest, trained_on)
     chosen = select_clips(manifest, select or default_selection(manifest))
@@ -193,7 +199,7 @@ def _write_files(evaluation: Evaluation, predictions: str | Path | None, plot: s
 
 
 def _open_all(
-    paths: Sequence[Path], frontend: str | Path | FrontendSpec | None, labels: str | Path | None
+    paths: Sequence[Path], frontend: str | Path | FrontendSpec | None, labels: str | Path | None, hop_ms: float | None
 ) -> dict[Path, Predictor]:
     """Predictors by path; those whose files share a name are called by their paths."""
     from edgekit.features.spec import FrontendSpec, load_spec
@@ -202,6 +208,8 @@ def _open_all(
     spec = frontend if frontend is None or isinstance(frontend, FrontendSpec) else load_spec(frontend)
     names = None if labels is None else read_labels(Path(labels))
     opened = {path: open_predictor(path, spec, names) for path in paths}
+    if hop_ms is not None:
+        opened = {path: replace(p, windows=replace(p.windows, hop_ms=hop_ms)) for path, p in opened.items()}
     called = [predictor.name for predictor in opened.values()]
     return {
         path: replace(predictor, name=str(path)) if called.count(predictor.name) > 1 else predictor

@@ -29,6 +29,7 @@ from edgekit.cli.progress import progress_bar
 @click.option(
     "--plot", type=click.Path(path_type=Path), help="Draw the confusion matrix (.png, .svg, .pdf; one model)."
 )
+@click.option("--hop-ms", type=float, help="Step between the windows heard of a longer clip; 0 hears its start only.")
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap's draws.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("-o", "--out", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write a page (.html).")
@@ -43,6 +44,7 @@ def command(
     labels: Path | None,
     predictions: Path | None,
     plot: Path | None,
+    hop_ms: float | None,
     seed: int,
     form: str,
     page: Path | None,
@@ -69,6 +71,7 @@ def command(
             labels=labels,
             predictions=predictions,
             plot=plot,
+            hop_ms=hop_ms,
             progress=progress,
         )
     if form == "json":

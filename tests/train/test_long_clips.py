@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from edgekit.api.export import export
 from edgekit.api.logits import store_logits
 from edgekit.api.quantize import quantize
 from edgekit.api.train import train
+from edgekit.cli.main import main
 from edgekit.data.cache import AudioCache
 from edgekit.data.manifest import read_manifest
 from edgekit.data.windows import WINDOWS_KEY, Windows
 from edgekit.features.reference import features
 from edgekit.features.spec import load_spec
 from edgekit.graph.readers.load import load_graph
-from edgekit.train.checkpoint import load_checkpoint
+from edgekit.train.checkpoint import load_checkpoint, save_checkpoint
 from edgekit.train.dataset import ClipBatches
 from edgekit.train.distillation.stored import read_stored
 from edgekit.train.recipe import Augment, Recipe, Schedule
@@ -87,6 +89,20 @@ def test_probabilities_are_the_mean_over_windows_in_every_arithmetic(
     integer = evaluate(tmp_path / "model.tflite", tones, cache=audio_cache)
     assert integer.arithmetic == "int8"
     np.testing.assert_allclose(integer.probabilities, expected, atol=0.15)
+
+
+def test_the_caller_may_choose_another_hop(
+    windowed_run: Path, tones: Path, audio_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    starts = load_checkpoint(windowed_run)
+    save_checkpoint(dataclasses.replace(starts, windows=Windows()), tmp_path / "start.safetensors")
+    plain = evaluate(tmp_path / "start.safetensors", tones, cache=audio_cache)
+    chosen = evaluate(windowed_run, tones, hop_ms=0, cache=audio_cache)
+    np.testing.assert_array_equal(chosen.probabilities, plain.probabilities)
+    monkeypatch.setenv("EDGEKIT_CACHE", str(audio_cache))
+    table = tmp_path / "p.csv"
+    assert main(["eval", str(windowed_run), "--data", str(tones), "--hop-ms", "0", "--predictions", str(table)]) == 0
+    assert table.read_text() == chosen.predictions_csv()
 
 
 def test_validation_scores_what_evaluation_scores(windowed_run: Path, tones: Path, audio_cache: Path) -> None:
