@@ -25,6 +25,7 @@ from accuracy_summary import summarise
 from results_file import write_results
 
 from edgekit.cli.progress import progress_bar
+from edgekit.data.synth.config import SynthConfig
 
 ROWS = "rows.jsonl"
 
@@ -39,13 +40,19 @@ def table() -> dict[str, Experiment]:
     return dict(zip(names, every, strict=True))
 
 
+def sets() -> dict[str, SynthConfig]:
+    """All synthetic sets by name."""
+    return {**accuracy_kws.SETS, **accuracy_esc.SETS}
+
+
 def digests(experiments: dict[str, Experiment]) -> dict[str, str]:
     """Digest of every experiment, over those that it needs."""
     found: dict[str, str] = {}
 
     def digest(name: str) -> str:
         if name not in found:
-            found[name] = experiments[name].digest({need: digest(need) for need in experiments[name].needs})
+            needed = {need: digest(need) for need in experiments[name].needs}
+            found[name] = experiments[name].digest(needed, sets())
         return found[name]
 
     for name in experiments:
@@ -148,8 +155,7 @@ def main() -> None:
     rows = Rows(options.work / ROWS)
     if not options.report:
         with progress_bar() as progress:
-            sets = {**accuracy_kws.SETS, **accuracy_esc.SETS}
-            campaign(names, experiments, Workplace(Path(options.data), options.work, sets, progress), rows)
+            campaign(names, experiments, Workplace(Path(options.data), options.work, sets(), progress), rows)
     report(experiments, rows)
 
 

@@ -86,11 +86,17 @@ class Experiment:
         """Experiments that must have run before."""
         return (*self.teachers, *((self.start,) if self.start else ()))
 
-    def digest(self, needed: Mapping[str, str]) -> str:
-        """Of everything that decides the run: the experiment, its recipe as written, and the digests of its needs."""
-        plain = dataclasses.asdict(self) | {"about": ""}
-        needs = [needed[name] for name in self.needs]
-        return digest_json({"experiment": plain, "recipe": recipe_table(self.recipe), "needs": needs})
+    def digest(self, needed: Mapping[str, str], sets: Mapping[str, SynthConfig]) -> str:
+        """Of everything that decides the run: what differs from the defaults, the recipe as written, sets and needs."""
+        chosen = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        used = [name for name in (self.dataset, *self.with_sets) if name in sets]
+        parts = {
+            "experiment": {name: value for name, value in chosen.items() if name not in ("about", "step")},
+            "recipe": recipe_table(self.recipe),
+            "sets": [sets[name].digest for name in used],
+            "needs": [needed[name] for name in self.needs],
+        }
+        return digest_json(parts)
 
 
 def recipe_table(recipe: str) -> dict[str, Any]:
