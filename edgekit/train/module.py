@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,12 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgekit.augment.features import FeatureAugment, Pairing, draw_pairing
-from edgekit.augment.waveform import Draw, NoiseBank, draw_factors, resample, scale_levels
+from edgekit.augment.waveform import Draw, draw_factors, resample, scale_levels
 from edgekit.data.cache import AudioCache
 from edgekit.data.windows import Windows, evaluation_windows
 from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.train.averaging import move_mean, reestimate_batch_norm
+from edgekit.train.batch_maker import BatchMaker, TrainingBatch
 from edgekit.train.class_weights import class_weights
 from edgekit.train.dataset import ClipBatches, Step, label_indices
 from edgekit.train.evaluation.metrics import Scores, score, softmax
@@ -27,27 +26,6 @@ from edgekit.train.recipe import Recipe
 
 _VALID_BATCH = 256
 _STATISTICS_BATCHES = 200  # batches from which the batch statistics of averaged weights are estimated, at most
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingBatch:
-    """One step's clips as the student sees them.
-
-    Attributes:
-        indices: int64 [N], clips of the training cache.
-        waveforms: float32 [N, samples] in [-1, 1), augmented, before mixup.
-        features: float32 [N, 1, H, W], augmented, mixed.
-        targets: float32 [N, classes], shares of the labels, mixed.
-        pairing: how the batch was mixed; None where it was not.
-        views: int64 [N], stored views of the clips that the waveforms are; None where they were drawn freely.
-    """
-
-    indices: np.ndarray
-    waveforms: Tensor
-    features: Tensor
-    targets: Tensor
-    pairing: Pairing | None = None
-    views: np.ndarray | None = None
 
 
 class StudentModule(LightningModule):
@@ -80,15 +58,9 @@ class StudentModule(LightningModule):
         # Depthwise convolutions run half as long again in NCHW on a CPU.
         self.model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.frontend = frontend
-        # What augmentation does to a clip is far above float32's rounding, which triples the front-end's speed.
-        self.quick_frontend = TorchFrontend(frontend.spec, torch.float32)
-        self.clips, self.valid, self.recipe, self.classes = train, valid, recipe, len(labels)
+        self.clips, self.valid, self.recipe = train, valid, recipe
         self.valid_targets = None if valid is None else label_indices(valid, labels)
-        self.augment_features = FeatureAugment(recipe.augment, frontend.spec)
-        self.noise: NoiseBank | None = None
-        if recipe.augment.noise_probability:
-            spec = frontend.spec
-            self.noise = NoiseBank(spec.sample_rate, spec.clip_samples, train.background(), recipe.seed)
+        self.maker = BatchMaker(train, frontend.spec, recipe, len(labels))
         counts = np.bincount(train.targets, minlength=len(labels))
         self.register_buffer("class_weights", class_weights(counts, recipe.class_weights), persistent=False)
         self.rest = Rest(model, recipe, len(labels)) if recipe.start.freezes else None
@@ -136,19 +108,11 @@ class StudentModule(LightningModule):
             return self._batch(step)
 
     def _batch(self, step: Step) -> TrainingBatch:
-        augment, draw = self.recipe.augment, step.draw()
+        draw = step.draw()
         indices = self.clips.indices(step.epoch, step.step, step.rank)
         pcm, views = self.waveforms(indices, draw)
-        if self.noise is not None:
-            pcm = self.noise.mix(pcm, draw, augment.noise_probability, augment.noise_snr_db)
-        features = self.augment_features(self.quick_frontend(pcm), draw)
-        targets = torch.from_numpy(self.clips.targets[indices]).to(self.device)
-        shares = functional.one_hot(targets, self.classes).to(torch.float32)
-        pairing = draw_pairing(len(pcm), draw, augment, pcm.device) if augment.mixup_probability else None
-        if pairing is not None:
-            features, shares = pairing.blend(features), pairing.blend(shares)
-        features = features.contiguous(memory_format=torch.channels_last)
-        return TrainingBatch(indices, pcm, features, shares, pairing, views)
+        batch: TrainingBatch = self.maker(indices, pcm, views, draw)
+        return batch
 
     def waveforms(self, indices: np.ndarray, draw: Draw) -> tuple[Tensor, np.ndarray | None]:
         """Shifted, sped up and scaled clips, float32 [N, samples] in [-1, 1), and which stored views they are."""
@@ -200,6 +164,10 @@ class StudentModule(LightningModule):
     def beside(self) -> nn.Module | None:
         """What is trained beside the student."""
         return None
+
+    def on_fit_start(self) -> None:
+        """Take what the batches are made from to the training device."""
+        self.maker.place(self.device)
 
     def on_train_epoch_start(self) -> None:
         """Let those parameters rest that ``[start]`` says."""

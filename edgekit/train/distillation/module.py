@@ -12,6 +12,7 @@ from edgekit.augment.waveform import Draw
 from edgekit.core.errors import BadConfigError
 from edgekit.data.cache import AudioCache
 from edgekit.features.torch_frontend import TorchFrontend
+from edgekit.train.batch_maker import TrainingBatch
 from edgekit.train.dataset import ClipBatches
 from edgekit.train.distillation.deit import deit_hard, deit_soft, hard_shares
 from edgekit.train.distillation.hinton import hinton, soft_shares
@@ -21,7 +22,7 @@ from edgekit.train.distillation.stored import StoredLogits
 from edgekit.train.distillation.taps import tapped
 from edgekit.train.distillation.teacher import OnlineTeachers, Teacher
 from edgekit.train.distillation.views import view_waveforms
-from edgekit.train.module import StudentModule, TrainingBatch
+from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
 
 Teaching = tuple[Teacher, ...] | StoredLogits
@@ -92,6 +93,7 @@ class DistilledModule(StudentModule):
 
     def on_fit_start(self) -> None:
         """Take the teachers to the student's device."""
+        super().on_fit_start()
         if self.online is not None:
             self.online.to(self.device)
 

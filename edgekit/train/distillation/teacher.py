@@ -13,8 +13,8 @@ from edgekit.core.digest import digest_file
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.features.spec import FrontendSpec
 from edgekit.features.torch_frontend import TorchFrontend
+from edgekit.train.batch_maker import TrainingBatch
 from edgekit.train.checkpoint import FILE_NAME, load_checkpoint
-from edgekit.train.module import TrainingBatch
 
 
 @dataclass(frozen=True, eq=False)
