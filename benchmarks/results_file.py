@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.core.files import write_json
-from edgekit.report.text import render_table
+from edgekit.report.table import render_table
 
 _MOST_COLUMNS = 9
 RESULTS = Path(__file__).parent / "results"

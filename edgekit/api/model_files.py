@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.budget.checkpoint import read_checkpoint
 from edgekit.budget.counting import Counts, count
 from edgekit.budget.tally import Tally
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError, EdgekitError
@@ -69,6 +68,8 @@ class ModelReader:
             BadConfigError: the one embedded is damaged.
         """
         if path.suffix.lower() == CHECKPOINT_SUFFIX:
+            from edgekit.budget.checkpoint import read_checkpoint
+
             graph, counts = read_checkpoint(path)
         else:
             graph = self._load(path)

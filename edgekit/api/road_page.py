@@ -112,10 +112,10 @@ def _training(result: RoadResult) -> Section:
 
 
 def _cost(result: RoadResult) -> Section:
+    from edgekit.graph.overlap import firmware_plan
     from edgekit.graph.passes.integer_core import integer_core
     from edgekit.graph.passes.lower import lower
     from edgekit.graph.readers.load import load_graph
-    from edgekit.graph.overlap import firmware_plan
 
     plan = firmware_plan(integer_core(lower(load_graph(result.compiled.model))))
     layers = [(str(row["name"]), int(row["macs_true"] or 0)) for row in result.verdict.models[0].layers]

@@ -20,7 +20,7 @@ from edgekit.budget.layer import Layer, Work
 from edgekit.budget.parameters import Role, Stored, constant_tensors, stored_constants
 from edgekit.budget.ram import ram_tallies
 from edgekit.budget.rules.other import CONVENTION, Other, other_arithmetic
-from edgekit.budget.rules.tables import TABLES
+from edgekit.budget.rules.tables import table
 from edgekit.budget.shape_checks import layer_reasons, shape_reasons
 from edgekit.budget.tally import Reason, Tally
 from edgekit.core.errors import UnknownShapeError, UnsupportedOpError
@@ -214,14 +214,14 @@ def _work(layer: Layer, inner: Mapping[str, Counts]) -> Work:
         UnknownShapeError, UnsupportedOpError: as of :data:`~edgekit.budget.layer.Rule`.
     """
     if not inner:
-        return TABLES[layer.graph.dialect].rule(layer.node)(layer)
+        return table(layer.graph.dialect).rule(layer.node)(layer)
     return combined(layer.node, [_sums(layer.node, counts, "macs_true")[0] for counts in inner.values()])
 
 
 def _other(layer: Layer, inner: Mapping[str, Counts]) -> Other:
     """Other arithmetic of one node; raises as :func:`_work`."""
     if not inner:
-        TABLES[layer.graph.dialect].rule(layer.node)  # an operator without a rule has none here either
+        table(layer.graph.dialect).rule(layer.node)  # an operator without a rule has none here either
         return other_arithmetic(layer)
     return combined_other(layer.node, [_sums(layer.node, counts, "other_ops")[1] for counts in inner.values()])
 
@@ -256,7 +256,7 @@ def _blocking(
     """Reasons that leave every count undecided: nothing to count, or an operator whose needs are not known."""
     if not graph.nodes:
         return (Reason("the graph has no operators, so there is nothing to judge", "", "export the model again"),)
-    rules = TABLES[graph.dialect].rules
+    rules = table(graph.dialect).rules
     unclear = [
         reasons[node.name]
         for node in graph.nodes
@@ -290,5 +290,5 @@ def _layer(
         other=other,
         undecided=reason.text if reason else "",
         float_reason=floats.get(node.name, ""),
-        rule=TABLES[graph.dialect].sentence(node.op),
+        rule=table(graph.dialect).sentence(node.op),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from edgekit.budget.parameters import Role, Stored
-from edgekit.budget.rules.tables import TABLES
+from edgekit.budget.rules.tables import table
 from edgekit.budget.tally import Reason, Tally
 from edgekit.graph.graph import Graph
 
@@ -26,7 +26,7 @@ def flash_tally(graph: Graph, stored: tuple[Stored, ...], blocking: tuple[Reason
     ``edgekit compile`` gives the exact size. ``inner`` bytes are stored by graphs inside operators.
     """
     weights = inner + sum(item.nbytes for item in stored if item.role in _DATA)
-    counted = [node for node in graph.nodes if node.op not in TABLES[graph.dialect].moves]
+    counted = [node for node in graph.nodes if node.op not in table(graph.dialect).moves]
     code = CODE_BYTES + CODE_BYTES_PER_OP * len({node.op for node in counted})
     tables = CHANNEL_BYTES * sum(_channels(graph, item) for item in stored if item.role in _DATA)
     caveat = f"weights {weights:,} B as stored, plus an allowance of {code + tables:,} B for code and requantization"

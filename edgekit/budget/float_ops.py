@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.budget.rules.tables import TABLES
+from edgekit.budget.rules.tables import table
 from edgekit.graph.graph import Graph, Node
 
 _FLOATS = frozenset({"float16", "bfloat16", "float32", "float64", "complex64"})
@@ -37,7 +37,7 @@ class _View:
     def __init__(self, graph: Graph, constants: frozenset[str]) -> None:
         self.graph = graph
         self.constants = constants
-        self.moves = TABLES[graph.dialect].moves
+        self.moves = table(graph.dialect).moves
         self.producers = graph.producers()
         self.consumers = graph.consumers()
         self.has_qdq = any(node.op in _QDQ for node in graph.nodes)

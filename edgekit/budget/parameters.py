@@ -16,7 +16,7 @@ from enum import IntEnum
 
 from edgekit.budget.rules.names import op_names
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.readers.pt2_reader import BUFFERS_KEY
+from edgekit.graph.ops import BUFFERS_KEY
 from edgekit.graph.tensor import Tensor
 
 

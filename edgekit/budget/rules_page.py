@@ -11,7 +11,7 @@ from edgekit.budget.check import READABLE, READABLE_RULE
 from edgekit.budget.frontend_cost import CONVENTION, frontend_macs
 from edgekit.budget.limits import COUNTINGS, LIMITS, LimitKind
 from edgekit.budget.rules import other
-from edgekit.budget.rules.tables import TABLES, paragraph
+from edgekit.budget.rules.tables import paragraph, table
 
 _HEAD = """\
 # The rules of check-budget
@@ -76,16 +76,16 @@ def _limits(kinds: Iterable[LimitKind]) -> str:
 
 
 def _dialect(name: str, title: str) -> str:
-    table = TABLES[name]
+    operators = table(name)
     by_text: dict[tuple[str, str], list[str]] = {}
-    for op, rule in table.rules.items():
+    for op, rule in operators.rules.items():
         by_text.setdefault((paragraph(rule, 0), paragraph(rule, 1)), []).append(op)
     free = [key for key in by_text if "no multiply-accumulate in either" in key[0]]
     parts = [f"\n## {title}\n"]
     for key in [key for key in by_text if key not in free] + free:
         parts.append("\n" + _wrap(_names(by_text[key])) + "\n\n")
         parts.append("\n>\n".join(_wrap(text, indent="> ") for text in key if text) + "\n")
-    parts.append(_undecided(table.undecidable))
+    parts.append(_undecided(operators.undecidable))
     return "".join(parts)
 
 

@@ -8,13 +8,14 @@ limit that a file can answer is kept in trusted counts. Accuracy has to be measu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edgekit.budget.check import select
 from edgekit.budget.counting import Counts, count
 from edgekit.budget.limits import LIMITS
+from edgekit.budget.remedies import BOTH, INT8, Change, Design, Remedy, remedies
 from edgekit.budget.sketch_graph import Form, sketch_graph
 from edgekit.budget.tally import Tally
 from edgekit.budget.toml import Budget
@@ -23,7 +24,7 @@ from edgekit.core.quantity import Quantity
 from edgekit.core.verdict import Suggestion
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import MODEL_KEY
-from edgekit.models.sketches.registry import SKETCHES, ModelSketch
+from edgekit.models.sketches.registry import SKETCHES
 
 if TYPE_CHECKING:
     from edgekit.features.spec import FrontendSpec
@@ -34,23 +35,6 @@ _IDENTITY = ("parameters", "parameter_bytes", "macs_true", "macs_dcase")
 """Counts in which a sketch must equal the file to be taken for it."""
 
 FrontendTally = Callable[["FrontendSpec"], Tally]
-
-
-@dataclass(frozen=True)
-class _Design:
-    """A model that could be built: registry arguments, front-end (or input shape without one) and number format."""
-
-    model: str
-    arguments: Mapping[str, Any]
-    shape: tuple[int, int]
-    form: Form
-    frontend: FrontendSpec | None
-
-    def quantized(self) -> _Design:
-        return replace(self, form="int8")
-
-    def with_frontend(self, spec: FrontendSpec) -> _Design:
-        return replace(self, frontend=spec, shape=spec.feature_shape)
 
 
 def suggestions(
@@ -77,31 +61,70 @@ def suggestions(
     original = select(counts, budget.counting, frontend_tally(frontend) if frontend and frontend_tally else None)
     sketched = bench.tallies(design)
     bench.offset = (design.form, original["flash"].known - sketched["flash"].known)
-    sketched = bench.tallies(design)
-    trusted = {key for key in bench.limited if original[key].quantity and original[key].known == sketched[key].known}
-    trusted.discard("float_ops")  # a sketch has no operators beside its layers
-    if bench.limited - trusted - {"float_ops"}:
+    # Not asked: flash, which the offset has just made equal, and float operators, of which a sketch has fewer.
+    asked = bench.limited - {"flash", "float_ops"}
+    if not all(original[key].quantity and original[key].known == sketched[key].known for key in asked):
         return ()
     found: dict[str, Suggestion] = {}
-    for remedy, changes in _remedies(design, SKETCHES[design.model]):
-        if remedy == _BOTH and "int8" in found:
-            continue  # int8 alone is enough
-        suggestion = _first(bench, remedy, changes)
-        if suggestion:
-            found[remedy] = suggestion
+    for remedy in remedies(design):
+        if remedy.name in found or (remedy.name == BOTH and INT8 in found):
+            continue  # an earlier ladder, or int8 alone, is enough
+        step = _mildest(bench, remedy)
+        if step:
+            found[remedy.name] = Suggestion(remedy.name, *step)
     return tuple(found.values())
 
 
-def _first(bench: _Bench, remedy: str, changes: Iterator[tuple[str, _Design]]) -> Suggestion | None:
-    """The first change whose design keeps the budget; impossible designs are passed over."""
-    for change, design in changes:
+_Step = tuple[str, dict[str, Quantity]]
+
+
+def _mildest(bench: _Bench, remedy: Remedy) -> _Step | None:
+    """The first change whose design keeps the budget; None where even the strongest that can be built does not."""
+    ladder = list(remedy.changes)
+    strongest = None
+    while ladder and strongest is None:
+        text, design = ladder[-1]
         try:
             quantities = bench.within(design)
-        except EdgekitError:
+        except EdgekitError:  # nothing is left of some map
+            ladder.pop()
             continue
+        if quantities is None:
+            return None
+        strongest = (text, quantities)
+    if strongest is None:
+        return None
+    milder = ladder[:-1]
+    return (_by_halving(bench, milder) if remedy.ordered else _in_order(bench, milder)) or strongest
+
+
+def _in_order(bench: _Bench, ladder: Sequence[Change]) -> _Step | None:
+    for text, design in ladder:
+        quantities = _tried(bench, design)
         if quantities:
-            return Suggestion(remedy, change, quantities)
+            return text, quantities
     return None
+
+
+def _by_halving(bench: _Bench, ladder: Sequence[Change]) -> _Step | None:
+    found, low, high = None, 0, len(ladder)
+    while low < high:
+        middle = (low + high) // 2
+        text, design = ladder[middle]
+        quantities = _tried(bench, design)
+        if quantities:
+            found, high = (text, quantities), middle
+        else:
+            low = middle + 1
+    return found
+
+
+def _tried(bench: _Bench, design: Design) -> dict[str, Quantity] | None:
+    """The counts of a design that keeps the budget; None of any other, or of one that cannot be built."""
+    try:
+        return bench.within(design)
+    except EdgekitError:
+        return None
 
 
 class _Bench:
@@ -119,23 +142,19 @@ class _Bench:
         self.limited = {key for key in budget.limits if not LIMITS[key].measured}
         self.offset: tuple[Form, int] = ("float", 0)
 
-    def tallies(self, design: _Design) -> dict[str, Tally]:
+    def tallies(self, design: Design) -> dict[str, Tally]:
         """Counts by the name of the limit that they answer; the memory plan only where the budget limits it."""
         graph = sketch_graph(design.model, design.arguments, design.shape, design.form)
-        counts = count(graph, plan=False)
+        counts = count(graph, plan="peak_ram" in self.limited)
         front = self.frontend_tally(design.frontend) if self.frontend_tally and design.frontend else None
         tallies = select(counts, self.budget.counting, front)
         form, extra = self.offset
         if design.form == form and extra:
             flash = tallies["flash"]
             tallies["flash"] = replace(flash, known=flash.known + extra, caveat="estimated as that of the file")
-        if "peak_ram" in self.limited:
-            folded: Form = "float" if design.form == "batch norm" else design.form
-            compiled = sketch_graph(design.model, design.arguments, design.shape, folded)
-            tallies["peak_ram"] = count(compiled).tallies["peak_ram"]
         return tallies
 
-    def within(self, design: _Design) -> dict[str, Quantity] | None:
+    def within(self, design: Design) -> dict[str, Quantity] | None:
         """The counts of a design that keeps every limit, None of any other."""
         tallies = self.tallies(design)
         for key in self.limited:
@@ -147,7 +166,7 @@ class _Bench:
         return {key: tallies[key].bound for key in shown}
 
 
-def _identify(graph: Graph, counts: Counts, counting: str, frontend: FrontendSpec | None) -> _Design | None:
+def _identify(graph: Graph, counts: Counts, counting: str, frontend: FrontendSpec | None) -> Design | None:
     """The design whose sketch counts as the file does."""
     name, arguments = _metadata(graph)
     shape = _input_shape(graph)
@@ -162,7 +181,7 @@ def _identify(graph: Graph, counts: Counts, counting: str, frontend: FrontendSpe
         except EdgekitError:
             return None
         if all(actual[key].quantity and actual[key].known == drawn[key].known for key in _IDENTITY):
-            return _Design(name, arguments, shape, form, frontend)
+            return Design(name, arguments, shape, form, frontend)
     return None
 
 
@@ -189,51 +208,3 @@ def _input_shape(graph: Graph) -> tuple[int, int] | None:
     rest = dims[2:] if graph.dialect == "onnx" else dims[1:3]
     channels = dims[1] if graph.dialect == "onnx" else dims[3]
     return (rest[0], rest[1]) if channels == 1 else None
-
-
-Change = tuple[str, _Design]
-
-
-def _remedies(design: _Design, sketch: ModelSketch) -> Iterator[tuple[str, Iterator[Change]]]:
-    """The known remedies, each with its changes from the mildest on; a float model is tried in int8 as well."""
-    if design.form != "int8":
-        yield "int8", iter([(_INT8, design.quantized())])
-    yield "width", _arguments(design, sketch.narrower)
-    yield "stride", _arguments(design, sketch.strided)
-    yield "mel bins", _mel_bins(design)
-    yield "frames", _frames(design)
-    if design.form != "int8":
-        narrow = _arguments(design.quantized(), sketch.narrower)
-        yield _BOTH, ((f"{text} and {_INT8}", smaller) for text, smaller in narrow)
-
-
-def _arguments(
-    design: _Design, changes: Callable[[Mapping[str, Any]], Iterator[tuple[str, dict[str, Any]]]]
-) -> Iterator[Change]:
-    return ((text, replace(design, arguments=changed)) for text, changed in changes(design.arguments))
-
-
-_INT8 = "int8 (edgekit quantize)"
-_BOTH = "width and int8"
-
-
-def _mel_bins(design: _Design) -> Iterator[Change]:
-    """Fewer mel bins, in eighths of those given; MFCCs keep theirs."""
-    spec = design.frontend
-    if spec is None or spec.n_mfcc is not None:
-        return
-    for eighths in range(7, 1, -1):
-        bins = spec.mel_bins * eighths // 8
-        yield f"mel_bins {spec.mel_bins} → {bins}", design.with_frontend(spec.replace(mel_bins=bins))
-
-
-def _frames(design: _Design) -> Iterator[Change]:
-    """A longer hop, in quarters of the one given, up to twice; the window must still reach the next frame."""
-    spec = design.frontend
-    if spec is None:
-        return
-    for quarters in range(5, 9):
-        hop = spec.hop_length * quarters // 4
-        if hop <= spec.window_length:
-            slower = spec.replace(hop_length=hop)
-            yield f"hop_length {spec.hop_length} → {hop} ({slower.frames} frames)", design.with_frontend(slower)

@@ -45,7 +45,7 @@ def command(
 
 
 def _text(found: list[Measurement]) -> str:
-    from edgekit.report.text import render_table
+    from edgekit.report.table import render_table
 
     columns = ("model", "target", "outputs", ">instructions", ">flash B", ">RAM B", ">stack B", ">p50 ms", "runner")
     rows = [

@@ -29,7 +29,7 @@ def list_command(form: str) -> None:
     if form == "json":
         _echo_json({"budgets": [_budget_json(budget) for budget in budgets]})
         return
-    from edgekit.report.text import render_table
+    from edgekit.report.table import render_table
 
     rows = [(budget.name, _limits_text(budget), budget.counting, budget.description) for budget in budgets]
     click.echo(render_table(("budget", "limits", "counting", "for"), rows), nl=False)
@@ -46,7 +46,7 @@ def show_command(name: str, form: str) -> None:
     if form == "json":
         _echo_json({"budget": {**_budget_json(budget), "rules": rules}})
         return
-    from edgekit.report.text import render_table
+    from edgekit.report.table import render_table
 
     rows = [(key, text, rules[key]) for key, text in _limits(budget).items()]
     title = f"{budget.name}: {budget.description}" if budget.description else budget.name
@@ -92,7 +92,7 @@ def rank_command(table: str, form: str) -> None:
     if form == "json":
         _echo_json({"submissions": [row.to_json() for row in ranked]})
         return
-    from edgekit.report.text import render_table
+    from edgekit.report.table import render_table
 
     columns = (">place", "name", ">score", ">accuracy", ">rank", ">memory", ">rank", ">MACs", ">rank")
     rows = []
@@ -105,9 +105,9 @@ def rank_command(table: str, form: str) -> None:
 
 
 @command.command("schema")
-@click.argument("name", type=click.Choice(["check-budget", "diff"]), default="check-budget")
+@click.argument("name", type=click.Choice(["check-budget", "diff", "eval"]), default="check-budget")
 def schema_command(name: str) -> None:
-    """The JSON schema of what check-budget or diff print with --format json."""
+    """The JSON schema of what check-budget, diff or eval print with --format json."""
     import json
 
     from edgekit.report.schemas import json_schema

@@ -50,7 +50,7 @@ def command(
 
 
 def _text(result: CompileResult) -> str:
-    from edgekit.report.text import render_table
+    from edgekit.report.table import render_table
 
     manifest, sizes = result.manifest, result.sizes
     rows = [

@@ -45,7 +45,7 @@ def command(
     from edgekit.api.demo import PAGE, SYNTHETIC_CHIP_CLIPS, demo
     from edgekit.api.road import RoadConfig
     from edgekit.api.road_page import road_rows
-    from edgekit.report.text import render_table
+    from edgekit.report.table import render_table
 
     config = RoadConfig(
         recipe=recipe,

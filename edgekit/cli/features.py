@@ -23,7 +23,7 @@ def command() -> None:
 def list_command(form: str) -> None:
     """List the published front-ends by name."""
     from edgekit.features.presets import PRESETS
-    from edgekit.report.text import render_table
+    from edgekit.report.table import render_table
 
     if form == "json":
         rows = [{"name": name, "digest": s.digest, "spec": s.to_json()} for name, s in PRESETS.items()]
@@ -104,7 +104,7 @@ def plot(spec: str, audio: Path, output: Path) -> None:
 
 
 def _print_report(found: Any) -> None:
-    from edgekit.report.text import render_table
+    from edgekit.report.table import render_table
 
     rows = [
         (

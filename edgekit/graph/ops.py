@@ -32,15 +32,19 @@ logistic, tanh      x
 leaky_relu          x                                                            alpha: slope where x < 0
 hard_swish          x: x · relu6(x + 3) / 6
 rsqrt               x ≥ 0: 1 / √max(x, 1e-12)
-quantize            float32 → int8, or int8 → int8 of another scale
-dequantize          int8 → float32
+batch_matmul        x[…,M,K]  y[…,K,C]: […,M,C]; the axes in front             adj_x, adj_y (bool): that operand's last
+                    broadcast                                                   two axes are exchanged
+pointwise           x: any function of one value: GELU, SiLU, erf, …             expression (integer/functions.py)
+lookup              x  table int8[256]: table[x + 128]; int8 alone
+quantize            float32 → int8 or int16, or between integers of any scale
+dequantize          int8 or int16 → float32
 =================== ============================================================ =====================================
 
 ``activation`` is "none", "relu" or "relu6". The groups g of a conv2d follow from its shapes, as in TFLite: group i maps
 input channels i·C/g … to output channels i·O/g ….
 
-Integer forms: activations int8 per tensor; conv2d and fully_connected weights int8 per channel on axis 0 (or per
-tensor), depthwise weights per channel on axis 3, zero points 0; bias int32 with scale = input scale × weight scale.
+Integer forms: activations int8 per tensor, or int16 with zero point 0 (INT16_OPS; then bias is int64);
+conv2d and fully_connected weights int8 per channel on axis 0 (or per tensor), depthwise weights per channel on axis 3, zero points 0; bias int32 with scale = input scale × weight scale.
 The operators of SAME_SCALE_OPS keep scale and zero point. A constant side of add, sub or mul is int8 like an
 activation.
 """
@@ -75,6 +79,9 @@ EDGE_OPS: tuple[str, ...] = (
     "leaky_relu",
     "hard_swish",
     "rsqrt",
+    "batch_matmul",
+    "pointwise",
+    "lookup",
     "quantize",
     "dequantize",
 )
@@ -92,12 +99,32 @@ FIXED_OUTPUTS: Mapping[str, tuple[float, int]] = {
     "logistic": (1 / 256, -128),
     "tanh": (1 / 128, 0),
 }
-"""Scale and zero point that an integer kernel writes whatever the data (TFLite's int8 specification)."""
+"""Scale and zero point that an int8 kernel writes whatever the data (TFLite's int8 specification)."""
+
+WIDE_OUTPUT = (1 / 32768, 0)
+"""Scale and zero point that the operators of FIXED_OUTPUTS write as int16."""
+
+TABLE_OPS = frozenset({"pointwise", "lookup"})
+"""Functions of one value that are a table of 256 in int8 and that TFLM has no operator for."""
+
+INT16_OPS = frozenset(
+    {"conv2d", "depthwise_conv2d", "fully_connected", "avg_pool2d", "max_pool2d", "mean", "sum", *BINARY_OPS}
+    | {"batch_matmul", "pad", "reshape", "transpose", "slice", "concat", "softmax", "logistic", "tanh", "rsqrt"}
+    | {"quantize", "dequantize"}
+)
+"""Operators that TFLM computes on int16 activations, too (zero point 0; weights int8, bias int64)."""
+
+
+def fixed_output(op: str, dtype: str) -> tuple[float, int] | None:
+    """Scale and zero point that the kernel of ``op`` writes in ``dtype``; None where any will do."""
+    if op not in FIXED_OUTPUTS:
+        return None
+    return WIDE_OUTPUT if dtype == "int16" else FIXED_OUTPUTS[op]
 
 
 def activation_inputs(node: Node) -> tuple[str, ...]:
     """Inputs of an edge node that are activations, or constants of the same kind as activations (not weights)."""
-    return node.inputs if node.op in BINARY_OPS or node.op == "concat" else node.inputs[:1]
+    return node.inputs if node.op in BINARY_OPS or node.op in ("concat", "batch_matmul") else node.inputs[:1]
 
 
 FRONTEND_KEY = "edgekit.frontend"
@@ -108,3 +135,5 @@ LABELS_KEY = "edgekit.labels"
 """Metadata key: JSON list of class names in the order of the outputs."""
 MODEL_KEY = "edgekit.model"
 """Metadata key: JSON object {"name", "arguments"} of the registry model that the graph came from."""
+BUFFERS_KEY = "torch.buffers"
+"""names of the constants of an exported program that are buffers, one a line"""

@@ -10,7 +10,7 @@ from edgekit.report.json import SCHEMA_VERSION
 from edgekit.report.markdown import MARKS, table
 from edgekit.report.plain import markdown, plain
 from edgekit.report.quantities import amount, label
-from edgekit.report.text import render_table
+from edgekit.report.table import render_table
 
 DIFF_FORMATS: tuple[str, ...] = ("text", "json", "markdown")
 

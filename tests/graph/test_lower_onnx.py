@@ -433,3 +433,13 @@ def test_weights_that_are_not_finite_are_refused(bench):
 def test_a_graph_of_the_edge_dialect_passes_unchanged(bench):
     graph = lower(load_graph(bench.save([node("Relu", ["x"], ["y"])], [1, 8])))
     assert lower(graph) is graph
+
+
+def test_an_output_called_like_a_tensor_inside_is_no_obstacle(bench):
+    import onnx
+
+    path = bench.save([node("Relu", ["x"], ["a"], name="n"), node("Sigmoid", ["a"], ["y"])], [1, 3, 4, 5])
+    model = onnx.load(path)
+    model.graph.node[1].output[0] = model.graph.output[0].name = "n:0"
+    onnx.save(model, path)
+    assert bench.agree(path).outputs == ("n:0",)

@@ -1,4 +1,4 @@
-"""The tables of all dialects in one place."""
+"""The tables of all dialects in one place; each is loaded when a model of its dialect comes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 
 from edgekit.budget.layer import Rule
-from edgekit.budget.rules import aten_table, edge_table, onnx_table, tflite_table
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Node
 
@@ -53,10 +53,11 @@ def paragraph(rule: Rule, index: int) -> str:
     return " ".join(parts[index].split()) if index < len(parts) else ""
 
 
-TABLES: dict[str, Table] = {
-    "onnx": Table(onnx_table.RULES, onnx_table.UNDECIDABLE, onnx_table.MOVES),
-    "tflite": Table(tflite_table.RULES, tflite_table.UNDECIDABLE, tflite_table.MOVES),
-    "aten": Table(aten_table.RULES, aten_table.UNDECIDABLE, aten_table.MOVES),
-    "edge": Table(edge_table.RULES, edge_table.UNDECIDABLE, edge_table.MOVES),
-}
-"""Dialect to its table."""
+DIALECTS = ("onnx", "tflite", "aten", "edge")
+
+
+@cache
+def table(dialect: str) -> Table:
+    """The table of one of :data:`DIALECTS`."""
+    module = import_module(f"edgekit.budget.rules.{dialect}_table")
+    return Table(module.RULES, module.UNDECIDABLE, module.MOVES)

@@ -142,9 +142,9 @@ def _renamed(build: Builder, graph: Graph, outputs: tuple[str, ...], metadata: M
             source = build.emit("reshape", f"{original}/copy", [edge], {}, dims=build.tensors[edge].dims)
             nodes.append(build.nodes[-1])
         names[source] = original
-    taken = set(names.values()) & (build.tensors.keys() - names.keys())
-    if taken:
-        raise UnsupportedOpError("an output has the name of another tensor", where=sorted(taken)[0])
+    # A file may call its output what a tensor inside is called here: "node:0" is what other exporters write.
+    for taken in set(names.values()) & (build.tensors.keys() - names.keys()):
+        names[taken] = f"{taken}/inside"
     tensors = {names.get(t.name, t.name): t.replace(name=names.get(t.name, t.name)) for t in build.tensors.values()}
     renamed = tuple(
         node.replace(

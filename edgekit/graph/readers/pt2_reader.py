@@ -15,13 +15,11 @@ from typing import Any
 
 from edgekit.core.errors import BadConfigError, BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.ops import BUFFERS_KEY
 from edgekit.graph.readers.limits import MAX_NODES, MAX_TENSORS, check_dims
 from edgekit.graph.readers.pt2_archive import MEND, Archive
 from edgekit.graph.readers.pt2_symbols import read_dim
 from edgekit.graph.tensor import DTYPES, Tensor, Unknown
-
-BUFFERS_KEY = "torch.buffers"
-"""Metadata key under which a read graph names the constants that are buffers, one a line."""
 
 DTYPE_NUMBERS: Mapping[int, str] = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",

@@ -6,53 +6,74 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgekit.core.errors import BadConfigError
-from edgekit.models.sketches.layers import Layers, Map, Pair, divisible, factor, pair_of, several, whole
+from edgekit.models.sketches.arguments import Pair, divisible, factor, flag, known, pair_of, several, whole
+from edgekit.models.sketches.layers import (
+    Map,
+    Pen,
+    add,
+    average_pool,
+    conv_bn,
+    divide,
+    global_mean,
+    mean,
+    mul,
+    node,
+    relu,
+)
 
 _KNOWN = frozenset({"classes", "base_channels", "multiplier", "expansion", "blocks", "strides", "grn"})
 _BASELINE_STRIDES: Mapping[str, Pair] = {"3": (1, 2), "4": (2, 1)}
 
 
-def draw(layers: Layers, x: Map, arguments: Mapping[str, Any]) -> Map:
-    """[1, F, T] → logits [classes, 1, 1].
+def draw(pen: Pen, x: Map, arguments: Mapping[str, Any]) -> Map:
+    """[1, 1, F, T] → logits [1, classes].
 
     Raises:
-        BadConfigError: arguments that the model does not take, or GRN, which is not sketched.
+        BadConfigError: arguments that the model does not take.
     """
-    unknown = sorted(arguments.keys() - _KNOWN)
-    if unknown or arguments.get("grn", False):
-        raise BadConfigError(f"no sketch with {unknown[0] if unknown else 'grn'!r}", where="model cp-mobile")
+    known(arguments, _KNOWN, "cp-mobile")
     expansion = factor(arguments.get("expansion", 2.1), "expansion")
+    grn = flag(arguments.get("grn", False), "grn")
     blocks = _blocks(arguments)
     widths = _widths(arguments, len(blocks))
-    strides = _strides(arguments, sum(blocks))
+    strides = iter(_strides(arguments, sum(blocks)))
     base = divisible(whole(arguments.get("base_channels", 32), "base_channels", least=4))
-    x = layers.conv_bn(x, base // 4, (3, 3), (2, 2))
-    x = layers.conv_bn(x, widths[0], (3, 3), (2, 2))
-    number = 0
+    x = conv_bn(pen, x, base // 4, (3, 3), (2, 2))
+    x = conv_bn(pen, x, widths[0], (3, 3), (2, 2))
     for width, count in zip(widths, blocks, strict=True):
         for _ in range(count):
-            x = _block(layers, x, width, expansion, strides[number])
-            number += 1
-    x = layers.conv_bn(x, whole(arguments.get("classes", 10), "classes"), relu=False)
-    return layers.global_mean(x)
+            x = _block(pen, x, width, expansion, next(strides), grn)
+    x = conv_bn(pen, x, whole(arguments.get("classes", 10), "classes"), act=False)
+    return global_mean(pen, x)
 
 
-def _block(layers: Layers, x: Map, width: int, expansion: float, stride: Pair) -> Map:
+def _block(pen: Pen, x: Map, width: int, expansion: float, stride: Pair, grn: bool) -> Map:
     inner = divisible(x.channels * expansion)
-    y = layers.conv_bn(x, inner)
-    y = layers.conv_bn(y, inner, (3, 3), stride, depthwise=True)
-    y = layers.conv_bn(y, width, relu=False)
+    y = conv_bn(pen, x, inner)
+    y = conv_bn(pen, y, inner, (3, 3), stride, groups=inner)
+    y = conv_bn(pen, y, width, act=False)
     if x.channels == width:
-        y = layers.add(y, x if stride == (1, 1) else layers.average_pool(x, 3, stride, 1))
-    return layers.relu(y)
+        y = add(pen, y, x if stride == (1, 1) else average_pool(pen, x, 3, stride, 1))
+    return relu(pen, _response_norm(pen, y) if grn else y)
 
 
-def narrower(arguments: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The expansion in steps of a tenth down to 1, then the base width in steps of 8 at the given expansion."""
+def _response_norm(pen: Pen, x: Map) -> Map:
+    norms = node(pen, "ReduceL2", [x], (1, x.channels, 1, 1), axes=(2, 3), keepdims=1)
+    scaled = divide(pen, norms, add(pen, mean(pen, norms, 1), pen.scalar(1e-6)))
+    y = add(pen, mul(pen, pen.weight(1), mul(pen, x, scaled)), pen.weight(1))
+    return add(pen, y, x)
+
+
+def less_expansion(arguments: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The expansion in steps of a tenth down to 1."""
     expansion = factor(arguments.get("expansion", 2.1), "expansion")
     for tenths in range(int(expansion * 10) - 1, 9, -1):
         smaller = tenths / 10
         yield f"expansion {expansion} → {smaller}", {**arguments, "expansion": smaller}
+
+
+def narrower(arguments: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The base width in steps of 8."""
     base = whole(arguments.get("base_channels", 32), "base_channels", least=4)
     for width in range((base - 1) // 8 * 8, 7, -8):
         yield f"base_channels {base} → {width}", {**arguments, "base_channels": width}

@@ -6,35 +6,52 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgekit.core.errors import BadConfigError
-from edgekit.models.sketches.layers import Layers, Map, Pair, pair_of, several, whole
+from edgekit.models.sketches.arguments import Pair, known, pair_of, several, whole
+from edgekit.models.sketches.layers import Map, Pen, add, conv_bn, global_mean, linear, max_pool, relu, sub
 
 _KNOWN = frozenset(
-    {"classes", "channels", "blocks", "stem_kernel", "stem_stride", "block_strides", "head_kernel", "dropout"}
+    {
+        "classes",
+        "channels",
+        "blocks",
+        "stem_kernel",
+        "stem_stride",
+        "block_strides",
+        "head_kernel",
+        "dropout",
+        "peak_range",
+    }
 )
 _STEP = 4
 """Widths are tried in multiples of this, which the integer kernels like."""
 
 
-def draw(layers: Layers, x: Map, arguments: Mapping[str, Any]) -> Map:
-    """[1, H, W] → logits [classes, 1, 1].
+def draw(pen: Pen, x: Map, arguments: Mapping[str, Any]) -> Map:
+    """[1, 1, H, W] → logits [1, classes].
 
     Raises:
         BadConfigError: arguments that the model does not take.
     """
-    unknown = sorted(arguments.keys() - _KNOWN)
-    if unknown:
-        raise BadConfigError(f"unknown argument {unknown[0]!r}", where="model ds-cnn")
+    known(arguments, _KNOWN, "ds-cnn")
     widths = _widths(arguments)
     kernel = pair_of(arguments.get("stem_kernel", (10, 4)), "stem_kernel")
     padding = (kernel[0] // 2, (kernel[1] - 1) // 2)
-    x = layers.conv_bn(x, widths[0], kernel, _stem_stride(arguments), padding=padding)
+    if arguments.get("peak_range") is not None:
+        x = _below_peak(pen, x, float(arguments["peak_range"]))
+    x = conv_bn(pen, x, widths[0], kernel, _stem_stride(arguments), padding=padding)
     for width, stride in zip(widths[1:], _block_strides(arguments, len(widths) - 1), strict=True):
-        x = layers.conv_bn(x, x.channels, (3, 3), stride, depthwise=True)
-        x = layers.conv_bn(x, width)
+        x = conv_bn(pen, x, x.channels, (3, 3), stride, groups=x.channels)
+        x = conv_bn(pen, x, width)
     if arguments.get("head_kernel") is not None:
         head = pair_of(arguments["head_kernel"], "head_kernel")
-        x = layers.conv_bn(x, x.channels, head, padding=(0, 0), depthwise=True)
-    return layers.linear(layers.global_mean(x), whole(arguments.get("classes", 12), "classes"))
+        x = conv_bn(pen, x, x.channels, head, padding=(0, 0), groups=x.channels)
+    return linear(pen, global_mean(pen, x), whole(arguments.get("classes", 12), "classes"))
+
+
+def _below_peak(pen: Pen, x: Map, dynamic_range: float) -> Map:
+    """max(0, x − peak + range), see models/level.py."""
+    relative = sub(pen, x, max_pool(pen, x, x.size))
+    return relu(pen, add(pen, relative, pen.scalar(dynamic_range)))
 
 
 def narrower(arguments: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,117 +1,204 @@
-"""The vocabulary in which a registered model is sketched, and strict readers for its arguments.
+"""The vocabulary in which a registered model is sketched: operators as ``edgekit export`` writes them to ONNX.
 
-A sketch draws a model's layers with its arguments, as the torch module builds them, on whatever implements
-:class:`Layers`; it holds no weights and imports no torch. Arguments come from files of strangers: every reader checks.
+A sketch draws a model's layers with its arguments on whatever implements :class:`Pen`; it holds no weights and imports
+no torch. Feature maps are [1, C, H, W], tokens [N, T, C].
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edgekit.core.errors import BadConfigError
+from edgekit.models.sketches.arguments import Pair
 
-Pair = tuple[int, int]
-
-MAX_WIDTH = 4_096
-MAX_LAYERS = 256
+ONE: Pair = (1, 1)
 
 
 @dataclass(frozen=True)
 class Map:
-    """A feature map: its name where it is drawn, and [channels, height, width]."""
+    """A tensor by its name where it is drawn, and its shape."""
 
     name: str
-    channels: int
-    height: int
-    width: int
+    shape: tuple[int, ...]
+
+    @property
+    def channels(self) -> int:
+        """C of a feature map."""
+        return self.shape[1]
+
+    @property
+    def size(self) -> Pair:
+        """(H, W) of a feature map."""
+        return self.shape[2], self.shape[3]
 
 
-class Layers(Protocol):
-    """What a sketch can draw; every method returns the map that the layer makes."""
+class Pen(Protocol):
+    """What draws: every method returns the tensors that it adds."""
 
-    def conv_bn(
-        self,
-        x: Map,
-        channels: int,
-        kernel: Pair = (1, 1),
-        stride: Pair = (1, 1),
-        *,
-        padding: Pair | None = None,
-        depthwise: bool = False,
-        relu: bool = True,
-    ) -> Map:
-        """Convolution without bias, batch norm, optional ReLU; padding is half the kernel when not given."""
+    def weight(self, *shape: int) -> Map:
+        """A learned float constant."""
 
-    def average_pool(self, x: Map, kernel: int, stride: Pair, padding: int) -> Map:
-        """Average pool whose padding is not counted."""
+    def integers(self, *values: int) -> Map:
+        """A constant of whole numbers, [n]: shapes, axes, splits."""
 
-    def add(self, x: Map, y: Map) -> Map:
-        """Element-wise sum."""
+    def index(self, value: int) -> Map:
+        """A whole number without an axis."""
 
-    def relu(self, x: Map) -> Map:
-        """ReLU by itself."""
+    def scalar(self, value: float) -> Map:
+        """A float constant without an axis: part of the algorithm, not learned."""
 
-    def global_mean(self, x: Map) -> Map:
-        """Mean over height and width."""
-
-    def linear(self, x: Map, features: int) -> Map:
-        """Dense layer with bias."""
+    def nodes(
+        self, op: str, inputs: Sequence[Map], shapes: Sequence[tuple[int, ...]], attrs: dict[str, Any]
+    ) -> tuple[Map, ...]:
+        """An operator with an output for each of ``shapes``."""
 
 
-def whole(value: object, name: str, least: int = 1, most: int = MAX_WIDTH) -> int:
-    """A whole number in a range.
-
-    Raises:
-        BadConfigError: it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise BadConfigError(f"{value!r} is not a whole number from {least} to {most}", where=name)
-    return value
+def node(pen: Pen, op: str, inputs: Sequence[Map], shape: tuple[int, ...], **attrs: Any) -> Map:
+    """An operator with one output."""
+    return pen.nodes(op, inputs, [shape], attrs)[0]
 
 
-def factor(value: object, name: str) -> float:
-    """A positive factor.
-
-    Raises:
-        BadConfigError: it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 64:
-        raise BadConfigError(f"{value!r} is not a factor", where=name)
-    return float(value)
-
-
-def several(value: object, name: str) -> list[Any]:
-    """A list of a layer-like length.
-
-    Raises:
-        BadConfigError: it is none, is empty or too long.
-    """
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_LAYERS:
-        raise BadConfigError(f"{value!r} is not a list", where=name)
-    return list(value)
+def conv(
+    pen: Pen,
+    x: Map,
+    channels: int,
+    kernel: Pair = ONE,
+    stride: Pair = ONE,
+    *,
+    padding: Pair | None = None,
+    dilation: Pair = ONE,
+    groups: int = 1,
+    bias: bool = False,
+) -> Map:
+    """2-D convolution; padding is half the (dilated) kernel when not given."""
+    pads = (dilation[0] * (kernel[0] // 2), dilation[1] * (kernel[1] // 2)) if padding is None else padding
+    operands = [x, pen.weight(channels, x.channels // groups, *kernel), *([pen.weight(channels)] if bias else [])]
+    size = positions(x.size, kernel, stride, pads, dilation)
+    attrs = {"kernel_shape": kernel, "strides": stride, "pads": (*pads, *pads), "dilations": dilation, "group": groups}
+    return node(pen, "Conv", operands, (1, channels, *size), **attrs)
 
 
-def pair_of(value: object, name: str) -> Pair:
-    """``3`` or ``[3, 5]`` as (height, width).
-
-    Raises:
-        BadConfigError: it is neither.
-    """
-    if isinstance(value, int):
-        return (whole(value, name), whole(value, name))
-    both = several(value, name)
-    if len(both) != 2:
-        raise BadConfigError(f"{value!r} is not a pair", where=name)
-    return (whole(both[0], name), whole(both[1], name))
+def batch_norm(pen: Pen, x: Map) -> Map:
+    """Batch norm over axis 1 with its four constants."""
+    return node(pen, "BatchNormalization", [x, *(pen.weight(x.shape[1]) for _ in range(4))], x.shape, epsilon=1e-5)
 
 
-def half(kernel: Pair) -> Pair:
-    """Padding that keeps the size under an odd kernel of stride 1."""
-    return (kernel[0] // 2, kernel[1] // 2)
+def conv_bn(
+    pen: Pen,
+    x: Map,
+    channels: int,
+    kernel: Pair = ONE,
+    stride: Pair = ONE,
+    *,
+    padding: Pair | None = None,
+    groups: int = 1,
+    act: bool = True,
+) -> Map:
+    """Convolution without bias, batch norm, optional ReLU."""
+    y = batch_norm(pen, conv(pen, x, channels, kernel, stride, padding=padding, groups=groups))
+    return relu(pen, y) if act else y
 
 
-def divisible(value: float, divisor: int = 8) -> int:
-    """Nearest multiple of ``divisor``, at least ``divisor``, never below 90 % of ``value`` (MobileNetV2's rule)."""
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
+def relu(pen: Pen, x: Map) -> Map:
+    """ReLU."""
+    return node(pen, "Relu", [x], x.shape)
+
+
+def silu(pen: Pen, x: Map) -> Map:
+    """x·sigmoid(x)."""
+    return mul(pen, x, node(pen, "Sigmoid", [x], x.shape))
+
+
+def add(pen: Pen, x: Map, y: Map) -> Map:
+    """Sum, one broadcast over the other."""
+    return node(pen, "Add", [x, y], _broadcast(x, y))
+
+
+def mul(pen: Pen, x: Map, y: Map) -> Map:
+    """Product, one broadcast over the other."""
+    return node(pen, "Mul", [x, y], _broadcast(x, y))
+
+
+def sub(pen: Pen, x: Map, y: Map) -> Map:
+    """Difference, one broadcast over the other."""
+    return node(pen, "Sub", [x, y], _broadcast(x, y))
+
+
+def divide(pen: Pen, x: Map, y: Map) -> Map:
+    """Quotient, one broadcast over the other."""
+    return node(pen, "Div", [x, y], _broadcast(x, y))
+
+
+def average_pool(pen: Pen, x: Map, kernel: int, stride: Pair, padding: int) -> Map:
+    """Average pool whose padding counts, torch's default."""
+    size = positions(x.size, (kernel, kernel), stride, (padding, padding))
+    attrs = {"kernel_shape": (kernel, kernel), "strides": stride, "pads": (padding,) * 4, "count_include_pad": 1}
+    return node(pen, "AveragePool", [x], (1, x.channels, *size), **attrs)
+
+
+def max_pool(pen: Pen, x: Map, window: Pair) -> Map:
+    """Max pool whose stride is its window."""
+    size = positions(x.size, window, window, (0, 0))
+    attrs = {"kernel_shape": window, "strides": window, "pads": (0,) * 4}
+    return node(pen, "MaxPool", [x], (1, x.channels, *size), **attrs)
+
+
+def mean(pen: Pen, x: Map, *axes: int, keep: bool = True) -> Map:
+    """Mean over ``axes``, which stay with length 1 or go."""
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+    shape = kept if keep else tuple(size for axis, size in enumerate(x.shape) if axis not in axes)
+    return node(pen, "ReduceMean", [x], shape, axes=axes, keepdims=int(keep))
+
+
+def global_mean(pen: Pen, x: Map) -> Map:
+    """Mean over height and width: [1, C, H, W] → [1, C]."""
+    return flatten(pen, node(pen, "GlobalAveragePool", [x], (1, x.channels, 1, 1)))
+
+
+def flatten(pen: Pen, x: Map) -> Map:
+    """[1, C, 1, 1] → [1, C]."""
+    return node(pen, "Flatten", [x], (1, x.channels), axis=1)
+
+
+def linear(pen: Pen, x: Map, features: int) -> Map:
+    """Dense layer with bias: [1, C] → [1, features]."""
+    return node(pen, "Gemm", [x, pen.weight(features, x.shape[1]), pen.weight(features)], (1, features), transB=1)
+
+
+def reshape(pen: Pen, x: Map, *shape: int) -> Map:
+    """The same elements in another shape."""
+    return node(pen, "Reshape", [x, pen.integers(*shape)], shape, allowzero=0)
+
+
+def transpose(pen: Pen, x: Map, *perm: int) -> Map:
+    """Axes in the order of ``perm``."""
+    return node(pen, "Transpose", [x], tuple(x.shape[axis] for axis in perm), perm=perm)
+
+
+def split(pen: Pen, x: Map, parts: int, axis: int) -> tuple[Map, ...]:
+    """Equal parts along ``axis``."""
+    shape = tuple(size // parts if place == axis else size for place, size in enumerate(x.shape))
+    return pen.nodes("Split", [x, pen.integers(*(shape[axis],) * parts)], [shape] * parts, {"axis": axis})
+
+
+def concat(pen: Pen, parts: Sequence[Map], axis: int) -> Map:
+    """Parts one behind the other along ``axis``."""
+    length = sum(part.shape[axis] for part in parts)
+    shape = tuple(length if place == axis else size for place, size in enumerate(parts[0].shape))
+    return node(pen, "Concat", parts, shape, axis=axis)
+
+
+def positions(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair = ONE) -> Pair:
+    """Positions of a window over height and width."""
+    height, width = (
+        (size[axis] + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) // stride[axis] + 1
+        for axis in (0, 1)
+    )
+    return height, width
+
+
+def _broadcast(x: Map, y: Map) -> tuple[int, ...]:
+    rank = max(len(x.shape), len(y.shape))
+    long, short = ((1,) * (rank - len(m.shape)) + m.shape for m in (x, y))
+    return tuple(map(max, long, short))
