@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,11 +11,14 @@ from edgekit.core.errors import BadConfigError, DataError
 from edgekit.core.progress import Progress, silent
 from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph
+from edgekit.quantize.choose_observer import best_ranges
 from edgekit.quantize.observers import OBSERVERS, Histogram, Range, min_max
 
 BINS = 2048
 """Of the histograms that the percentile and mse observers look at."""
 _CLIPS_A_RUN = 32
+AUTO = "auto"
+"""Instead of an observer: the best for each activation."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,13 @@ class Calibration:
         ranges: by activation name, graph inputs and outputs included.
         clips: over how many clips.
         observer: by which observer.
+        chosen: with "auto", the observer of each activation.
     """
 
     ranges: Mapping[str, Range]
     clips: int
     observer: str
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
 
 def calibrate(graph: Graph, clips: np.ndarray, observer: str = "mse", progress: Progress = silent) -> Calibration:
@@ -41,22 +46,31 @@ def calibrate(graph: Graph, clips: np.ndarray, observer: str = "mse", progress: 
     Args:
         graph: float edge graph with one input.
         clips: float32 [N, input shape without the leading 1].
-        observer: a name of :data:`~edgekit.quantize.observers.OBSERVERS`.
+        observer: a name of :data:`~edgekit.quantize.observers.OBSERVERS`, or "auto": for each activation the one with
+            the least error behind it (:func:`edgekit.quantize.choose_observer.best_ranges`).
         progress: told about clips done.
 
     Raises:
         BadConfigError: unknown observer.
         DataError: see :func:`check_clips`; or the float graph itself gives NaN.
     """
-    if observer not in OBSERVERS:
-        raise BadConfigError(f"unknown observer {observer!r}", mend=f"use one of {', '.join(OBSERVERS)}")
+    if observer not in (*OBSERVERS, AUTO):
+        raise BadConfigError(f"unknown observer {observer!r}", mend=f"use one of {', '.join((*OBSERVERS, AUTO))}")
     clips = check_clips(graph, clips)
     extremes = _extremes(graph, clips, progress)
     if observer == "minmax":
         return Calibration({name: Range(*extreme) for name, extreme in extremes.items()}, len(clips), observer)
     histograms = _histograms(graph, clips, extremes, progress)
+    if observer != AUTO:
+        return Calibration(_observed(graph, histograms, observer), len(clips), observer)
+    candidates = {name: _observed(graph, histograms, name) for name in OBSERVERS}
+    ranges, chosen = best_ranges(graph, clips, candidates)
+    return Calibration(ranges, len(clips), observer, chosen)
+
+
+def _observed(graph: Graph, histograms: Mapping[str, Histogram], observer: str) -> dict[str, Range]:
     observers = {name: min_max if name in graph.outputs else OBSERVERS[observer] for name in histograms}
-    return Calibration({name: observers[name](h) for name, h in histograms.items()}, len(clips), observer)
+    return {name: observers[name](histogram) for name, histogram in histograms.items()}
 
 
 def check_clips(graph: Graph, clips: np.ndarray) -> np.ndarray:

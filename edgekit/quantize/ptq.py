@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
+from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import EDGE_OPS
@@ -16,6 +17,7 @@ from edgekit.graph.tensor import Quantization, Tensor
 from edgekit.quantize.activations import activation_names, activation_quantization
 from edgekit.quantize.bias_correction import corrected_biases
 from edgekit.quantize.calibrate import Calibration, calibrate
+from edgekit.quantize.equalise import equalised
 from edgekit.quantize.weights import quantize_bias, quantize_constant, quantize_weights
 
 
@@ -25,14 +27,18 @@ class PtqOptions:
 
     Attributes:
         observer: what decides activation ranges: "mse" (the most exact on the models measured), "percentile" or
-            "minmax".
+            "minmax", "entropy", or "auto" for the best of them an activation.
         per_channel_dense: one weight scale an output of fully connected layers too, not only of convolutions.
         bias_correction: take the mean error that rounded weights cause out of the biases.
+        equalise: even out the weights of neighbouring layers first (quantize/equalise.py).
+        adaround: round weights by what becomes of the layer's outputs (quantize/adaround.py; needs torch).
     """
 
     observer: str = "mse"
     per_channel_dense: bool = False
     bias_correction: bool = True
+    equalise: bool = False
+    adaround: bool = False
 
 
 def quantize_graph(
@@ -50,11 +56,27 @@ def quantize_graph(
         The integer edge graph: int8 in and out, same node and activation names, same metadata.
     """
     options = options or PtqOptions()
+    return quantize_prepared(prepared(graph, options), clips, options, progress)
+
+
+def prepared(graph: Graph, options: PtqOptions) -> Graph:
+    """The float graph that ``options`` quantize: an equal function with weights that suffer less."""
     require_float(graph)
-    return apply_calibration(graph, calibrate(graph, clips, options.observer, progress), clips, options)
+    return equalised(graph) if options.equalise else graph
 
 
-def apply_calibration(graph: Graph, calibration: Calibration, clips: np.ndarray, options: PtqOptions) -> Graph:
+def quantize_prepared(
+    graph: Graph, clips: np.ndarray, options: PtqOptions | None = None, progress: Progress = silent
+) -> Graph:
+    """:func:`quantize_graph` of what :func:`prepared` gave."""
+    options = options or PtqOptions()
+    calibration = calibrate(graph, clips, options.observer, progress)
+    return apply_calibration(graph, calibration, clips, options, progress)
+
+
+def apply_calibration(
+    graph: Graph, calibration: Calibration, clips: np.ndarray, options: PtqOptions, progress: Progress = silent
+) -> Graph:
     """The integer form of ``graph`` for known activation ranges.
 
     Activations are int8 asymmetric per tensor, weights int8 symmetric per output channel (fully connected: per tensor
@@ -66,6 +88,11 @@ def apply_calibration(graph: Graph, calibration: Calibration, clips: np.ndarray,
     """
     require_float(graph)
     quants = activation_quantization(graph, calibration.ranges)
+    if options.adaround:
+        require("torch", "train")
+        from edgekit.quantize.adaround import adarounded
+
+        graph = adarounded(graph, quants, clips, options.per_channel_dense, progress=progress)
     if options.bias_correction:
         graph = corrected_biases(graph, quants, clips, options.per_channel_dense)
     return assemble(graph, quants, options.per_channel_dense)
