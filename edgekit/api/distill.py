@@ -70,7 +70,7 @@ def distill(
     paths = [Path(path) for path in teachers]
 
     def teach(training: AudioCache) -> Teaching:
-        return _teaching(paths, training, manifest.labels)
+        return open_teaching(paths, training, manifest.labels)
 
     return run_training(
         resolved,
@@ -83,11 +83,11 @@ def distill(
         cache=cache,
         progress=progress,
         teach=teach,
-        teachers=_digests(paths, resolved),
+        teachers=teacher_digests(paths, resolved),
     )
 
 
-def _digests(paths: Sequence[Path], recipe: Recipe) -> list[str]:
+def teacher_digests(paths: Sequence[Path], recipe: Recipe) -> list[str]:
     """What the run's identity says of its teachers.
 
     Raises:
@@ -112,7 +112,8 @@ def _digests(paths: Sequence[Path], recipe: Recipe) -> list[str]:
     return [digest_file(file) for file in files]
 
 
-def _teaching(paths: Sequence[Path], training: AudioCache, labels: tuple[str, ...]) -> Teaching:
+def open_teaching(paths: Sequence[Path], training: AudioCache, labels: tuple[str, ...]) -> Teaching:
+    """The teachers, runs or stored logits, for these training clips."""
     from edgekit.train.distillation.store import is_store
     from edgekit.train.distillation.stored import read_stored
     from edgekit.train.distillation.teacher import open_teacher
