@@ -39,6 +39,7 @@ DESIGNS: dict[str, tuple[str, dict[str, Any], FrontendSpec]] = {
         PRESETS["kws-logmel-40"],
     ),
     "CP-Mobile baseline": ("cp-mobile", {"classes": 10}, ASC),
+    "DS-CNN with levels": ("ds-cnn", {"classes": 10, "peak_range": 2.5}, PRESETS["kws-logmel-40"]),
     "CP-Mobile with GRN": ("cp-mobile-14k", {"classes": 10}, ASC),
     "BC-ResNet": ("bc-resnet", {"classes": 12, "tau": 1.5}, PRESETS["kws-logmel-40"]),
     "CP-ResNet": ("cp-resnet", {"classes": 10}, ASC),

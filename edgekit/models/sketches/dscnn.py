@@ -6,21 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgekit.core.errors import BadConfigError
-from edgekit.models.sketches.arguments import Pair, known, pair_of, several, whole
+from edgekit.models.sketches.arguments import Pair, factor, known, pair_of, several, whole
 from edgekit.models.sketches.layers import Map, Pen, add, conv_bn, global_mean, linear, max_pool, relu, sub
 
 _KNOWN = frozenset(
-    {
-        "classes",
-        "channels",
-        "blocks",
-        "stem_kernel",
-        "stem_stride",
-        "block_strides",
-        "head_kernel",
-        "dropout",
-        "peak_range",
-    }
+    {"classes", "channels", "blocks", "stem_kernel", "stem_stride", "block_strides", "head_kernel", "dropout"}
+    | {"peak_range"}
 )
 _STEP = 4
 """Widths are tried in multiples of this, which the integer kernels like."""
@@ -37,7 +28,7 @@ def draw(pen: Pen, x: Map, arguments: Mapping[str, Any]) -> Map:
     kernel = pair_of(arguments.get("stem_kernel", (10, 4)), "stem_kernel")
     padding = (kernel[0] // 2, (kernel[1] - 1) // 2)
     if arguments.get("peak_range") is not None:
-        x = _below_peak(pen, x, float(arguments["peak_range"]))
+        x = _below_peak(pen, x, factor(arguments["peak_range"], "peak_range"))
     x = conv_bn(pen, x, widths[0], kernel, _stem_stride(arguments), padding=padding)
     for width, stride in zip(widths[1:], _block_strides(arguments, len(widths) - 1), strict=True):
         x = conv_bn(pen, x, x.channels, (3, 3), stride, groups=x.channels)
