@@ -125,5 +125,6 @@ def _histograms(
     counts = {name: np.zeros(BINS, np.int64) for name in extremes}
     for tensors in _batches(graph, clips, "observing", progress):
         for name, values in tensors.items():
-            counts[name] += np.histogram(values, BINS, extremes[name])[0]
+            # In float64: the bins of nearly constant activations are narrower than float32 can tell apart.
+            counts[name] += np.histogram(values.astype(np.float64), BINS, extremes[name])[0]
     return {name: Histogram(*extremes[name], counts[name]) for name in extremes}
