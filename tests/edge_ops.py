@@ -222,6 +222,50 @@ def _requantize(rng: np.random.Generator) -> Builder:
     return builder
 
 
+def _batch_matmul(rng: np.random.Generator) -> Builder:
+    """x times a maximum of x, or times a constant; either side as it lies or transposed, batches broadcast."""
+    batch, rows, depth = (int(rng.integers(1, 9)) for _ in range(3))
+    builder = Builder(rng, (1, batch, rows, depth))
+    source = builder.x
+    adj_x, adj_y = bool(rng.integers(2)), bool(rng.integers(2))
+    inner = rows if adj_x else depth
+    if rng.integers(3):
+        columns = int(rng.integers(1, 9))
+        shape = (int(_pick(rng, 1, batch)), *((columns, inner) if adj_y else (inner, columns)))  # type: ignore[call-overload]
+        quantization = builder.activation("unused", (1,)).quant
+        builder.tensors.pop("unused")
+        second = builder.keep(Tensor("constant", shape, "int8", quantization, random_int8(rng, shape)))
+    else:
+        adj_y = not adj_x
+        columns = depth if adj_x else rows
+        builder.append("reshape", ("input",), builder.same("again", source.dims))
+        second = builder.x
+    dims = (1, batch, depth if adj_x else rows, columns)
+    scale = source.scale_zero()[0] * second.scale_zero()[0] * float(np.sqrt(inner) * rng.uniform(10, 200))
+    names = (source.name, second.name)
+    output = builder.activation("product", dims, scale=scale)
+    builder.append("batch_matmul", names, output, {"adj_x": adj_x, "adj_y": adj_y})
+    return builder
+
+
+EXPRESSIONS = (
+    ("mul", ("mul", "x", 0.5), ("add", ("erf", ("div", "x", 2**0.5)), 1.0)),
+    ("mul", "x", ("logistic", ("mul", "x", 1.702))),
+    ("softplus", "x"),
+    ("exp", ("min", "x", 2.0)),
+)
+"""GELU, its approximation, and two more."""
+
+
+def _pointwise(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    builder.x = builder.activation("input", builder.x.dims, scale=float(np.exp(rng.uniform(-5, -3))))
+    output = builder.activation("y", builder.x.dims, scale=builder.x.scale_zero()[0] * float(rng.uniform(0.3, 3)))
+    attrs = {"expression": EXPRESSIONS[int(rng.integers(len(EXPRESSIONS)))]}
+    builder.append("pointwise", ("input",), output, attrs)
+    return builder
+
+
 OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "conv2d": _conv2d,
     "conv2d with groups": _grouped_conv2d,
@@ -245,6 +289,8 @@ OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "leaky_relu": partial(_rescaling, op="leaky_relu"),
     "hard_swish": partial(_rescaling, op="hard_swish"),
     "rsqrt": _rsqrt,
+    "batch_matmul": _batch_matmul,
+    "pointwise": _pointwise,
     "quantize": _requantize,
 }
 """Operator (or form of one) to a function that draws a graph of it."""

@@ -80,11 +80,11 @@ def _crop(node: Node, pooled: Tensor, output: Tensor) -> tuple[Node, Tensor]:
     """A depthwise convolution with one weight of exactly 1, whose kernel is longer by the windows to cut off."""
     kernel = tuple(1 + longer - size for longer, size in zip(pooled.dims[1:3], output.dims[1:3], strict=True))
     channels = output.dims[3]
-    integer = output.dtype == "int8"
+    integer = output.dtype != "float32"
     data = np.zeros((1, *kernel, channels), np.int8 if integer else np.float32)
     data[:, 0, 0, :] = 1
     quant = Quantization(np.ones(channels), np.zeros(channels), 3) if integer else None
-    weights = Tensor(f"{node.name}/crop_weights", data.shape, output.dtype, quant, data)
+    weights = Tensor(f"{node.name}/crop_weights", data.shape, str(data.dtype), quant, data)
     attrs = {
         "stride": (1, 1),
         "dilation": (1, 1),

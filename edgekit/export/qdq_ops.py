@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from edgekit.export.onnx_builder import OnnxBuilder
+from edgekit.export.onnx_layout import TO_NCHW, as_nchw, as_nhwc
+from edgekit.export.qdq_products import PRODUCTS
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.rescale import RELU6_MAX
 from edgekit.graph.ops import BINARY_OPS
-
-TO_NCHW = (0, 3, 1, 2)
-TO_NHWC = (0, 2, 3, 1)
 
 Emit = Callable[[OnnxBuilder, Graph, Node, list[str]], str]
 
@@ -198,19 +197,10 @@ _EMIT: dict[str, Emit] = {
     "leaky_relu": _leaky_relu,
     "hard_swish": _function("HardSwish"),
     "rsqrt": _rsqrt,
+    **PRODUCTS,
     "quantize": _same,
     "dequantize": _same,
 }
-
-
-def as_nhwc(builder: OnnxBuilder, x: str, rank: int, where: str) -> str:
-    """``x`` in the graph's order."""
-    return builder.node("Transpose", [x], f"{where}/nhwc", perm=list(TO_NHWC)) if rank == 4 else x
-
-
-def as_nchw(builder: OnnxBuilder, x: str, rank: int, where: str) -> str:
-    """``x`` in ONNX's order."""
-    return builder.node("Transpose", [x], f"{where}/nchw", perm=list(TO_NCHW)) if rank == 4 else x
 
 
 def _reshaped(builder: OnnxBuilder, x: str, dims: tuple[int, ...], name: str) -> str:

@@ -11,13 +11,15 @@ from onnx import TensorProto, helper
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.core.files import write_bytes
 from edgekit.export.onnx_builder import OnnxBuilder
-from edgekit.export.qdq_ops import TO_NCHW, emit
+from edgekit.export.onnx_layout import TO_NCHW
+from edgekit.export.qdq_ops import emit
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import BINARY_OPS
 from edgekit.graph.tensor import Quantization, Tensor
 
-OPSET = 17
-_IR_VERSION = 8
+OPSET, _IR_VERSION = 17, 8
+WIDE_OPSET, _WIDE_IR_VERSION = 21, 10
+"""Where activations are int16: QuantizeLinear knows them since."""
 
 
 def write_qdq_onnx(graph: Graph, path: Path) -> None:
@@ -65,8 +67,10 @@ class _Writer:
             final = out.node("Identity", [self._float[name]], name)
             outputs.append(_value_info(final, graph.tensor(name)))
         proto = helper.make_graph(out.nodes, graph.name or "model", inputs, outputs, out.initializers)
-        opset = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(proto, opset_imports=opset, ir_version=_IR_VERSION, producer_name="edgekit")
+        wide = any(tensor.dtype == "int16" for tensor in graph.tensors.values())
+        opset = [helper.make_opsetid("", WIDE_OPSET if wide else OPSET)]
+        version = _WIDE_IR_VERSION if wide else _IR_VERSION
+        model = helper.make_model(proto, opset_imports=opset, ir_version=version, producer_name="edgekit")
         helper.set_model_props(model, dict(sorted(graph.metadata.items())))
         return model
 
@@ -86,14 +90,14 @@ class _Writer:
         """``x`` through QuantizeLinear and DequantizeLinear; float tensors (before quantize) pass."""
         if tensor.dtype == "float32":
             return x
-        if tensor.dtype != "int8" or tensor.quant is None:
+        if tensor.dtype not in ("int8", "int16") or tensor.quant is None:
             raise UnsupportedOpError(f"{tensor.dtype} tensor", where=tensor.name, mend="quantize the model first")
-        scale, zero = self._parameters(tensor.name, tensor.quant, np.int8)
+        scale, zero = self._parameters(tensor.name, tensor.quant, np.dtype(tensor.dtype))
         quantized = self._out.node("QuantizeLinear", [x, scale, zero], f"{tensor.name}/quantized")
         return self._out.node("DequantizeLinear", [quantized, scale, zero], f"{tensor.name}/dequantized")
 
     def _constant(self, node: Node, tensor: Tensor) -> str:
-        if tensor.quant is None or tensor.data is None or tensor.dtype not in ("int8", "int32"):
+        if tensor.quant is None or tensor.data is None or tensor.dtype not in ("int8", "int16", "int32", "int64"):
             raise UnsupportedOpError(f"{tensor.dtype} constant", where=tensor.name, mend="quantize the model first")
         data, axis = _onnx_layout(node, tensor)
         scale, zero = self._parameters(tensor.name, tensor.quant, data.dtype)
@@ -111,7 +115,7 @@ class _Writer:
 def _onnx_layout(node: Node, tensor: Tensor) -> tuple[np.ndarray, int]:
     """Constant data in ONNX's order, and the channel axis there."""
     data = np.asarray(tensor.data)
-    if node.op in BINARY_OPS or node.op == "concat":
+    if node.op in BINARY_OPS or node.op in ("concat", "batch_matmul"):
         return (data.transpose(TO_NCHW) if data.ndim == 4 else data), 0
     if tensor.name != node.inputs[1] or node.op == "fully_connected":
         return data, 0

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import tflite
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.export.padding import Axis, NamedPadding, named_padding
+from edgekit.export.tflite_op import ACTIVATIONS, TfliteOp, int32_constant, version
+from edgekit.export.tflite_products import PRODUCT_WRITERS
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.tensor import Tensor
 
-_ACTIVATIONS = {
-    "none": tflite.ActivationFunctionType.NONE,
-    "relu": tflite.ActivationFunctionType.RELU,
-    "relu6": tflite.ActivationFunctionType.RELU6,
-}
 _PADDINGS = {"SAME": tflite.Padding.SAME, "VALID": tflite.Padding.VALID}
-
-
-@dataclass(frozen=True)
-class TfliteOp:
-    """One TFLite operator.
-
-    Attributes:
-        code: name in the schema's BuiltinOperator.
-        version: of the operator, as TensorFlow's own converter numbers it (tools/versioning/op_version.cc).
-        inputs: tensor names; "" is an absent one.
-        outputs: tensor names.
-        options: name of the options table, "" for none.
-        fields: its fields by schema accessor name.
-        constants: int32 inputs that the edge dialect keeps as attributes.
-    """
-
-    code: str
-    version: int
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    options: str = ""
-    fields: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    constants: tuple[Tensor, ...] = ()
 
 
 def tflite_op(graph: Graph, node: Node) -> TfliteOp:
@@ -75,8 +45,8 @@ def _integer(graph: Graph, node: Node) -> bool:
     return graph.tensor(node.inputs[0]).dtype == "int8"
 
 
-def _two_if_integer(graph: Graph, node: Node) -> int:
-    return 2 if _integer(graph, node) else 1
+def _wide(graph: Graph, node: Node) -> bool:
+    return graph.tensor(node.inputs[0]).dtype == "int16"
 
 
 def _window_fields(graph: Graph, node: Node) -> dict[str, Any]:
@@ -84,7 +54,7 @@ def _window_fields(graph: Graph, node: Node) -> dict[str, Any]:
     if name is None:
         raise UnsupportedOpError(f"padding {node.attrs['pad']} of {node.op}", where=node.name)
     stride = node.attrs["stride"]
-    activation = _ACTIVATIONS[node.attrs.get("activation", "none")]
+    activation = ACTIVATIONS[node.attrs.get("activation", "none")]
     return {
         "Padding": _PADDINGS[name],
         "StrideH": stride[0],
@@ -97,8 +67,8 @@ def _conv2d(graph: Graph, node: Node) -> TfliteOp:
     height, width = node.attrs["dilation"]
     fields = {**_window_fields(graph, node), "DilationHFactor": height, "DilationWFactor": width}
     grouped = graph.tensor(node.inputs[0]).dims[3] != graph.tensor(node.inputs[1]).dims[3]
-    version = 6 if grouped else 3 if _integer(graph, node) else 1
-    return TfliteOp("CONV_2D", version, _with_bias(node), node.outputs, "Conv2DOptions", fields)
+    number = 4 if _wide(graph, node) else 6 if grouped else 3 if _integer(graph, node) else 1
+    return TfliteOp("CONV_2D", number, _with_bias(node), node.outputs, "Conv2DOptions", fields)
 
 
 def _depthwise_conv2d(graph: Graph, node: Node) -> TfliteOp:
@@ -109,73 +79,75 @@ def _depthwise_conv2d(graph: Graph, node: Node) -> TfliteOp:
         "DilationHFactor": height,
         "DilationWFactor": width,
     }
-    version = 3 if _integer(graph, node) else 2 if (height, width) != (1, 1) else 1
-    return TfliteOp("DEPTHWISE_CONV_2D", version, _with_bias(node), node.outputs, "DepthwiseConv2DOptions", fields)
+    number = 5 if _wide(graph, node) else 3 if _integer(graph, node) else 2 if (height, width) != (1, 1) else 1
+    return TfliteOp("DEPTHWISE_CONV_2D", number, _with_bias(node), node.outputs, "DepthwiseConv2DOptions", fields)
 
 
 def _fully_connected(graph: Graph, node: Node) -> TfliteOp:
     keep = bool(node.attrs["keep_dims"])
     inputs = _with_bias(node)
-    version = 6 if len(inputs) == 2 else 5 if keep else 4 if _integer(graph, node) else 1
+    number = 6 if len(inputs) == 2 else 5 if keep else 4 if _integer(graph, node) else 1
+    number = 7 if _wide(graph, node) else number
     fields = {
-        "FusedActivationFunction": _ACTIVATIONS[node.attrs.get("activation", "none")],
+        "FusedActivationFunction": ACTIVATIONS[node.attrs.get("activation", "none")],
         "KeepNumDims": keep,
     }
-    return TfliteOp("FULLY_CONNECTED", version, inputs, node.outputs, "FullyConnectedOptions", fields)
+    return TfliteOp("FULLY_CONNECTED", number, inputs, node.outputs, "FullyConnectedOptions", fields)
 
 
 def _pool2d(code: str) -> Callable[[Graph, Node], TfliteOp]:
     def write(graph: Graph, node: Node) -> TfliteOp:
         height, width = node.attrs["window"]
         fields = {**_window_fields(graph, node), "FilterHeight": height, "FilterWidth": width}
-        return TfliteOp(code, _two_if_integer(graph, node), node.inputs, node.outputs, "Pool2DOptions", fields)
+        return TfliteOp(code, version(graph, node, code), node.inputs, node.outputs, "Pool2DOptions", fields)
 
     return write
 
 
 def _reduction(graph: Graph, node: Node) -> TfliteOp:
-    axes = _constant(f"{node.name}/axes", node.attrs["axes"])
+    axes = int32_constant(f"{node.name}/axes", node.attrs["axes"])
     fields = {"KeepDims": bool(node.attrs["keep_dims"])}
     inputs = (node.inputs[0], axes.name)
-    return TfliteOp(
-        node.op.upper(), _two_if_integer(graph, node), inputs, node.outputs, "ReducerOptions", fields, (axes,)
-    )
+    code = node.op.upper()
+    return TfliteOp(code, version(graph, node, code), inputs, node.outputs, "ReducerOptions", fields, (axes,))
 
 
 def _sum(code: str, options: str) -> Callable[[Graph, Node], TfliteOp]:
     def write(graph: Graph, node: Node) -> TfliteOp:
-        fields = {"FusedActivationFunction": _ACTIVATIONS[node.attrs.get("activation", "none")]}
-        return TfliteOp(code, _two_if_integer(graph, node), node.inputs, node.outputs, options, fields)
+        fields: dict[str, Any] = {"FusedActivationFunction": ACTIVATIONS[node.attrs.get("activation", "none")]}
+        if _wide(graph, node):
+            fields["PotScaleInt16"] = False  # any scales, not only powers of two
+        return TfliteOp(code, version(graph, node, code), node.inputs, node.outputs, options, fields)
 
     return write
 
 
 def _mul(graph: Graph, node: Node) -> TfliteOp:
-    version = 1
+    number = version(graph, node, "MUL")
     if _integer(graph, node):
         first, second, output = (graph.tensor(name).scale_zero()[0] for name in (*node.inputs, *node.outputs))
-        version = 3 if first * second / output >= 1 else 2
-    fields = {"FusedActivationFunction": _ACTIVATIONS[node.attrs.get("activation", "none")]}
-    return TfliteOp("MUL", version, node.inputs, node.outputs, "MulOptions", fields)
+        number = 3 if first * second / output >= 1 else 2
+    fields = {"FusedActivationFunction": ACTIVATIONS[node.attrs.get("activation", "none")]}
+    return TfliteOp("MUL", number, node.inputs, node.outputs, "MulOptions", fields)
 
 
 def _pad(graph: Graph, node: Node) -> TfliteOp:
-    pads = _constant(f"{node.name}/pads", node.attrs["pads"])
+    pads = int32_constant(f"{node.name}/pads", node.attrs["pads"])
     inputs = (node.inputs[0], pads.name)
-    return TfliteOp("PAD", _two_if_integer(graph, node), inputs, node.outputs, "PadOptions", {}, (pads,))
+    return TfliteOp("PAD", version(graph, node, "PAD"), inputs, node.outputs, "PadOptions", {}, (pads,))
 
 
 def _reshape(graph: Graph, node: Node) -> TfliteOp:
-    shape = _constant(f"{node.name}/shape", graph.tensor(node.outputs[0]).dims)
+    shape = int32_constant(f"{node.name}/shape", graph.tensor(node.outputs[0]).dims)
     fields = {"NewShape": graph.tensor(node.outputs[0]).dims}
     return TfliteOp("RESHAPE", 1, (node.inputs[0], shape.name), node.outputs, "ReshapeOptions", fields, (shape,))
 
 
 def _transpose(graph: Graph, node: Node) -> TfliteOp:
-    perm = _constant(f"{node.name}/perm", node.attrs["perm"])
+    perm = int32_constant(f"{node.name}/perm", node.attrs["perm"])
     inputs = (node.inputs[0], perm.name)
-    version = _two_if_integer(graph, node)
-    return TfliteOp("TRANSPOSE", version, inputs, node.outputs, "TransposeOptions", {}, (perm,))
+    number = version(graph, node, "TRANSPOSE")
+    return TfliteOp("TRANSPOSE", number, inputs, node.outputs, "TransposeOptions", {}, (perm,))
 
 
 def _slice(graph: Graph, node: Node) -> TfliteOp:
@@ -185,32 +157,34 @@ def _slice(graph: Graph, node: Node) -> TfliteOp:
     if any(step != 1 for step in stride):
         end = tuple(b + (s - 1) * t + 1 for b, s, t in zip(begin, size, stride, strict=True))
         code, options, rows = "STRIDED_SLICE", "StridedSliceOptions", {"begin": begin, "end": end, "stride": stride}
-    constants = tuple(_constant(f"{node.name}/{key}", row) for key, row in rows.items())
+    constants = tuple(int32_constant(f"{node.name}/{key}", row) for key, row in rows.items())
     inputs = (node.inputs[0], *(tensor.name for tensor in constants))
-    return TfliteOp(code, _two_if_integer(graph, node), inputs, node.outputs, options, {}, constants)
+    return TfliteOp(code, version(graph, node, code), inputs, node.outputs, options, {}, constants)
 
 
 def _concat(graph: Graph, node: Node) -> TfliteOp:
-    fields = {"Axis": node.attrs["axis"], "FusedActivationFunction": _ACTIVATIONS["none"]}
-    version = _two_if_integer(graph, node)
-    return TfliteOp("CONCATENATION", version, node.inputs, node.outputs, "ConcatenationOptions", fields)
+    fields = {"Axis": node.attrs["axis"], "FusedActivationFunction": ACTIVATIONS["none"]}
+    number = version(graph, node, "CONCATENATION")
+    return TfliteOp("CONCATENATION", number, node.inputs, node.outputs, "ConcatenationOptions", fields)
 
 
 def _softmax(graph: Graph, node: Node) -> TfliteOp:
     fields = {"Beta": float(node.attrs.get("beta", 1.0))}
-    return TfliteOp("SOFTMAX", _two_if_integer(graph, node), node.inputs, node.outputs, "SoftmaxOptions", fields)
+    return TfliteOp("SOFTMAX", version(graph, node, "SOFTMAX"), node.inputs, node.outputs, "SoftmaxOptions", fields)
 
 
 def _elementwise(code: str, options: str = "") -> Callable[[Graph, Node], TfliteOp]:
     def write(graph: Graph, node: Node) -> TfliteOp:
-        return TfliteOp(code, _two_if_integer(graph, node), node.inputs, node.outputs, options)
+        return TfliteOp(code, version(graph, node, code), node.inputs, node.outputs, options)
 
     return write
 
 
 def _leaky_relu(graph: Graph, node: Node) -> TfliteOp:
     fields = {"Alpha": float(node.attrs["alpha"])}
-    return TfliteOp("LEAKY_RELU", _two_if_integer(graph, node), node.inputs, node.outputs, "LeakyReluOptions", fields)
+    return TfliteOp(
+        "LEAKY_RELU", version(graph, node, "LEAKY_RELU"), node.inputs, node.outputs, "LeakyReluOptions", fields
+    )
 
 
 def _hard_swish(graph: Graph, node: Node) -> TfliteOp:
@@ -241,6 +215,7 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "leaky_relu": _leaky_relu,
     "hard_swish": _hard_swish,
     "rsqrt": _elementwise("RSQRT"),
+    **PRODUCT_WRITERS,
     "quantize": _elementwise("QUANTIZE", "QuantizeOptions"),
     "dequantize": _elementwise("DEQUANTIZE", "DequantizeOptions"),
 }
@@ -248,8 +223,3 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
 
 def _with_bias(node: Node) -> tuple[str, ...]:
     return node.inputs if len(node.inputs) > 2 and node.inputs[2] else node.inputs[:2]
-
-
-def _constant(name: str, values: Any) -> Tensor:
-    data = np.asarray(values, dtype=np.int32)
-    return Tensor(name, data.shape, "int32", data=data)

@@ -10,15 +10,17 @@ import tflite
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.core.files import write_bytes
 from edgekit.export.explicit_pads import split_explicit_pads
-from edgekit.export.tflite_ops import TfliteOp, tflite_op
+from edgekit.export.table_lookup import expand_lookups
+from edgekit.export.tflite_op import TfliteOp
+from edgekit.export.tflite_ops import tflite_op
 from edgekit.export.tflite_table import TableWriter
 from edgekit.export.zero_bias import add_zero_bias
 from edgekit.graph.graph import Graph
 from edgekit.graph.tensor import Quantization, Tensor
 
 _SCHEMA_VERSION = 3
-_TYPES = {"float32": "FLOAT32", "int8": "INT8", "int32": "INT32"}
-_NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "int32": "<i4"}
+_TYPES = {"float32": "FLOAT32", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64"}
+_NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8"}
 # Codes below this number also stand in the field that readers before schema 3a look at.
 _DEPRECATED_CODES = 127
 
@@ -36,7 +38,7 @@ def tflite_bytes(graph: Graph) -> bytes:
     entries of the same names. The same graph gives the same bytes.
 
     Args:
-        graph: edge dialect with known shapes, int8 or float32.
+        graph: edge dialect with known shapes, int8, int16 or float32.
 
     Raises:
         UnsupportedOpError: another dialect, an element type or an operator form that TFLite cannot express.
@@ -44,7 +46,7 @@ def tflite_bytes(graph: Graph) -> bytes:
     """
     if graph.dialect != "edge":
         raise UnsupportedOpError(f"a graph of dialect {graph.dialect!r} is not written", mend="lower it first")
-    graph = add_zero_bias(split_explicit_pads(graph))
+    graph = expand_lookups(add_zero_bias(split_explicit_pads(graph)))
     operators = [tflite_op(graph, node) for node in graph.nodes]
     constants = [tensor for operator in operators for tensor in operator.constants]
     return _File(graph, operators, [*graph.tensors.values(), *constants]).write()

@@ -11,7 +11,7 @@ _CHANNEL_AXIS = {"conv2d": 0, "depthwise_conv2d": 3}
 
 
 def add_zero_bias(graph: Graph) -> Graph:
-    """``graph`` in which every convolution has a bias; int32 with scale input × weight where integer."""
+    """``graph`` in which every convolution has a bias, of scale input × weight where integer."""
     nodes: list[Node] = []
     added: list[Tensor] = []
     for node in graph.nodes:
@@ -32,4 +32,5 @@ def _zero_bias(graph: Graph, node: Node) -> Tensor:
         return Tensor(name, (channels,), "float32", data=np.zeros(channels, np.float32))
     scale = np.float32(source.scale_zero()[0]) * weights.quant.scale
     quant = Quantization(scale, np.zeros(scale.size, np.int64), None if scale.size == 1 else 0)
-    return Tensor(name, (channels,), "int32", quant, np.zeros(channels, np.int32))
+    dtype = "int64" if source.dtype == "int16" else "int32"
+    return Tensor(name, (channels,), dtype, quant, np.zeros(channels, dtype))

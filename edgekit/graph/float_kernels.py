@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.graph.integer.functions import evaluate
+
 Kernel = Callable[[Sequence[np.ndarray | None], Mapping[str, Any], tuple[int, ...]], np.ndarray]
 """(inputs, attributes, output shape without the clips) → output."""
 Attrs = Mapping[str, Any]
@@ -199,6 +201,19 @@ def hard_swish(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndar
     return x * np.clip(x + np.float32(3), 0, 6) / np.float32(6)
 
 
+def batch_matmul(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Products of matrices over the last two axes, the axes before them broadcast."""
+    x, y = (_ranked(_need(side), len(dims)) for side in inputs)
+    first = np.swapaxes(x, -1, -2) if attrs["adj_x"] else x
+    second = np.swapaxes(y, -1, -2) if attrs["adj_y"] else y
+    return np.matmul(first, second).reshape(-1, *dims)
+
+
+def pointwise(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """A function of one value, worked out in float64."""
+    return evaluate(attrs["expression"], _need(inputs[0])).astype(np.float32)
+
+
 KERNELS: Mapping[str, Kernel] = {
     "conv2d": conv2d,
     "depthwise_conv2d": depthwise_conv2d,
@@ -223,4 +238,6 @@ KERNELS: Mapping[str, Kernel] = {
     "leaky_relu": leaky_relu,
     "hard_swish": hard_swish,
     "rsqrt": rsqrt,
+    "batch_matmul": batch_matmul,
+    "pointwise": pointwise,
 }

@@ -44,7 +44,8 @@ dequantize          int8 or int16 → float32
 input channels i·C/g … to output channels i·O/g ….
 
 Integer forms: activations int8 per tensor, or int16 with zero point 0 (INT16_OPS; then bias is int64);
-conv2d and fully_connected weights int8 per channel on axis 0 (or per tensor), depthwise weights per channel on axis 3, zero points 0; bias int32 with scale = input scale × weight scale.
+conv2d and fully_connected weights int8 per channel on axis 0 (or per tensor), depthwise weights per channel on axis 3,
+zero points 0; bias int32 with scale = input scale × weight scale.
 The operators of SAME_SCALE_OPS keep scale and zero point. A constant side of add, sub or mul is int8 like an
 activation.
 """

@@ -99,7 +99,8 @@ def test_operator_is_read_back_as_it_was(op: str, tmp_path: Path) -> None:
         dims = graph.tensor("input").dims
         clips = random_int8(np.random.default_rng(seed), (20, *(dims[1:] if dims[0] == 1 else dims)))
         np.testing.assert_array_equal(run_integer(again, clips), run_integer(graph, clips))
-        assert again.nodes[-1].op == graph.nodes[-1].op
+        assert again.nodes[-1].op == {"pointwise": "lookup"}.get(graph.nodes[-1].op, graph.nodes[-1].op)
+        assert len(again.nodes) == len(graph.nodes)
 
 
 def test_the_same_graph_gives_the_same_bytes() -> None:
@@ -190,9 +191,9 @@ def test_buffers_start_at_multiples_of_16() -> None:
 
 
 def test_unknown_element_type_is_refused() -> None:
-    x, y = (Tensor(name, (1, 4), "int16", Quantization([0.1], [0])) for name in "xy")
+    x, y = (Tensor(name, (1, 4), "uint8", Quantization([0.1], [0])) for name in "xy")
     graph = Graph("wide", "edge", {"x": x, "y": y}, (Node("relu", "r", ("x",), ("y",)),), ("x",), ("y",))
-    with pytest.raises(UnsupportedOpError, match="element type int16"):
+    with pytest.raises(UnsupportedOpError, match="element type uint8"):
         tflite_bytes(graph)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from edgekit.deploy.c.add import emit_add
+from edgekit.deploy.c.batch_matmul import emit_batch_matmul
 from edgekit.deploy.c.conv2d import emit_conv2d
 from edgekit.deploy.c.depthwise_conv2d import emit_depthwise_conv2d
 from edgekit.deploy.c.fully_connected import emit_fully_connected
@@ -38,9 +39,10 @@ EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
         "slice": emit_slice,
         "concat": emit_concat,
         "softmax": emit_softmax,
+        "batch_matmul": emit_batch_matmul,
         "relu": emit_requantize,
         "relu6": emit_requantize,
-        **dict.fromkeys(TABLES, emit_lookup),
+        **dict.fromkeys((*TABLES, "lookup"), emit_lookup),
         "quantize": emit_requantize,
     }
 )

@@ -7,17 +7,15 @@ import numpy as np
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.fixed_point import (
-    INT8_MAX,
-    INT8_MIN,
     INT32_MAX,
     INT32_MIN,
-    clamp_int8,
     multiply_by_quantized_multiplier,
+    multiply_wide,
     quantize_multiplier,
     wrap_int32,
 )
 from edgekit.graph.integer.params import Accumulate
-from edgekit.graph.integer.rescale import fused_clamp, input_output
+from edgekit.graph.integer.rescale import LIMITS, fused_clamp, input_output
 from edgekit.graph.tensor import Quantization, Tensor
 
 _EXACT_FLOAT32 = 1 << 24
@@ -36,20 +34,24 @@ def prepare_accumulate(graph: Graph, node: Node, channel_axis: int) -> Accumulat
         BadFileError: no scales, a weight zero point that is not 0, wrong numbers of scales.
     """
     source, output = input_output(graph, node)
+    if source.dtype != output.dtype:
+        raise UnsupportedOpError(f"{node.op} from {source.dtype} to {output.dtype}", where=node.name)
     weights = _weights(graph, node, channel_axis)
     channels = weights.dims[channel_axis]
     multiplier, shift = _multipliers(source, weights, output, channels)
-    bias = _bias(graph, node, channels)
+    wide = source.dtype == "int16"
+    bias = _bias(graph, node, channels, "int64" if wide else "int32")
     _, zero_in = source.scale_zero()
     _, zero_out = output.scale_zero()
     data = np.ascontiguousarray(weights.data, dtype=np.int8)
     flat = np.moveaxis(data, channel_axis, 0).reshape(channels, -1).astype(np.int64)
-    largest_input = max(INT8_MAX - zero_in, zero_in - INT8_MIN)
+    low, high = LIMITS[source.dtype]
+    largest_input = max(high - zero_in, zero_in - low)
     bound = int(np.abs(flat).sum(axis=1).max(initial=0)) * largest_input
     return Accumulate(
         weights=data,
         bias=bias,
-        folded_bias=wrap_int32(bias - zero_in * flat.sum(axis=1)).astype(np.int32),
+        folded_bias=bias if wide else wrap_int32(bias - zero_in * flat.sum(axis=1)).astype(np.int32),
         multiplier=multiplier,
         shift=shift,
         per_channel=not _quant_of(weights).per_tensor and _quant_of(weights).scale.size > 1,
@@ -66,12 +68,13 @@ def float_dtype(arithmetic: Accumulate) -> type[np.floating]:
 
 
 def requantize(arithmetic: Accumulate, sums: np.ndarray) -> np.ndarray:
-    """int8 outputs from exact sums Σ w·(x − zero_point), any shape [..., O], float or integer."""
+    """Outputs from exact sums Σ w·(x − zero_point), any shape [..., O], float or integer."""
+    multiplier, shift = arithmetic.multiplier.astype(np.int64), arithmetic.shift.astype(np.int64)
+    if arithmetic.clamp.dtype == "int16":
+        return arithmetic.clamp(multiply_wide(sums.astype(np.int64) + arithmetic.bias, multiplier, shift))
     total = wrap_int32(sums.astype(np.int64) + arithmetic.bias)
-    scaled = multiply_by_quantized_multiplier(
-        total, arithmetic.multiplier.astype(np.int64), arithmetic.shift.astype(np.int64)
-    )
-    return clamp_int8(scaled + arithmetic.output_zero_point, arithmetic.clamp.low, arithmetic.clamp.high)
+    scaled = multiply_by_quantized_multiplier(total, multiplier, shift)
+    return arithmetic.clamp(scaled + arithmetic.output_zero_point)
 
 
 def _quant_of(tensor: Tensor) -> Quantization:
@@ -100,17 +103,17 @@ def _weights(graph: Graph, node: Node, channel_axis: int) -> Tensor:
     return weights
 
 
-def _bias(graph: Graph, node: Node, channels: int) -> np.ndarray:
+def _bias(graph: Graph, node: Node, channels: int, dtype: str) -> np.ndarray:
     inputs = graph.node_inputs(node)
     bias = inputs[2] if len(inputs) > 2 else None
     if bias is None:
-        return np.zeros(channels, dtype=np.int32)
-    if bias.data is None or bias.dtype != "int32" or bias.elements != channels:
-        raise UnsupportedOpError("bias must be constant int32, one value a channel", where=node.name)
+        return np.zeros(channels, dtype=dtype)
+    if bias.data is None or bias.dtype != dtype or bias.elements != channels:
+        raise UnsupportedOpError(f"bias must be constant {dtype}, one value a channel", where=node.name)
     values = bias.data.reshape(-1).astype(np.int64)
-    if values.min(initial=0) < INT32_MIN or values.max(initial=0) > INT32_MAX:
+    if dtype == "int32" and (values.min(initial=0) < INT32_MIN or values.max(initial=0) > INT32_MAX):
         raise BadFileError("bias does not fit int32", where=bias.name)
-    return values.astype(np.int32)
+    return values.astype(dtype)
 
 
 def _multipliers(source: Tensor, weights: Tensor, output: Tensor, channels: int) -> tuple[np.ndarray, np.ndarray]:

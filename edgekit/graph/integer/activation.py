@@ -9,12 +9,11 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.fixed_point import (
     INT8_MAX,
     INT8_MIN,
-    clamp_int8,
     multiply_by_quantized_multiplier,
     round_half_away,
 )
-from edgekit.graph.integer.params import Clamp, DequantizeParams, QuantizeParams, RequantizeParams
-from edgekit.graph.integer.rescale import activation_tensor, fused_clamp, input_output, to_rescale
+from edgekit.graph.integer.params import DequantizeParams, QuantizeParams, RequantizeParams
+from edgekit.graph.integer.rescale import activation_tensor, full_clamp, fused_clamp, input_output, to_rescale
 
 
 def prepare_relu(graph: Graph, node: Node) -> RequantizeParams:
@@ -38,18 +37,23 @@ def prepare_relu6(graph: Graph, node: Node) -> RequantizeParams:
 
 
 def requantize(params: RequantizeParams, x: np.ndarray) -> np.ndarray:
-    """int8 to int8 by look-up over the 256 values."""
+    """Integers of one scale to integers of another; int8 by look-up over the 256 values."""
+    if x.dtype == np.int16:
+        return params.clamp(_rescaled(params, x.astype(np.int64)))
     values = np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.int64)
-    if params.rescale is not None:
-        centred = values - params.input_zero_point
-        values = multiply_by_quantized_multiplier(centred, params.rescale.multiplier, params.rescale.shift)
-        values = values + params.output_zero_point
-    table = clamp_int8(values, params.clamp.low, params.clamp.high)
-    return table[x.astype(np.int16) - INT8_MIN]
+    return params.clamp(_rescaled(params, values))[x.astype(np.int16) - INT8_MIN]
+
+
+def _rescaled(params: RequantizeParams, values: np.ndarray) -> np.ndarray:
+    if params.rescale is None:
+        return values
+    centred = values - params.input_zero_point
+    scaled = multiply_by_quantized_multiplier(centred, params.rescale.multiplier, params.rescale.shift)
+    return scaled + params.output_zero_point
 
 
 def prepare_quantize(graph: Graph, node: Node) -> QuantizeParams | RequantizeParams:
-    """Parameters of one quantize node: from float32, or from int8 of another scale.
+    """Parameters of one quantize node: from float32, or from int8 or int16 of another scale.
 
     Raises:
         UnsupportedOpError: another element type.
@@ -58,15 +62,15 @@ def prepare_quantize(graph: Graph, node: Node) -> QuantizeParams | RequantizePar
     output = activation_tensor(graph.tensor(node.outputs[0]), node)
     scale_out, zero_out = output.scale_zero()
     if source is not None and source.dtype == "float32":
-        return QuantizeParams(scale_out, zero_out)
+        return QuantizeParams(scale_out, zero_out, full_clamp(output))
     scale_in, zero_in = activation_tensor(source, node).scale_zero()
-    return RequantizeParams(to_rescale(scale_in / scale_out), zero_in, zero_out, Clamp(INT8_MIN, INT8_MAX))
+    return RequantizeParams(to_rescale(scale_in / scale_out), zero_in, zero_out, full_clamp(output))
 
 
 def quantize(params: QuantizeParams, x: np.ndarray) -> np.ndarray:
-    """float32 to int8: x / scale in float32, halves away from zero; out of range saturates."""
+    """float32 to integers: x / scale in float32, halves away from zero; out of range saturates."""
     steps = round_half_away(x.astype(np.float32) / np.float32(params.scale))
-    return clamp_int8(np.clip(steps, -(1 << 30), 1 << 30).astype(np.int64) + params.zero_point)
+    return params.clamp(np.clip(steps, -(1 << 30), 1 << 30).astype(np.int64) + params.zero_point)
 
 
 def prepare_dequantize(graph: Graph, node: Node) -> DequantizeParams:
@@ -82,5 +86,5 @@ def prepare_dequantize(graph: Graph, node: Node) -> DequantizeParams:
 
 
 def dequantize(params: DequantizeParams, x: np.ndarray) -> np.ndarray:
-    """int8 to float32: scale · (q − zero_point)."""
+    """Integers to float32: scale · (q − zero_point)."""
     return (params.scale * (x.astype(np.int64) - params.zero_point)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""conv2d on int8 (TensorFlow Lite reference_integer_ops::ConvPerChannel)."""
+"""conv2d on int8 and int16 (TensorFlow Lite reference_integer_ops::ConvPerChannel)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def prepare_conv2d(graph: Graph, node: Node) -> ConvParams:
 
 
 def conv2d(params: ConvParams, x: np.ndarray) -> np.ndarray:
-    """Convolve int8 x [N,H,W,C] to int8 [N,Ho,Wo,O]: im2col and one exact matrix product a group."""
+    """Convolve x [N,H,W,C] to [N,Ho,Wo,O]: im2col and one exact matrix product a group."""
     arithmetic = params.arithmetic
     outputs, height, width, channels = arithmetic.weights.shape
     centred = x.astype(float_dtype(arithmetic)) - arithmetic.input_zero_point

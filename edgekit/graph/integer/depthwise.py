@@ -1,4 +1,4 @@
-"""depthwise_conv2d on int8 (TensorFlow Lite reference_integer_ops::DepthwiseConvPerChannel)."""
+"""depthwise_conv2d on int8 and int16 (TensorFlow Lite reference_integer_ops::DepthwiseConvPerChannel)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def prepare_depthwise_conv2d(graph: Graph, node: Node) -> DepthwiseParams:
 
 
 def depthwise_conv2d(params: DepthwiseParams, x: np.ndarray) -> np.ndarray:
-    """Convolve int8 x [N,H,W,C] to int8 [N,Ho,Wo,C·m], a filter a channel: one exact sum over the taps."""
+    """Convolve x [N,H,W,C] to [N,Ho,Wo,C·m], a filter a channel: one exact sum over the taps."""
     arithmetic = params.arithmetic
     _, height, width, _ = arithmetic.weights.shape
     centred = x.astype(float_dtype(arithmetic)) - arithmetic.input_zero_point

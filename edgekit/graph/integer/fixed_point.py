@@ -17,6 +17,8 @@ INT32_MIN = -(1 << 31)
 INT32_MAX = (1 << 31) - 1
 INT8_MIN = -128
 INT8_MAX = 127
+INT16_MIN = -(1 << 15)
+INT16_MAX = (1 << 15) - 1
 
 Int64 = np.ndarray
 """An int64 array (or scalar) of int32 values."""
@@ -111,6 +113,22 @@ def multiply_by_quantized_multiplier(x: Int64, multiplier: Int64 | int, shift: I
     shifted = wrap_int32(x << left) if np.any(left) else x
     high = saturating_rounding_doubling_high_mul(shifted, multiplier)
     return rounding_divide_by_pot(high, right) if np.any(right) else high
+
+
+def multiply_wide(x: Int64, multiplier: Int64 | int, shift: Int64 | int) -> Int64:
+    """Multiply 64-bit sums by multiplier · 2^(shift − 31), as TensorFlow Lite does for int16 activations.
+
+    The multiplier is cut to 16 bits and the product rounded once, halves up (common.cc,
+    MultiplyByQuantizedMultiplier of int64; |x| < 2⁴⁷, shift ≤ 7).
+
+    Args:
+        x: int64 sums.
+        multiplier: scalar or int64 array that broadcasts against ``x``.
+        shift: as the multiplier.
+    """
+    multiplier, total = np.asarray(multiplier, dtype=np.int64), 15 - np.asarray(shift, dtype=np.int64)
+    reduced = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
+    return (np.asarray(x, dtype=np.int64) * reduced + (np.int64(1) << (total - 1))) >> total
 
 
 def clamp_int8(x: Int64, low: int = INT8_MIN, high: int = INT8_MAX) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""fully_connected on int8 (TensorFlow Lite reference_integer_ops::FullyConnected and FullyConnectedPerChannel)."""
+"""fully_connected on int8 and int16 (TensorFlow Lite reference_integer_ops::FullyConnected…)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def prepare_fully_connected(graph: Graph, node: Node) -> FullyConnectedParams:
 
 
 def fully_connected(params: FullyConnectedParams, x: np.ndarray) -> np.ndarray:
-    """int8 x [M,K] to int8 [M,O]."""
+    """X [M,K] to [M,O]."""
     arithmetic = params.arithmetic
     centred = x.astype(float_dtype(arithmetic)) - arithmetic.input_zero_point
     return requantize(arithmetic, centred @ arithmetic.weights.astype(centred.dtype).T)

@@ -12,9 +12,11 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer import (
     activation,
     add,
+    batch_matmul,
     conv,
     depthwise,
     fully_connected,
+    interpolated,
     layout,
     lookup,
     mean,
@@ -22,8 +24,28 @@ from edgekit.graph.integer import (
     pool,
     softmax,
 )
-from edgekit.graph.integer.params import Params, Prepared, QuantizeParams
+from edgekit.graph.integer.params import (
+    LookupParams,
+    Params,
+    Prepared,
+    QuantizeParams,
+    WideRsqrtParams,
+    WideSigmoidParams,
+    WideSoftmaxParams,
+)
 from edgekit.graph.ops import activation_inputs
+
+
+def _by_width(
+    narrow: Callable[[Graph, Node], Params], wide: Callable[[Graph, Node], Params]
+) -> Callable[[Graph, Node], Params]:
+    """One of two ways to prepare a node: for int8, or for int16 input."""
+
+    def prepare_either(graph: Graph, node: Node) -> Params:
+        return (wide if graph.tensor(node.inputs[0]).dtype == "int16" else narrow)(graph, node)
+
+    return prepare_either
+
 
 _PREPARE: dict[str, Callable[[Graph, Node], Params]] = {
     "conv2d": conv.prepare_conv2d,
@@ -41,10 +63,14 @@ _PREPARE: dict[str, Callable[[Graph, Node], Params]] = {
     "transpose": layout.prepare_transpose,
     "slice": layout.prepare_slice,
     "concat": layout.prepare_concat,
-    "softmax": softmax.prepare_softmax,
+    "batch_matmul": batch_matmul.prepare_batch_matmul,
+    "softmax": _by_width(softmax.prepare_softmax, interpolated.prepare_wide_softmax),
     "relu": activation.prepare_relu,
     "relu6": activation.prepare_relu6,
-    **dict.fromkeys(lookup.TABLES, lookup.prepare_lookup),
+    **dict.fromkeys((*lookup.TABLES, "lookup"), lookup.prepare_lookup),
+    "logistic": _by_width(lookup.prepare_lookup, interpolated.prepare_wide_sigmoid),
+    "tanh": _by_width(lookup.prepare_lookup, interpolated.prepare_wide_sigmoid),
+    "rsqrt": _by_width(lookup.prepare_lookup, interpolated.prepare_wide_rsqrt),
     "quantize": activation.prepare_quantize,
     "dequantize": activation.prepare_dequantize,
 }
@@ -89,6 +115,20 @@ def _plain(kernel: Callable[[Any, np.ndarray], np.ndarray]) -> Run:
     return lambda params, inputs: kernel(params, inputs[0])
 
 
+def _function(params: Any, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    if isinstance(params, LookupParams):
+        return lookup.lookup(params, inputs[0])
+    if isinstance(params, WideSigmoidParams):
+        return interpolated.wide_sigmoid(params, inputs[0])
+    return interpolated.wide_rsqrt(cast(WideRsqrtParams, params), inputs[0])
+
+
+def _softmax(params: Any, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    if isinstance(params, WideSoftmaxParams):
+        return interpolated.wide_softmax(params, inputs[0])
+    return softmax.softmax(params, inputs[0])
+
+
 _RUN: dict[str, Run] = {
     "conv2d": _spatial(conv.conv2d),
     "depthwise_conv2d": _spatial(depthwise.depthwise_conv2d),
@@ -105,10 +145,11 @@ _RUN: dict[str, Run] = {
     "transpose": _plain(layout.transpose),
     "slice": _plain(layout.strided_slice),
     "concat": layout.concat,
-    "softmax": _plain(softmax.softmax),
+    "batch_matmul": _binary(batch_matmul.batch_matmul),
+    "softmax": _softmax,
     "relu": _plain(activation.requantize),
     "relu6": _plain(activation.requantize),
-    **dict.fromkeys(lookup.TABLES, _plain(lookup.lookup)),
+    **dict.fromkeys((*lookup.TABLES, "lookup"), _function),
     "quantize": _quantize,
     "dequantize": _plain(activation.dequantize),
 }
@@ -118,7 +159,7 @@ def prepare(graph: Graph) -> Prepared:
     """Work out every node's parameters.
 
     Args:
-        graph: edge dialect, int8 (a quantize at the start and a dequantize at the end are allowed).
+        graph: edge dialect, int8 or int16 (a quantize at the start and a dequantize at the end are allowed).
 
     Raises:
         UnsupportedOpError: another dialect, an unknown operator, or a node that is not int8.
@@ -126,12 +167,19 @@ def prepare(graph: Graph) -> Prepared:
     """
     if graph.dialect != "edge":
         raise UnsupportedOpError(f"a graph of dialect {graph.dialect!r} cannot be run", mend="lower it first")
-    nodes: dict[str, Params] = {}
-    for node in graph.nodes:
-        if node.op not in _PREPARE:
-            raise UnsupportedOpError(f"operator {node.op!r} has no integer kernel", where=node.name)
-        nodes[node.name] = _PREPARE[node.op](graph, node)
-    return Prepared(nodes)
+    return Prepared({node.name: prepare_node(graph, node) for node in graph.nodes})
+
+
+def prepare_node(graph: Graph, node: Node) -> Params:
+    """Parameters of one node of ``graph``; raises as :func:`prepare`."""
+    if node.op not in _PREPARE:
+        raise UnsupportedOpError(f"operator {node.op!r} has no integer kernel", where=node.name)
+    return _PREPARE[node.op](graph, node)
+
+
+def run_node(node: Node, params: Params, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Output of one node for activations [clips, *dims], constant sides included; shape up to axes of size 1."""
+    return _RUN[node.op](params, inputs)
 
 
 @overload
@@ -193,7 +241,7 @@ def _run_chunk(graph: Graph, prepared: Prepared, clips: np.ndarray, wanted: tupl
     last_reader = {name: node.name for node in graph.nodes for name in node.inputs}
     for node in graph.nodes:
         inputs = tuple(_value(graph, values, name, len(clips)) for name in activation_inputs(node))
-        result = _RUN[node.op](prepared[node.name], inputs)
+        result = run_node(node, prepared[node.name], inputs)
         output = graph.tensor(node.outputs[0])
         if result.size != len(clips) * output.elements:
             raise BadFileError(f"makes {result.shape[1:]}, its output says {output.dims}", where=node.name)

@@ -1,4 +1,4 @@
-"""pad, reshape, transpose, slice and concat on int8: values move, none changes."""
+"""pad, reshape, transpose, slice and concat on int8 and int16: values move, none changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def prepare_pad(graph: Graph, node: Node) -> PadParams:
 
 
 def pad(params: PadParams, x: np.ndarray) -> np.ndarray:
-    """int8 x [N, dims] with the zero point around dims."""
+    """X [N, dims] with the zero point around dims."""
     return np.pad(x, ((0, 0), *params.pads), constant_values=params.value)
 
 
@@ -33,7 +33,7 @@ def prepare_reshape(graph: Graph, node: Node) -> ReshapeParams:
 
 
 def reshape(params: ReshapeParams, x: np.ndarray) -> np.ndarray:
-    """int8 x [N, dims] to [N, shape]."""
+    """X [N, dims] to [N, shape]."""
     return x.reshape(x.shape[0], *params.shape)
 
 
@@ -44,7 +44,7 @@ def prepare_transpose(graph: Graph, node: Node) -> TransposeParams:
 
 
 def transpose(params: TransposeParams, x: np.ndarray) -> np.ndarray:
-    """int8 x [N, dims] to [N, dims in the order perm]."""
+    """X [N, dims] to [N, dims in the order perm]."""
     return x.transpose(0, *(axis + 1 for axis in params.perm))
 
 
@@ -56,7 +56,7 @@ def prepare_slice(graph: Graph, node: Node) -> SliceParams:
 
 
 def strided_slice(params: SliceParams, x: np.ndarray) -> np.ndarray:
-    """int8 x [N, dims] to [N, size]."""
+    """X [N, dims] to [N, size]."""
     parts = zip(params.begin, params.size, params.stride, strict=True)
     return x[(slice(None), *(slice(first, first + (size - 1) * step + 1, step) for first, size, step in parts))]
 
@@ -70,5 +70,5 @@ def prepare_concat(graph: Graph, node: Node) -> ConcatParams:
 
 
 def concat(params: ConcatParams, parts: tuple[np.ndarray, ...]) -> np.ndarray:
-    """int8 parts [N, dims], joined along ``params.axis`` of dims."""
+    """Parts [N, dims], joined along ``params.axis`` of dims."""
     return np.concatenate(parts, axis=params.axis + 1)

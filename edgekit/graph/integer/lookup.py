@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from edgekit.core.errors import UnsupportedOpError
+from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.exponential import (
     exp_on_negative_values,
@@ -27,10 +27,11 @@ from edgekit.graph.integer.fixed_point import (
     multiply_by_quantized_multiplier,
     rounding_divide_by_pot,
 )
+from edgekit.graph.integer.functions import evaluate
 from edgekit.graph.integer.hard_swish import hard_swish_table
+from edgekit.graph.integer.interpolated import require_fixed
 from edgekit.graph.integer.params import LookupParams
 from edgekit.graph.integer.rescale import input_output, to_rescale
-from edgekit.graph.ops import FIXED_OUTPUTS
 from edgekit.graph.tensor import Tensor
 
 _INPUT_BITS = 4
@@ -45,14 +46,17 @@ def prepare_lookup(graph: Graph, node: Node) -> LookupParams:
         UnsupportedOpError: an output that is not quantized as the kernel writes it.
     """
     source, output = input_output(graph, node)
-    fixed = FIXED_OUTPUTS.get(node.op)
-    if fixed is not None and output.scale_zero() != fixed:
-        raise UnsupportedOpError(
-            f"{node.op} output with scale and zero point {output.scale_zero()}",
-            where=node.name,
-            mend=f"use 1/{1 / fixed[0]:g} and {fixed[1]}",
-        )
+    require_fixed(node, output.scale_zero(), output.dtype)
+    if node.op == "lookup":
+        return LookupParams(_stored(graph, node))
     return LookupParams(TABLES[node.op](source, output, node))
+
+
+def _stored(graph: Graph, node: Node) -> np.ndarray:
+    table = graph.tensor(node.inputs[1]).data if len(node.inputs) == 2 else None
+    if table is None or table.dtype != np.int8 or table.size != INT8_MAX - INT8_MIN + 1:
+        raise BadFileError("lookup needs a constant table of 256 int8 values", where=node.name)
+    return table.reshape(-1)
 
 
 def lookup(params: LookupParams, x: np.ndarray) -> np.ndarray:
@@ -125,11 +129,20 @@ def _saturating(source: Tensor, function: Callable[[Int64], Int64], output_bits:
     return np.where(inside, clamp_int8(steps), np.where(centred > 0, INT8_MAX, INT8_MIN)).astype(np.int8)
 
 
+def _function(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
+    """A function of real values, worked out in float64 and rounded to the nearest output."""
+    (scale, zero_point), (scale_out, zero_out) = source.scale_zero(), output.scale_zero()
+    real = evaluate(node.attrs["expression"], scale * (_VALUES - zero_point).astype(np.float64))
+    steps = np.clip(np.rint(real / scale_out) + zero_out, INT8_MIN, INT8_MAX)
+    return steps.astype(np.int8)
+
+
 TABLES: Mapping[str, Callable[[Tensor, Tensor, Node], np.ndarray]] = {
     "logistic": _logistic,
     "tanh": _tanh,
     "leaky_relu": _leaky_relu,
     "hard_swish": hard_swish_table,
     "rsqrt": _rsqrt,
+    "pointwise": _function,
 }
 """Operator to its outputs for −128 … 127, int8 [256], from the input, the output and the node."""

@@ -1,4 +1,4 @@
-"""mean and sum on int8 (TensorFlow Lite reference_ops::QuantizedMeanOrSum)."""
+"""mean and sum on int8 and int16 (TensorFlow Lite reference_ops::QuantizedMeanOrSum)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.fixed_point import clamp_int8, multiply_by_quantized_multiplier, wrap_int32
+from edgekit.graph.integer.fixed_point import multiply_by_quantized_multiplier, wrap_int32
 from edgekit.graph.integer.params import MeanParams, Rescale
-from edgekit.graph.integer.rescale import input_output, to_rescale
+from edgekit.graph.integer.rescale import full_clamp, input_output, to_rescale
 
 
 def prepare_mean(graph: Graph, node: Node) -> MeanParams:
@@ -21,15 +21,15 @@ def prepare_mean(graph: Graph, node: Node) -> MeanParams:
     scale_out, zero_out = output.scale_zero()
     rescale = to_rescale(scale_in / scale_out)
     rescale = _with_count(rescale, count) if node.op == "mean" else rescale
-    return MeanParams(axes, count, zero_in, zero_out, rescale)
+    return MeanParams(axes, count, zero_in, zero_out, rescale, full_clamp(output))
 
 
 def mean(params: MeanParams, x: np.ndarray) -> np.ndarray:
-    """int8 x [N, dims] averaged or summed over ``params.axes`` of dims (kept as 1) to int8."""
+    """X [N, dims] averaged or summed over ``params.axes`` of dims (kept as 1)."""
     sums = x.sum(axis=tuple(axis + 1 for axis in params.axes), dtype=np.int64, keepdims=True)
     centred = wrap_int32(sums - params.input_zero_point * params.count)
     scaled = multiply_by_quantized_multiplier(centred, params.rescale.multiplier, params.rescale.shift)
-    return clamp_int8(scaled + params.output_zero_point)
+    return params.clamp(scaled + params.output_zero_point)
 
 
 def _with_count(rescale: Rescale, count: int) -> Rescale:

@@ -1,11 +1,11 @@
-"""mul on int8 with broadcasting (TensorFlow Lite reference_integer_ops::Mul)."""
+"""mul on int8 and int16 with broadcasting (TensorFlow Lite reference_integer_ops::Mul)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.fixed_point import clamp_int8, multiply_by_quantized_multiplier
+from edgekit.graph.integer.fixed_point import multiply_by_quantized_multiplier
 from edgekit.graph.integer.params import MulParams
 from edgekit.graph.integer.rescale import activation_tensor, fused_clamp, to_rescale
 
@@ -24,7 +24,7 @@ def prepare_mul(graph: Graph, node: Node) -> MulParams:
 
 
 def mul(params: MulParams, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """int8 x · int8 y, broadcast, to int8."""
+    """X · y, broadcast, all of one element type."""
     product = (x.astype(np.int64) - params.zero_points[0]) * (y.astype(np.int64) - params.zero_points[1])
     scaled = multiply_by_quantized_multiplier(product, params.rescale.multiplier, params.rescale.shift)
-    return clamp_int8(scaled + params.output_zero_point, params.clamp.low, params.clamp.high)
+    return params.clamp(scaled + params.output_zero_point)

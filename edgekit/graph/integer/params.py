@@ -16,10 +16,15 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Clamp:
-    """Fused activation: the output is clipped to [low, high], both int8 values."""
+    """Where outputs end: they are clipped to [low, high] and stored as ``dtype`` ("int8" or "int16")."""
 
     low: int
     high: int
+    dtype: str = "int8"
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """``x`` clipped and stored."""
+        return np.clip(x, self.low, self.high).astype(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Accumulate:
         input_zero_point, output_zero_point: of the activations.
         clamp: fused activation.
         exact_in_float32: every partial sum stays within 2²⁴, so float32 arithmetic is exact.
+
+    With int16 activations bias and folded_bias are int64 and sums are rescaled by fixed_point.multiply_wide.
     """
 
     weights: np.ndarray
@@ -109,6 +116,7 @@ class MeanParams:
     input_zero_point: int
     output_zero_point: int
     rescale: Rescale
+    clamp: Clamp
 
 
 @dataclass(frozen=True)
@@ -190,6 +198,61 @@ class SoftmaxParams:
 
 
 @dataclass(frozen=True, eq=False)
+class WideSoftmaxParams:
+    """softmax of int16 over the last axis, through tables with interpolation (table513.py).
+
+    Attributes:
+        rescale: of (q − max of the row) so that −65535 stands for −10.
+        exponential: int16 [513], exp from −10 to 0.
+        reciprocal: int16 [513], 1/(1 + x) from 0 to 1.
+    """
+
+    rescale: Rescale
+    exponential: np.ndarray
+    reciprocal: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class WideSigmoidParams:
+    """logistic and tanh of int16: (q · multiplier + half) >> shift, then the table of the logistic function.
+
+    Attributes:
+        multiplier, shift: into steps of 1/24 · 2⁻⁹ (logistic) or 2⁻⁸ (tanh, whose argument is doubled).
+        table: int64 [256], logistic(i/24) · 2¹⁶.
+        is_tanh: which of the two.
+    """
+
+    multiplier: int
+    shift: int
+    table: np.ndarray
+    is_tanh: bool
+
+
+@dataclass(frozen=True)
+class WideRsqrtParams:
+    """rsqrt of int16: 1/√q with 20 fractional bits, rescaled; 0 gives the largest value."""
+
+    rescale: Rescale
+    clamp: Clamp
+
+
+@dataclass(frozen=True)
+class MatmulParams:
+    """batch_matmul: Σ (x − zero_points[0]) · (y − zero_points[1]), rescaled, + output_zero_point.
+
+    ``adj_x``, ``adj_y``: the last two axes of that operand are exchanged first. int16 sums are rescaled by
+    fixed_point.multiply_wide.
+    """
+
+    adj_x: bool
+    adj_y: bool
+    zero_points: Pair
+    rescale: Rescale
+    output_zero_point: int
+    clamp: Clamp
+
+
+@dataclass(frozen=True, eq=False)
 class LookupParams:
     """A function of one int8 value: output q = table[q + 128], int8 [256]."""
 
@@ -198,7 +261,7 @@ class LookupParams:
 
 @dataclass(frozen=True)
 class RequantizeParams:
-    """relu, relu6 and int8 → int8 quantize: (q − input_zero_point) · rescale + output_zero_point, clipped.
+    """relu, relu6 and quantize from integers: (q − input_zero_point) · rescale + output_zero_point, clipped.
 
     ``rescale`` None means copy and clip: scale and zero point are not changed at all.
     """
@@ -211,15 +274,16 @@ class RequantizeParams:
 
 @dataclass(frozen=True)
 class QuantizeParams:
-    """quantize: float32 → int8, round(x / scale), halves away from zero, + zero_point."""
+    """quantize: float32 → integers, round(x / scale), halves away from zero, + zero_point."""
 
     scale: float
     zero_point: int
+    clamp: Clamp
 
 
 @dataclass(frozen=True)
 class DequantizeParams:
-    """dequantize: int8 → float32, scale · (q − zero_point)."""
+    """dequantize: integers → float32, scale · (q − zero_point)."""
 
     scale: float
     zero_point: int
@@ -239,6 +303,10 @@ Params = (
     | SliceParams
     | ConcatParams
     | SoftmaxParams
+    | WideSoftmaxParams
+    | WideSigmoidParams
+    | WideRsqrtParams
+    | MatmulParams
     | LookupParams
     | RequantizeParams
     | QuantizeParams

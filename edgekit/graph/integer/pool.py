@@ -1,11 +1,11 @@
-"""avg_pool2d and max_pool2d on int8 (TensorFlow Lite reference_integer_ops::AveragePool and MaxPool)."""
+"""avg_pool2d and max_pool2d on int8 and int16 (TensorFlow Lite reference_integer_ops::AveragePool and MaxPool)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.fixed_point import INT8_MIN, clamp_int8
+from edgekit.graph.integer.fixed_point import INT16_MIN
 from edgekit.graph.integer.params import PoolParams
 from edgekit.graph.integer.rescale import fused_clamp, input_output, require_same_scale
 from edgekit.graph.integer.windows import pad_spatial, windows
@@ -24,18 +24,18 @@ def prepare_pool2d(graph: Graph, node: Node) -> PoolParams:
 
 
 def avg_pool2d(params: PoolParams, x: np.ndarray) -> np.ndarray:
-    """Mean of the real (not padded) values of each window; int8 [N,H,W,C] to int8 [N,Ho,Wo,C]."""
+    """Mean of the real (not padded) values of each window; [N,H,W,C] to [N,Ho,Wo,C]."""
     sums = _window_sums(x.astype(np.int32), params)
     counts = _window_sums(np.ones((1, *x.shape[1:3], 1), dtype=np.int32), params)
     half = counts // 2
     magnitude = (np.abs(sums) + half) // counts
-    return clamp_int8(np.where(sums > 0, magnitude, -magnitude), params.clamp.low, params.clamp.high)
+    return params.clamp(np.where(sums > 0, magnitude, -magnitude))
 
 
 def max_pool2d(params: PoolParams, x: np.ndarray) -> np.ndarray:
-    """Largest value of each window; int8 [N,H,W,C] to int8 [N,Ho,Wo,C]."""
-    patches = windows(pad_spatial(x, params.pad, INT8_MIN), params.window, params.stride)
-    return clamp_int8(patches.max(axis=(3, 4)), params.clamp.low, params.clamp.high)
+    """Largest value of each window; [N,H,W,C] to [N,Ho,Wo,C]."""
+    patches = windows(pad_spatial(x.astype(np.int16), params.pad, INT16_MIN), params.window, params.stride)
+    return params.clamp(patches.max(axis=(3, 4)))
 
 
 def _window_sums(x: np.ndarray, params: PoolParams) -> np.ndarray:

@@ -6,11 +6,22 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.fixed_point import INT8_MAX, INT8_MIN, quantize_multiplier, round_half_away
+from edgekit.graph.integer.fixed_point import (
+    INT8_MAX,
+    INT8_MIN,
+    INT16_MAX,
+    INT16_MIN,
+    quantize_multiplier,
+    round_half_away,
+)
 from edgekit.graph.integer.params import Clamp, Rescale
+from edgekit.graph.ops import INT16_OPS
 from edgekit.graph.tensor import Tensor
 
 RELU6_MAX = 6.0
+
+LIMITS = {"int8": (INT8_MIN, INT8_MAX), "int16": (INT16_MIN, INT16_MAX)}
+"""Smallest and largest value of the element types that activations have."""
 
 
 def to_rescale(real: float) -> Rescale:
@@ -19,23 +30,30 @@ def to_rescale(real: float) -> Rescale:
 
 
 def activation_tensor(tensor: Tensor | None, node: Node) -> Tensor:
-    """``tensor``, checked to be an int8 activation with one scale and a zero point that int8 holds.
+    """``tensor``, checked to be an integer activation with one scale and a zero point that its type holds.
+
+    int8 everywhere, int16 (zero point 0) where the operator has such a form (graph/ops.py, INT16_OPS).
 
     Raises:
-        UnsupportedOpError: another element type (int16, uint8, float): this node is not integer int8.
+        UnsupportedOpError: another element type (uint8, float), or int16 where there is no such form.
         BadFileError: no quantization, several scales, or a zero point out of range.
     """
     if tensor is None:
         raise BadFileError("a required input is absent", where=node.name)
-    if tensor.dtype != "int8":
+    if tensor.dtype == "int16" and node.op not in INT16_OPS:
         raise UnsupportedOpError(
-            f"{node.op} on {tensor.dtype} tensor {tensor.name!r}: only int8 activations are integer here",
+            f"{node.op} on int16 tensor {tensor.name!r}", where=node.name, mend="put a quantize to int8 before it"
+        )
+    if tensor.dtype not in LIMITS:
+        raise UnsupportedOpError(
+            f"{node.op} on {tensor.dtype} tensor {tensor.name!r}: only int8 and int16 activations are integer here",
             where=node.name,
             mend="quantize the model to int8 (edgekit quantize)",
         )
     _, zero_point = tensor.scale_zero()
-    if not INT8_MIN <= zero_point <= INT8_MAX:
-        raise BadFileError(f"zero point {zero_point} does not fit int8", where=tensor.name)
+    low, high = LIMITS[tensor.dtype] if tensor.dtype == "int8" else (0, 0)
+    if not low <= zero_point <= high:
+        raise BadFileError(f"zero point {zero_point} does not fit {tensor.dtype}", where=tensor.name)
     return tensor
 
 
@@ -45,20 +63,26 @@ def input_output(graph: Graph, node: Node) -> tuple[Tensor, Tensor]:
     return source, activation_tensor(graph.tensor(node.outputs[0]), node)
 
 
+def full_clamp(output: Tensor) -> Clamp:
+    """All values of the output's element type."""
+    return Clamp(*LIMITS[output.dtype], output.dtype)
+
+
 def fused_clamp(activation: str, output: Tensor) -> Clamp:
-    """Bounds of a fused activation in the output's int8 values (CalculateActivationRangeQuantized, float32)."""
+    """Bounds of a fused activation in the output's values (CalculateActivationRangeQuantized, float32)."""
     scale, zero_point = output.scale_zero()
 
     def quantized(real: float) -> int:
         return zero_point + int(round_half_away(np.float32(real) / np.float32(scale)))
 
+    least, largest = LIMITS[output.dtype]
     if activation == "none":
-        return Clamp(INT8_MIN, INT8_MAX)
-    low = max(INT8_MIN, quantized(0.0))
+        return full_clamp(output)
+    low = max(least, quantized(0.0))
     if activation == "relu":
-        return Clamp(low, INT8_MAX)
+        return Clamp(low, largest, output.dtype)
     if activation == "relu6":
-        return Clamp(low, min(INT8_MAX, quantized(RELU6_MAX)))
+        return Clamp(low, min(largest, quantized(RELU6_MAX)), output.dtype)
     raise UnsupportedOpError(f"fused activation {activation!r}", where=output.name, mend="use none, relu or relu6")
 
 

@@ -17,13 +17,12 @@ from edgekit.graph.integer.fixed_point import (
     rounding_divide_by_pot,
     saturating_rounding_doubling_high_mul,
 )
+from edgekit.graph.integer.interpolated import require_fixed
 from edgekit.graph.integer.params import SoftmaxParams
 from edgekit.graph.integer.rescale import input_output, to_rescale
 
 DIFF_INTEGER_BITS = 5
 ACCUMULATION_INTEGER_BITS = 12
-OUTPUT_SCALE = 1.0 / 256
-OUTPUT_ZERO_POINT = -128
 
 
 def prepare_softmax(graph: Graph, node: Node) -> SoftmaxParams:
@@ -34,12 +33,7 @@ def prepare_softmax(graph: Graph, node: Node) -> SoftmaxParams:
             too small for the kernel.
     """
     source, output = input_output(graph, node)
-    if output.scale_zero() != (OUTPUT_SCALE, OUTPUT_ZERO_POINT):
-        raise UnsupportedOpError(
-            f"softmax output with scale and zero point {output.scale_zero()}",
-            where=node.name,
-            mend="use 1/256 and -128",
-        )
+    require_fixed(node, output.scale_zero(), output.dtype)
     scale = source.scale_zero()[0]
     beta = float(np.float32(node.attrs.get("beta", 1.0)))
     factor = min(beta * scale * (1 << (31 - DIFF_INTEGER_BITS)), float(INT32_MAX))

@@ -6,12 +6,22 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import ACTIVATIONS, BINARY_OPS, EDGE_OPS, SAME_SCALE_OPS, activation_inputs
+from edgekit.graph.ops import ACTIVATIONS, BINARY_OPS, EDGE_OPS, INT16_OPS, SAME_SCALE_OPS, activation_inputs
 from edgekit.graph.passes.shapes import infer_output
 from edgekit.graph.tensor import Tensor
 
 WEIGHTED = {"conv2d": 0, "depthwise_conv2d": 3, "fully_connected": 0}
 """Operators with constant weights, and the weights' output-channel axis."""
+
+_SAME_TYPES = (("float32", "float32"), ("int8", "int8"), ("int16", "int16"))
+_INTEGERS = ("int8", "int16")
+_CONVERSIONS = {
+    # A quantize between two integer tensors rescales (TFLite's QUANTIZE does both).
+    "quantize": (*((x, y) for x in ("float32", *_INTEGERS) for y in _INTEGERS),),
+    "dequantize": (*((x, "float32") for x in _INTEGERS),),
+    "lookup": (("int8", "int8"),),
+}
+"""Element types of input and output that operators may have."""
 
 
 def check_edge(graph: Graph) -> Graph:
@@ -19,9 +29,10 @@ def check_edge(graph: Graph) -> Graph:
 
     1. Batch 1: every input of rank ≥ 2 starts with 1.
     2. Every node is an edge operator with one output, whose shape follows from its inputs (passes/shapes.py).
-    3. A node computes either in float32 or in int8 throughout; only quantize and dequantize change sides.
-    4. Integer forms are those of graph/ops.py: int8 activations per tensor, weights with zero point 0 per output
-       channel or per tensor, bias int32, unchanged quantization where the operator keeps it.
+    3. A node computes in float32, in int8 or in int16 throughout; only quantize and dequantize change sides.
+    4. Integer forms are those of graph/ops.py: activations per tensor (int16 with zero point 0), weights with zero
+       point 0 per output channel or per tensor, bias int32 (int64 beside int16), unchanged quantization where the
+       operator keeps it.
 
     Raises:
         BadFileError: the graph contradicts itself.
@@ -56,26 +67,28 @@ def _check_shape(graph: Graph, node: Node) -> None:
 
 def _check_types(graph: Graph, node: Node) -> None:
     x, y = graph.tensor(node.inputs[0]), graph.tensor(node.outputs[0])
-    # A quantize between two int8 tensors rescales (TFLite's QUANTIZE does both).
-    allowed = {"quantize": (("float32", "int8"), ("int8", "int8")), "dequantize": (("int8", "float32"),)}
-    expected = allowed.get(node.op, (("float32", "float32"), ("int8", "int8")))
+    expected = _CONVERSIONS.get(node.op, _SAME_TYPES if node.op in INT16_OPS else _SAME_TYPES[:2])
     if (x.dtype, y.dtype) not in expected:
         raise UnsupportedOpError(
             f"{node.op} from {x.dtype} to {y.dtype}",
             where=node.name,
-            mend="edgekit carries float32 and int8 activations: convert the model to one of them",
+            mend="activations are float32, int8 or, where TFLM has it, int16: convert the model to one of them",
         )
     activations = [*(graph.tensor(name) for name in activation_inputs(node)), y]
     for tensor in activations:
-        if tensor.dtype == "int8":
+        if tensor.dtype in ("int8", "int16"):
             _check_activation(tensor, node)
-    if node.op in BINARY_OPS and any(tensor.dtype != y.dtype for tensor in activations):
+    if (node.op in BINARY_OPS or node.op == "batch_matmul") and any(tensor.dtype != y.dtype for tensor in activations):
         raise UnsupportedOpError(f"{node.op} of different element types", where=node.name)
     if node.op in WEIGHTED:
         _check_weights(graph, node, x.dtype)
     if node.op == "concat" and any(tensor.dtype != y.dtype for tensor in activations):
         raise UnsupportedOpError("concat of different element types", where=node.name)
-    if node.op in SAME_SCALE_OPS and x.dtype == "int8" and len({tensor.scale_zero() for tensor in activations}) > 1:
+    if (
+        node.op in SAME_SCALE_OPS
+        and x.dtype in ("int8", "int16")
+        and len({tensor.scale_zero() for tensor in activations}) > 1
+    ):
         raise UnsupportedOpError(
             f"{node.op} changes the quantization", where=node.name, mend="quantize the model with edgekit quantize"
         )
@@ -83,6 +96,8 @@ def _check_types(graph: Graph, node: Node) -> None:
 
 def _check_activation(tensor: Tensor, node: Node) -> None:
     _, zero_point = tensor.scale_zero()
+    if tensor.dtype == "int16" and zero_point != 0:
+        raise UnsupportedOpError(f"int16 tensor {tensor.name!r} with zero point {zero_point}", where=node.name)
     if not -128 <= zero_point <= 127:
         raise BadFileError(f"zero point {zero_point} of {tensor.name!r} is no int8", where=node.name)
 
@@ -91,7 +106,8 @@ def _check_weights(graph: Graph, node: Node, dtype: str) -> None:
     """Weights and bias are constants with data, in the element types that go with the activations'."""
     weights = graph.tensor(node.inputs[1])
     bias = graph.tensor(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
-    for tensor, kind in ((weights, dtype), (bias, "int32" if dtype == "int8" else dtype)):
+    kinds = {"int8": ("int8", "int32"), "int16": ("int8", "int64")}.get(dtype, (dtype, dtype))
+    for tensor, kind in zip((weights, bias), kinds, strict=True):
         if tensor is None:
             continue
         if tensor.data is None:
@@ -104,7 +120,7 @@ def _check_weights(graph: Graph, node: Node, dtype: str) -> None:
             raise UnsupportedOpError(f"{tensor.dtype} weights or bias where {kind} is needed", where=node.name)
         if kind == "float32" and not np.all(np.isfinite(tensor.data)):
             raise BadFileError("weights that are infinite or not a number", where=node.name, mend="train again")
-    if dtype != "int8":
+    if dtype == "float32":
         return
     if weights.quant is None or np.any(weights.quant.zero_point != 0):
         raise UnsupportedOpError(

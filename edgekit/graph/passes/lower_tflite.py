@@ -12,6 +12,7 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.passes.check_edge import check_edge
 from edgekit.graph.passes.shapes import output_dims
 from edgekit.graph.passes.tflite_constants import evaluate
+from edgekit.graph.passes.tflite_lookup import join_lookups
 from edgekit.graph.passes.tflite_rules import RULES, Lowered, dequantize, split_parts
 from edgekit.graph.tensor import Tensor
 
@@ -29,6 +30,7 @@ def lower_tflite(graph: Graph) -> Graph:
         UnknownShapeError: a dimension other than the batch is not known.
         BadFileError: attributes missing, or shapes that contradict each other.
     """
+    graph = join_lookups(graph)
     lowering = _Lowering({name: _bind_batch(tensor) for name, tensor in graph.tensors.items()})
     for name in graph.inputs:
         _ = lowering.tensors[name].dims  # an unknown dimension is named here, at the input, not layers later

@@ -135,6 +135,15 @@ def _binary(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
         raise _Misfit(f"shapes {inputs[0]} and {inputs[1]} do not broadcast") from error
 
 
+def _batch_matmul(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    _need(len(inputs) == 2 and min(map(len, inputs)) >= 2, "takes two inputs of rank 2 or more")
+    x, y = inputs
+    rows, depth = (x[-1], x[-2]) if attrs["adj_x"] else (x[-2], x[-1])
+    columns, height = (y[-2], y[-1]) if attrs["adj_y"] else (y[-1], y[-2])
+    _need(depth == height, f"a matrix of {depth} columns times one of {height} rows")
+    return (*_binary((x[:-2], y[:-2]), attrs), rows, columns)
+
+
 def _pad(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     (x,) = inputs
     pads = attrs["pads"]
@@ -172,6 +181,11 @@ def _same(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     return x
 
 
+def _lookup(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    _need(len(inputs) == 2 and prod(inputs[1]) == 256, "takes an input and a table of 256")
+    return inputs[0]
+
+
 _RULES: dict[str, ShapeRule] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise,
@@ -193,6 +207,9 @@ _RULES: dict[str, ShapeRule] = {
     "leaky_relu": _same,
     "hard_swish": _same,
     "rsqrt": _same,
+    "pointwise": _same,
+    "lookup": _lookup,
+    "batch_matmul": _batch_matmul,
     "quantize": _same,
     "dequantize": _same,
 }

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Node
+from edgekit.graph.passes.tflite_lookup import TABLE_LOOKUP
 from edgekit.graph.tensor import Tensor
 
 Pads = tuple[int, int]
@@ -225,6 +226,12 @@ def _softmax(node: Node, state: State) -> Lowered:
     return "softmax", {"beta": float(_attr(node, "beta"))}, node.inputs[:1]
 
 
+def _batch_matmul(node: Node, state: State) -> Lowered:
+    if len(node.inputs) != 2 or not all(node.inputs):
+        raise BadFileError("BATCH_MATMUL needs two inputs", where=node.name)
+    return "batch_matmul", {key: bool(node.attrs.get(key, False)) for key in ("adj_x", "adj_y")}, node.inputs
+
+
 RULES: Mapping[str, Rule] = {
     "CONV_2D": _conv2d,
     "DEPTHWISE_CONV_2D": _depthwise,
@@ -252,6 +259,8 @@ RULES: Mapping[str, Rule] = {
     "LEAKY_RELU": _leaky_relu,
     "HARD_SWISH": _plain("hard_swish"),
     "RSQRT": _plain("rsqrt"),
+    "BATCH_MATMUL": _batch_matmul,
+    TABLE_LOOKUP: lambda node, state: ("lookup", {}, node.inputs),
     "QUANTIZE": _plain("quantize"),
     "DEQUANTIZE": _plain("dequantize"),
 }

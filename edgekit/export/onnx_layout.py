@@ -1,0 +1,18 @@
+"""The order of axes on either side: NHWC in the graph, NCHW in ONNX, for tensors of rank 4."""
+
+from __future__ import annotations
+
+from edgekit.export.onnx_builder import OnnxBuilder
+
+TO_NCHW = (0, 3, 1, 2)
+TO_NHWC = (0, 2, 3, 1)
+
+
+def as_nhwc(builder: OnnxBuilder, x: str, rank: int, where: str) -> str:
+    """``x`` in the graph's order."""
+    return builder.node("Transpose", [x], f"{where}/nhwc", perm=list(TO_NHWC)) if rank == 4 else x
+
+
+def as_nchw(builder: OnnxBuilder, x: str, rank: int, where: str) -> str:
+    """``x`` in ONNX's order."""
+    return builder.node("Transpose", [x], f"{where}/nchw", perm=list(TO_NCHW)) if rank == 4 else x
