@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.files import write_text
+from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from edgekit.api.evaluation_clips import EvaluatedModel
     from edgekit.budget.rank import Submission
     from edgekit.data.manifest import Manifest
     from edgekit.features.spec import FrontendSpec
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from edgekit.train.predictors import Predictor
 
 _LARGEST_LABELS = 1 << 20
-_TRAINING = "split=train"
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,29 +155,32 @@ def evaluate_models(
     from edgekit.data.manifest import Manifest, read_manifest
     from edgekit.data.selector import select_clips
     from edgekit.train.evaluation.comparison import compare as compare_two
+    from edgekit.train.evaluation.selection import default_selection, training_groups
 
     paths = list(dict.fromkeys(Path(path) for path in (*models, *(path for pair in compare for path in pair))))
-    _check_files(paths, predictions, plot)
+    _check_files(paths, predictions, plot, page)
     predictors = _open_all(paths, frontend, labels, hop_ms)  # before any audio is decoded
     manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)
     known = training_groups(manifest, trained_on)
     chosen = select_clips(manifest, select or default_selection(manifest))
-    done = {path: _answers(predictor, chosen, known, cache, progress) for path, predictor in predictors.items()}
+    done = {path: _answers(path, predictor, chosen, known, cache, progress) for path, predictor in predictors.items()}
     result = EvaluationResult(
-        tuple(done.values()),
-        tuple(compare_two(done[Path(a)], done[Path(b)], seed) for a, b in compare),
-        tuple(_submission(path, evaluation) for path, evaluation in done.items()) if costs else (),
+        tuple(model.evaluation for model in done.values()),
+        tuple(compare_two(done[Path(a)].evaluation, done[Path(b)].evaluation, seed) for a, b in compare),
+        tuple(_submission(path, model.evaluation) for path, model in done.items()) if costs else (),
         seed,
     )
     _write_files(result.evaluations[0], predictions, plot)
     if page is not None:
         from edgekit.api.evaluation_page import write_evaluation_page
 
-        write_evaluation_page(result, paths, Path(page), cache)
+        write_evaluation_page(result, list(done.values()), Path(page))
     return result
 
 
-def _check_files(paths: Sequence[Path], predictions: str | Path | None, plot: str | Path | None) -> None:
+def _check_files(
+    paths: Sequence[Path], predictions: str | Path | None, plot: str | Path | None, page: str | Path | None
+) -> None:
     """What cannot be written is refused before any work is done."""
     from edgekit.train.evaluation.confusion_plot import check_plot_path
 
@@ -186,6 +190,10 @@ def _check_files(paths: Sequence[Path], predictions: str | Path | None, plot: st
         raise BadConfigError("--predictions and --plot are of one model", mend="evaluate one, or write a page with -o")
     if plot is not None:
         check_plot_path(Path(plot))
+    if page is not None:
+        require("jinja2", "report")
+    if page is not None or plot is not None:
+        require("matplotlib", "report")
 
 
 def _write_files(evaluation: Evaluation, predictions: str | Path | None, plot: str | Path | None) -> None:
@@ -218,47 +226,25 @@ def _open_all(
 
 
 def _answers(
+    path: Path,
     predictor: Predictor,
     clips: Manifest,
     trained_on: Mapping[str, frozenset[str]],
     cache: Path | None,
     progress: Progress,
-) -> Evaluation:
+) -> EvaluatedModel:
+    from edgekit.api.evaluation_clips import EvaluatedModel
     from edgekit.data.cache import AudioCache
     from edgekit.train.evaluation.evaluation import evaluate_clips
 
-    return evaluate_clips(
-        predictor, AudioCache(clips, predictor.spec.sample_rate, cache, progress), progress, trained_on
-    )
+    decoded = AudioCache(clips, predictor.spec.sample_rate, cache, progress)
+    return EvaluatedModel(path, evaluate_clips(predictor, decoded, progress, trained_on), predictor, decoded)
 
 
 def _submission(path: Path, evaluation: Evaluation) -> Submission:
     from edgekit.api.submission import submission
 
     return submission(path, evaluation.model, evaluation.scores.macro_accuracy)
-
-
-def default_selection(manifest: Manifest) -> str:
-    """``split=test`` where the manifest has such clips, else ``all``."""
-    return "split=test" if any(clip.split == "test" for clip in manifest.clips) else "all"
-
-
-def training_groups(manifest: Manifest, select: str | None = None) -> dict[str, frozenset[str]]:
-    """Devices, speakers and folds that training had clips of, as far as the clips that ``select`` picks name them.
-
-    Empty where neither ``select`` nor the manifest says which clips were trained on.
-
-    Raises:
-        DataError: ``select`` picks nothing.
-    """
-    from edgekit.data.selector import select_clips
-    from edgekit.train.evaluation.evaluation import GROUPS
-
-    if select is None and not any(clip.split == "train" for clip in manifest.clips):
-        return {}
-    clips = select_clips(manifest, select or _TRAINING).clips
-    found = {name: frozenset(value for clip in clips if (value := getattr(clip, name))) for name in GROUPS}
-    return {name: groups for name, groups in found.items() if groups and name != "split"}
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

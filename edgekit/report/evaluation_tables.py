@@ -19,6 +19,12 @@ def evaluation_tables(result: Json) -> Iterator[Table]:
     """Scores, calibration, groups, classes × groups and confusion of one entry of ``results``."""
     yield scores_table(result)
     yield calibration_table(result["calibration"])
+    yield from group_tables(result)
+    yield confusion_table(result)
+
+
+def group_tables(result: Json) -> Iterator[Table]:
+    """Scores by label and by each group that clips name, with classes × groups where these are not too many."""
     yield _group_table("label", result["by_label"], None)
     for name in GROUPS:
         if f"by_{name}" in result:
@@ -27,7 +33,6 @@ def evaluation_tables(result: Json) -> Iterator[Table]:
             yield _group_table(name, result[f"by_{name}"], seen)
             if len(cross["groups"]) <= WIDEST_CROSS:
                 yield cross_table(name, cross)
-    yield confusion_table(result)
 
 
 def scores_table(result: Json) -> Table:
