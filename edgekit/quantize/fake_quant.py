@@ -83,6 +83,13 @@ def requantize(
     return Steps(straight(clipped, values), scale, zero_point)
 
 
+def unrounded(ratio: Tensor, scale: Tensor, zero_point: int, activation: str = "none") -> Steps:
+    """An output left in float: steps that are not whole, clipped by the activation alone."""
+    if activation == "none":
+        return Steps(ratio, scale, zero_point)
+    return Steps(torch.clamp(ratio, 0.0, 6.0 / float(scale) if activation == "relu6" else None), scale, zero_point)
+
+
 def rescaled(sums: Tensor, factors: Tensor) -> Tensor:
     """Whole sums [..., O] times real factors [O] with the double rounding of the integer kernels, int64.
 

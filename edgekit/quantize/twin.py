@@ -25,7 +25,16 @@ from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.graph.tensor import Quantization
 from edgekit.graph.tensor import Tensor as GraphTensor
 from edgekit.quantize.activations import activation_names, sharing_groups
-from edgekit.quantize.fake_quant import FixedScale, LearnedScale, Steps, requantize, rescaled, step_bounds, straight
+from edgekit.quantize.fake_quant import (
+    FixedScale,
+    LearnedScale,
+    Steps,
+    requantize,
+    rescaled,
+    step_bounds,
+    straight,
+    unrounded,
+)
 from edgekit.quantize.ptq import assemble, require_float
 from edgekit.quantize.twin_kernels import MOVING_KERNELS, REAL_KERNELS, WEIGHTED_KERNELS
 from edgekit.quantize.twin_weights import TwinWeights
@@ -36,6 +45,10 @@ Kernels = dict[str, Params]
 
 class FakeQuantTwin(nn.Module):
     """[N, 1, H, W] float32 features → [N, classes] float32 logits, each a multiple of the output's scale.
+
+    Attributes:
+        floating: nodes (or the input) that are left in float, weights included, for sensitivity analysis; none by
+            default.
 
     Args:
         graph: float edge graph with one input and one output.
@@ -53,6 +66,7 @@ class FakeQuantTwin(nn.Module):
         self.scales = nn.ModuleList()
         self.scale_of: dict[str, int] = {}
         self.frozen = False
+        self.floating: frozenset[str] = frozenset()
         self._prepared: tuple[tuple[float, ...], Kernels] | None = None
         _check(graph, integer)
         self._add_scales()
@@ -103,7 +117,8 @@ class FakeQuantTwin(nn.Module):
 
     def steps(self, features: Tensor) -> dict[str, Steps]:
         """Every activation by name."""
-        kernels = self._kernels() if self.frozen or not self.training else None
+        exact = (self.frozen or not self.training) and not self.floating
+        kernels = self._kernels() if exact else None
         source = self.graph.inputs[0]
         values = {source: self._quantized(features.reshape(-1, *self.graph.tensor(source).dims), source)}
         for index, node in enumerate(self.graph.nodes):
@@ -114,6 +129,8 @@ class FakeQuantTwin(nn.Module):
     def _quantized(self, x: Tensor, name: str) -> Steps:
         """The input, rounded as the front-end on the device does: floor(x / scale + 0.5), in float64."""
         scale, zero_point = self._scale(name)
+        if name in self.floating:
+            return Steps(x / scale, scale, zero_point)
         low, high = step_bounds(float(scale.detach()), zero_point, "none")
         with torch.no_grad():
             rounded = torch.floor(x.double() * (1.0 / scale.double()) + 0.5).clamp(low, high).to(x.dtype)
@@ -125,8 +142,9 @@ class FakeQuantTwin(nn.Module):
         scale, zero_point = self._scale(node.outputs[0])
         weight_scales = layer.scales(x.scale)
         dims = self.graph.tensor(node.outputs[0]).dims
-        sums = WEIGHTED_KERNELS[node.op](x.values, layer.steps(weight_scales), node.attrs, dims)
-        bias = layer.bias_steps(x.scale, weight_scales)
+        left = node.name in self.floating
+        sums = WEIGHTED_KERNELS[node.op](x.values, layer.steps(weight_scales, rounded=not left), node.attrs, dims)
+        bias = layer.bias_steps(x.scale, weight_scales, rounded=not left)
         exact = None
         if kernels is not None:
             with torch.no_grad():
@@ -136,6 +154,8 @@ class FakeQuantTwin(nn.Module):
                 low, high = step_bounds(float(scale), zero_point, node.attrs["activation"])
                 exact = exact.clamp(low, high)
         ratio = (sums if bias is None else sums + bias) * (x.scale * weight_scales / scale)
+        if left:
+            return unrounded(ratio, scale, zero_point, node.attrs["activation"])
         return requantize(ratio, scale, zero_point, node.attrs["activation"], exact)
 
     def _function(self, index: int, node: Node, values: Values, kernels: Kernels | None) -> Steps:
@@ -149,6 +169,8 @@ class FakeQuantTwin(nn.Module):
             ratio = MOVING_KERNELS[node.op]([item.values for item in inputs], node.attrs, dims)
         else:
             ratio = REAL_KERNELS[node.op]([item.real for item in inputs], node.attrs, dims) / scale
+        if node.name in self.floating:
+            return unrounded(ratio, scale, zero_point, activation)
         return requantize(ratio, scale, zero_point, activation, exact)
 
     def _exact(self, node: Node, kernels: Kernels, inputs: list[Steps], clips: int) -> Tensor:

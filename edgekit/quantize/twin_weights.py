@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgekit.quantize.fake_quant import straight
 from edgekit.quantize.weights import BIAS_MAX, IDLE_SCALE, WEIGHT_MAX
 
 
@@ -39,20 +40,21 @@ class TwinWeights(nn.Module):
             scale = scale.max().expand_as(scale)
         return torch.where(scale > 0, scale, torch.full_like(scale, IDLE_SCALE)).float()
 
-    def steps(self, scales: Tensor) -> Tensor:
-        """Whole numbers in [−127, 127], in the layout of the weights."""
+    def steps(self, scales: Tensor, *, rounded: bool = True) -> Tensor:
+        """Whole numbers in [−127, 127], in the layout of the weights; not whole unless ``rounded``."""
         shape = [1] * self.weights.dim()
         shape[self.axis] = -1
         ratio = self.weights.double() / scales.double().reshape(shape)
-        rounded = ratio + (torch.round(ratio) - ratio).detach()
-        return torch.clamp(rounded, -WEIGHT_MAX, WEIGHT_MAX).float()
+        if not rounded:
+            return ratio.float()
+        return torch.clamp(straight(ratio, torch.round(ratio)), -WEIGHT_MAX, WEIGHT_MAX).float()
 
-    def bias_steps(self, input_scale: Tensor, scales: Tensor) -> Tensor | None:
-        """Whole numbers [O] at input scale × weight scale."""
+    def bias_steps(self, input_scale: Tensor, scales: Tensor, *, rounded: bool = True) -> Tensor | None:
+        """Whole numbers [O] at input scale × weight scale; not whole unless ``rounded``."""
         if self.bias is None:
             return None
         ratio = self.bias.double() / (input_scale.double() * scales.double())
-        return (ratio + (torch.round(ratio) - ratio).detach()).float()
+        return (straight(ratio, torch.round(ratio)) if rounded else ratio).float()
 
     def unrounded(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Weights and bias in float32, for the export."""
