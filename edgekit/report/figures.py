@@ -131,3 +131,39 @@ def feature_images(images: Sequence[tuple[str, np.ndarray]], columns: int = 5) -
         axes.set_title(plain_label(caption), fontsize=8, color=INK)
         axes.set_axis_off()
     return to_svg(figure)
+
+
+def layer_levels(layers: Sequence[tuple[str, float]], unit: str) -> str:
+    """A level of each layer as bars, zero and negative ones included.
+
+    Args:
+        layers: (layer name, level) in execution order.
+        unit: what is drawn, for the axis.
+    """
+    figure, axes = figure_axes(6.4, 1.2 + 0.2 * len(layers))
+    positions = np.arange(len(layers))
+    axes.barh(positions, [level for _, level in layers], color=SERIES[0])
+    axes.set_yticks(positions, [plain_label(name)[-28:] for name, _ in layers], fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xlabel(unit)
+    return to_svg(figure)
+
+
+def value_histogram(counts: np.ndarray, edges: np.ndarray, ends: tuple[float, float], title: str) -> str:
+    """What an activation holds, on a logarithmic axis, and the range that its integers cover.
+
+    Args:
+        counts: int [bins].
+        edges: float [bins + 1].
+        ends: least and largest value that int8 can hold.
+        title: of the figure.
+    """
+    figure, axes = figure_axes(6.4, 2.2)
+    axes.stairs(counts, edges, fill=True, color=SERIES[0])
+    axes.set_yscale("log")
+    for end, label in zip(ends, ("int8 range", None), strict=True):
+        axes.axvline(end, color=SERIES[1], linestyle="--", label=label)
+    axes.set_ylabel("values")
+    axes.set_title(plain_label(title)[:60])
+    legend_above(axes)
+    return to_svg(figure)
