@@ -340,8 +340,11 @@ def test_neither_torch_nor_a_runtime_is_imported(tmp_path: Path, budget: str, mo
 
 @pytest.mark.slow
 def test_cold_start_is_a_few_imports_of_onnx(tmp_path: Path, budget: str) -> None:
-    """Wall time of a verdict on an ONNX model of about 128 kB, against ``python -c "import onnx"``, run in turns."""
-    import time
+    """Processor time of a verdict on an ONNX model of about 128 kB, beside ``python -c "import onnx"``, run in turns.
+
+    Wall time is in benchmarks/cold_start.py; processor time says the same on a machine that other tests keep busy.
+    """
+    import os
 
     weights = np.zeros((128, 250), np.float32)
     nodes = [helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)]
@@ -357,17 +360,16 @@ def test_cold_start_is_a_few_imports_of_onnx(tmp_path: Path, budget: str) -> Non
     assert 120_000 < model.stat().st_size < 136_000
 
     def seconds(*command: str) -> float:
-        begin = time.perf_counter()
-        subprocess.run([sys.executable, *command], capture_output=True, check=False)
-        return time.perf_counter() - begin
+        child = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        usage = os.wait4(child.pid, 0)[2]
+        return usage.ru_utime + usage.ru_stime
 
     pairs = [
         (seconds("-m", "edgekit", "check-budget", str(model), "--budget", budget), seconds("-c", "import onnx"))
         for _ in range(7)
     ]
     ours, theirs = (min(values) for values in zip(*pairs, strict=True))
-    # The aim is 2.5; a busy machine spreads the ratio, so this only catches a heavy import that slipped in.
-    assert ours <= 4.0 * theirs, f"{ours:.3f} s against {theirs:.3f} s"
+    assert ours <= 2.5 * theirs, f"{ours:.3f} s against {theirs:.3f} s"
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "junit", "sarif", "markdown"])
