@@ -204,6 +204,14 @@ def test_sarif_has_the_structure_of_the_standard(name: str) -> None:
     assert len(prints) == len(run["results"])
 
 
+def test_sarif_is_read_by_another_implementation_of_the_standard() -> None:
+    read = pytest.importorskip("sarif_pydantic").Sarif.model_validate_json(render_verdict(verdict(HOSTILE), "sarif"))
+    (run,) = read.runs
+    assert read.version == "2.1.0" and run.tool.driver.name == "edgekit"
+    assert [result.level.value for result in run.results] == ["error", "warning", "warning"]
+    assert all(result.locations[0].physical_location.artifact_location.uri for result in run.results)
+
+
 def test_an_absolute_path_is_a_file_uri() -> None:
     log = json.loads(render_verdict(verdict(path="/a b/m#.onnx"), "sarif"))
     location = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
