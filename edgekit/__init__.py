@@ -26,6 +26,8 @@ _PUBLIC: dict[str, str] = {
     "soup": "edgekit.api.soup",
     "store_logits": "edgekit.api.logits",
     "evaluate": "edgekit.api.evaluate",
+    "evaluate_models": "edgekit.api.evaluate",
+    "paired_bootstrap": "edgekit.train.evaluation.bootstrap",
     "export": "edgekit.api.export",
     "quantize": "edgekit.api.quantize",
     "check_budget": "edgekit.api.check_budget",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.core.errors import BadConfigError, BadFileError
+from edgekit.core.errors import BadConfigError
 from edgekit.core.files import write_text
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
     from edgekit.train.evaluation.evaluation import Evaluation
     from edgekit.train.predictors import Predictor
 
-_LARGEST_LABELS = 1 << 20
-
 
 @dataclass(frozen=True, eq=False)
 class EvaluationResult:
     """Several models on the same clips.
 
     Attributes:
-        evaluations: one a model, in the order given.
+        evaluations: one a model, in the order given, and that of their mean where it was asked for.
         comparisons: of the pairs that were asked for.
         submissions: what ``edgekit budget rank`` wants of each model; empty where costs were not asked for.
         seed: of the bootstrap's draws.
@@ -61,6 +59,7 @@ def evaluate(
     frontend: str | Path | FrontendSpec | None = None,
     labels: str | Path | None = None,
     kind: str = "auto",
+    device: str = "cpu",
     predictions: str | Path | None = None,
     plot: str | Path | None = None,
     hop_ms: float | None = None,
@@ -81,6 +80,7 @@ def evaluate(
         frontend: preset, file or spec; must be the one the model was made for.
         labels: text file, one class name a line, for a model that carries none.
         kind: kind of data set.
+        device: "cpu", "cuda" or "auto", of runs; ``.onnx`` and ``.tflite`` files run in edgekit's interpreters.
         predictions: CSV to write, one row a clip.
         plot: picture of the confusion matrix to write, ``.png``, ``.svg`` or ``.pdf``.
         hop_ms: step between the windows of a clip longer than the model's, whose probabilities are averaged; 0 hears
@@ -100,6 +100,7 @@ def evaluate(
         frontend=frontend,
         labels=labels,
         kind=kind,
+        device=device,
         predictions=predictions,
         plot=plot,
         hop_ms=hop_ms,
@@ -113,6 +114,7 @@ def evaluate_models(
     data: str | Path | Manifest,
     *,
     compare: Sequence[tuple[str | Path, str | Path]] = (),
+    mean: bool = False,
     costs: bool = False,
     page: str | Path | None = None,
     seed: int = 0,
@@ -121,6 +123,7 @@ def evaluate_models(
     frontend: str | Path | FrontendSpec | None = None,
     labels: str | Path | None = None,
     kind: str = "auto",
+    device: str = "cpu",
     predictions: str | Path | None = None,
     plot: str | Path | None = None,
     hop_ms: float | None = None,
@@ -133,6 +136,7 @@ def evaluate_models(
         models: as for :func:`evaluate`; those that ``compare`` names besides are evaluated too.
         data: as for :func:`evaluate`.
         compare: pairs (a, b) of models; differences are b − a.
+        mean: evaluate the mean of all models' logits as well, the last of the result's evaluations.
         costs: count memory and MACs in the challenge's convention, for ``edgekit budget rank``; a run is exported for
             it into a temporary folder.
         page: HTML page to write, see :mod:`edgekit.api.evaluation_page`.
@@ -142,6 +146,7 @@ def evaluate_models(
         frontend: as for :func:`evaluate`.
         labels: as for :func:`evaluate`.
         kind: as for :func:`evaluate`.
+        device: as for :func:`evaluate`.
         predictions: as for :func:`evaluate`, of a single model.
         plot: as for :func:`evaluate`, of a single model.
         hop_ms: as for :func:`evaluate`.
@@ -152,20 +157,23 @@ def evaluate_models(
         BadConfigError: no model, or ``predictions`` or ``plot`` of several.
         EdgekitError: as :func:`evaluate`, for any of the models.
     """
+    from edgekit.api.open_models import open_models
     from edgekit.data.manifest import Manifest, read_manifest
     from edgekit.data.selector import select_clips
     from edgekit.train.evaluation.comparison import compare as compare_two
+    from edgekit.train.evaluation.ensemble import ensemble
     from edgekit.train.evaluation.selection import default_selection, training_groups
 
     paths = list(dict.fromkeys(Path(path) for path in (*models, *(path for pair in compare for path in pair))))
     _check_files(paths, predictions, plot, page)
-    predictors = _open_all(paths, frontend, labels, hop_ms)  # before any audio is decoded
+    predictors = open_models(paths, frontend, labels, device, hop_ms)  # before any audio is decoded
     manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)
     known = training_groups(manifest, trained_on)
     chosen = select_clips(manifest, select or default_selection(manifest))
     done = {path: _answers(path, predictor, chosen, known, cache, progress) for path, predictor in predictors.items()}
+    answers = [model.evaluation for model in done.values()]
     result = EvaluationResult(
-        tuple(model.evaluation for model in done.values()),
+        (*answers, ensemble(answers)) if mean else tuple(answers),
         tuple(compare_two(done[Path(a)].evaluation, done[Path(b)].evaluation, seed) for a, b in compare),
         tuple(_submission(path, model.evaluation) for path, model in done.items()) if costs else (),
         seed,
@@ -206,25 +214,6 @@ def _write_files(evaluation: Evaluation, predictions: str | Path | None, plot: s
         plot_confusion(evaluation.confusion, evaluation.labels, title, Path(plot))
 
 
-def _open_all(
-    paths: Sequence[Path], frontend: str | Path | FrontendSpec | None, labels: str | Path | None, hop_ms: float | None
-) -> dict[Path, Predictor]:
-    """Predictors by path; those whose files share a name are called by their paths."""
-    from edgekit.features.spec import FrontendSpec, load_spec
-    from edgekit.train.predictors import open_predictor
-
-    spec = frontend if frontend is None or isinstance(frontend, FrontendSpec) else load_spec(frontend)
-    names = None if labels is None else read_labels(Path(labels))
-    opened = {path: open_predictor(path, spec, names) for path in paths}
-    if hop_ms is not None:
-        opened = {path: replace(p, windows=replace(p.windows, hop_ms=hop_ms)) for path, p in opened.items()}
-    called = [predictor.name for predictor in opened.values()]
-    return {
-        path: replace(predictor, name=str(path)) if called.count(predictor.name) > 1 else predictor
-        for path, predictor in opened.items()
-    }
-
-
 def _answers(
     path: Path,
     predictor: Predictor,
@@ -245,21 +234,3 @@ def _submission(path: Path, evaluation: Evaluation) -> Submission:
     from edgekit.api.submission import submission
 
     return submission(path, evaluation.model, evaluation.scores.macro_accuracy)
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Class names from a text file, one a line.
-
-    Raises:
-        BadFileError: not readable text, or empty.
-    """
-    try:
-        if path.stat().st_size > _LARGEST_LABELS:
-            raise BadFileError("is larger than 1 MiB", where=str(path), mend="give one label a line")
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFileError("cannot be read as UTF-8 text", where=str(path), mend="give one label a line") from error
-    names = tuple(line.strip() for line in lines if line.strip())
-    if not names:
-        raise BadFileError("holds no label", where=str(path), mend="give one label a line")
-    return names

@@ -90,10 +90,15 @@ def _attention(model: EvaluatedModel, network: SmallVit | LargeVit) -> Section:
             drawn.append(Figure(svg, f"Attention on {model.evaluation.clips[index].id}{note}."))
     text = (
         "What the class token looks at: each head of the last layer, and the rollout through all layers "
-        f"(Abnar & Zuidema 2020). Clips: {', '.join(model.evaluation.clips[i].id for i in chosen)}."
+        f"(Abnar & Zuidema 2020). Clips: {', '.join(_answer(model, i) for i in chosen)}."
     )
     holes = () if keep is None else ("Black patches were dropped, as a training step drops them.",)
     return Section(f"{model.name}: attention", (text, *holes), figures=tuple(drawn))
+
+
+def _answer(model: EvaluatedModel, index: int) -> str:
+    found = model.evaluation
+    return f"{found.clips[index].id} (taken for {found.labels[found.predictions[index]]})"
 
 
 def _looked_at(model: EvaluatedModel) -> np.ndarray:

@@ -38,14 +38,17 @@ def write_evaluation_page(result: EvaluationResult, models: list[EvaluatedModel]
 
     Args:
         result: of :func:`edgekit.api.evaluate.evaluate_models`.
-        models: those of ``result``, in its order.
+        models: those of ``result``, in its order; an ensemble of them has no entry here.
         page: the ``.html`` to write.
     """
     report = result.to_json()
     sections = list(_comparisons(report))
-    for entry, model in zip(report["results"], models, strict=True):
-        sections += [_scores(entry), _groups(entry), *_training(model), worst_section(model), *insight_sections(model)]
-    names = ", ".join(model.name for model in models)
+    for number, entry in enumerate(report["results"]):
+        sections += [_scores(entry), _groups(entry)]
+        if number < len(models):
+            model = models[number]
+            sections += [*_training(model), worst_section(model), *insight_sections(model)]
+    names = ", ".join(entry["model"] for entry in report["results"])
     write_page(Page(f"edgekit: {names}", f"Evaluated on {len(models[0].clips):,} clips.", tuple(sections)), page)
 
 

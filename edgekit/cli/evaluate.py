@@ -22,9 +22,11 @@ from edgekit.cli.progress import progress_bar
     metavar="A B",
     help="Say what changes from A to B, with paired intervals. Repeatable.",
 )
+@click.option("--mean", is_flag=True, help="Evaluate the mean of all models' logits as well (an ensemble).")
 @click.option("--costs", is_flag=True, help="Count memory and MACs too, for 'edgekit budget rank'.")
 @click.option("--frontend", help="Preset or frontend.json; must be the one the model was made for.")
 @click.option("--labels", type=click.Path(path_type=Path), help="One class name a line, for a model without labels.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True, help="Of runs.")
 @click.option("--predictions", type=click.Path(path_type=Path), help="Write one CSV row a clip (one model).")
 @click.option(
     "--plot", type=click.Path(path_type=Path), help="Draw the confusion matrix (.png, .svg, .pdf; one model)."
@@ -39,9 +41,11 @@ def command(
     select: str | None,
     trained_on: str | None,
     compare: tuple[tuple[Path, Path], ...],
+    mean: bool,
     costs: bool,
     frontend: str | None,
     labels: Path | None,
+    device: str,
     predictions: Path | None,
     plot: Path | None,
     hop_ms: float | None,
@@ -62,6 +66,7 @@ def command(
             models,
             data,
             compare=compare,
+            mean=mean,
             costs=costs,
             page=page,
             seed=seed,
@@ -69,6 +74,7 @@ def command(
             trained_on=trained_on,
             frontend=frontend,
             labels=labels,
+            device=device,
             predictions=predictions,
             plot=plot,
             hop_ms=hop_ms,

@@ -70,7 +70,7 @@ def filter_images(filters: np.ndarray, columns: int = 12) -> str:
     return _grid(pictures, columns, cmap="RdBu_r", vmin=-bound, vmax=bound)
 
 
-def attention_images(features: np.ndarray, maps: Sequence[tuple[str, np.ndarray]], columns: int = 7) -> str:
+def attention_images(features: np.ndarray, maps: Sequence[tuple[str, np.ndarray]], columns: int = 8) -> str:
     """A clip's features, then what each head and the rollout look at; holes of patchout (NaN) are black.
 
     Args:

@@ -104,14 +104,17 @@ def submission_table(submissions: list[Json]) -> Table:
 
 
 def _group_table(name: str, groups: Json, seen: Mapping[str, bool] | None) -> Table:
-    header = [name, "clips", "accuracy", "macro accuracy", "log loss"]
+    # Within one class macro accuracy is accuracy.
+    shown = {key: title for key, title in _SCORES.items() if name != "label" or key != "macro_accuracy"}
+    header = [name, "clips", *shown.values()]
     rows = []
     for group, scores in groups.items():
-        cells = [group, str(scores["clips"]), *(f"{scores[key]:.4f}" for key in _SCORES)]
+        cells = [group, str(scores["clips"]), *(f"{scores[key]:.4f}" for key in shown)]
         rows.append(tuple(cells if seen is None else [*cells, "seen" if seen[group] else "unseen"]))
+    numeric = frozenset(range(1, len(header)))
     if seen is not None:
         header.append("in training")
-    return Table(tuple(header), tuple(rows), frozenset({1, 2, 3, 4}), f"by {name}")
+    return Table(tuple(header), tuple(rows), numeric, f"by {name}")
 
 
 def _ends(interval: Json, factor: float = 1.0, form: str = ".4f") -> str:

@@ -14,6 +14,7 @@ from edgekit.data.manifest import Clip
 from edgekit.report.evaluation_text import evaluation_markdown, evaluation_text
 from edgekit.report.schemas import json_schema
 from edgekit.train.evaluation.comparison import compare
+from edgekit.train.evaluation.ensemble import ensemble
 from edgekit.train.evaluation.evaluation import Evaluation
 from edgekit.train.evaluation.evaluation_json import evaluation_json
 
@@ -98,3 +99,28 @@ def test_other_clips_cannot_be_compared() -> None:
     a, b = make_evaluation(0, "a"), make_evaluation(0, "b")
     with pytest.raises(DataError, match="same clips"):
         compare(a, replace(b, clips=b.clips[::-1]))
+
+
+def test_an_ensemble_is_the_mean_of_the_logits() -> None:
+    draw = np.random.default_rng(4)
+    base, logits = make_evaluation(0), draw.normal(0, 3, (3, 240, 3))
+
+    def answered(values: np.ndarray) -> np.ndarray:
+        exponents = np.exp(values)
+        out: np.ndarray = exponents / exponents.sum(axis=1, keepdims=True)
+        return out
+
+    members = [replace(base, probabilities=answered(z)) for z in logits[:2]]
+    turned = answered(logits[2])[:, [2, 0, 1]]
+    members.append(replace(base, labels=("tram", "bus", "park"), probabilities=turned, frontend_digest="sha256:1"))
+    found = ensemble(members)
+    np.testing.assert_allclose(found.probabilities, answered(logits.mean(axis=0)), atol=1e-12)
+    assert found.labels == LABELS and found.frontend_digest == "several"
+
+
+def test_what_is_no_ensemble() -> None:
+    base = make_evaluation(0)
+    with pytest.raises(DataError, match="two models"):
+        ensemble([base])
+    with pytest.raises(DataError, match="other clips"):
+        ensemble([base, replace(base, clips=base.clips[::-1])])
