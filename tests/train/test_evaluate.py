@@ -199,3 +199,17 @@ def test_an_output_that_is_no_number_names_the_clip(
 def test_a_selection_without_clips(tiny_run: Path, tones: Path) -> None:
     with pytest.raises(DataError, match="selects no clip"):
         evaluate(tiny_run, tones, select="speaker=nobody")
+
+
+def test_an_ensemble_of_one_run_twice_answers_as_the_run(
+    tiny_run: Path, tones: Path, audio_cache: Path, tmp_path: Path
+) -> None:
+    single = load_checkpoint(tiny_run)
+    arguments = {name: value for name, value in single.arguments.items() if name != "classes"}
+    members = [{"model": single.model, "arguments": arguments}] * 2
+    weights = {f"members.{n}.{name}": tensor.clone() for n in (0, 1) for name, tensor in single.weights.items()}
+    both = {"classes": len(single.labels), "members": members}
+    made = dataclasses.replace(single, model="ensemble", arguments=both, weights=weights)
+    save_checkpoint(made, tmp_path / "checkpoint.safetensors")
+    found, expected = evaluate(tmp_path, tones, cache=audio_cache), evaluate(tiny_run, tones, cache=audio_cache)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-6)

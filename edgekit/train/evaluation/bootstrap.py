@@ -20,7 +20,7 @@ from edgekit.core.errors import BadConfigError, DataError
 
 RESAMPLES = 2000
 LEVEL = 0.95
-_ELEMENTS = 1 << 22  # drawn counts that are held at a time: 32 MiB
+_DRAWS_A_KIND = 24  # a count of a multinomial takes about as long as this many single draws
 
 
 @dataclass(frozen=True)
@@ -159,10 +159,7 @@ def _interval(
     table = np.concatenate([numerators, weights], axis=1)
     if groups is not None:
         table = _sum_groups(table, groups)
-    # Units that are alike are drawn together: the counts of a resample are multinomial over the kinds of units, so
-    # that the answers of a million clips cost no more than those of ten.
-    kinds, counts = np.unique(table, axis=0, return_counts=True)
-    means = _resampled(kinds, counts, np.random.default_rng(seed), resamples)
+    means = _resampled(table, np.random.default_rng(seed), resamples)
     low, high = np.quantile(means, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     value = _mean_ratio(table.sum(axis=0, keepdims=True))[0]
     return Interval(float(value), float(low), float(high), level, len(table), resamples)
@@ -180,15 +177,17 @@ def _sum_groups(table: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     return summed
 
 
-def _resampled(kinds: np.ndarray, counts: np.ndarray, draw: np.random.Generator, resamples: int) -> np.ndarray:
-    """The statistic of each resample, float64 [resamples], from kinds [U, 2K] that occur ``counts`` [U] times."""
-    units = int(counts.sum())
-    lot = max(1, _ELEMENTS // len(counts))
-    parts = []
-    for first in range(0, resamples, lot):
-        drawn = draw.multinomial(units, counts / units, size=min(lot, resamples - first))  # [lot, U]
-        parts.append(_mean_ratio(drawn @ kinds))
-    return np.concatenate(parts)
+def _resampled(table: np.ndarray, draw: np.random.Generator, resamples: int) -> np.ndarray:
+    """The statistic of each resample of units [U, 2K], float64 [resamples]."""
+    units = len(table)
+    kinds, counts = np.unique(table, axis=0, return_counts=True)
+    if len(kinds) * _DRAWS_A_KIND > units:
+        columns = np.ascontiguousarray(table.T)  # each summed along memory
+        sums = np.stack([columns[:, draw.integers(0, units, units)].sum(axis=1) for _ in range(resamples)])
+        return _mean_ratio(sums)
+    # Units that are alike are drawn together: the counts of a resample are multinomial over the kinds of units, so that
+    # the answers of a million clips, which are right or wrong, cost no more than those of ten.
+    return _mean_ratio(draw.multinomial(units, counts / units, size=resamples) @ kinds)
 
 
 def _mean_ratio(sums: np.ndarray) -> np.ndarray:
