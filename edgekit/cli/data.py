@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
+from edgekit.cli.augment import augment
+from edgekit.cli.inspect import inspect
 from edgekit.cli.progress import progress_bar
-from edgekit.data.manifest import Rejected
 
 _FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-_SHOWN = 20
 
 
 @click.group(name="data", help="List, inspect, fetch, synthesise and augment data sets.")
 def command() -> None:
     """Group of the data commands."""
+
+
+command.add_command(inspect)
+command.add_command(augment)
 
 
 @command.command(name="list")
@@ -37,35 +39,6 @@ def list_command(registry: Path | None, form: str) -> None:
         size = f"{row['bytes'] / 1e9:.2f} GB" if row["bytes"] else ""
         state = f"in {row['path']}" if row["path"] else "edgekit data fetch " + row["name"]
         click.echo(f"{row['name']:<16}{size:>9}  {row['title'] or 'local'}{_bracket(row['licence'])}: {state}")
-
-
-@command.command()
-@click.argument("path")
-@click.option("--kind", default="auto", show_default=True, help="csv, folder, fsdd, gsc-12, esc-10, tau2022, …")
-@click.option("--select", default="all", show_default=True, help='Which clips: "split=train", "speaker=spk00..spk17".')
-@click.option("--headers", is_flag=True, help="Read the headers only: quick, but finds neither damage nor silence.")
-@click.option("--all-rejected", is_flag=True, help=f"Print every recording left out, not the first {_SHOWN} only.")
-@_FORMAT
-def inspect(path: str, kind: str, select: str, headers: bool, all_rejected: bool, form: str) -> None:
-    """Count what the data set at PATH holds and list what cannot be used."""
-    from edgekit.api.data import inspect_manifest
-
-    with progress_bar() as progress:
-        found = inspect_manifest(path, kind, select, decode=not headers, progress=progress)
-    print_rejected(found.rejected, None if all_rejected else _SHOWN)
-    if form == "json":
-        _json(found.to_json())
-        return
-    rates = ", ".join(f"{rate} Hz" for rate in found.sample_rates)
-    seconds = found.seconds
-    click.echo(f"{found.manifest.name}: {len(found.manifest):,} clips, {len(found.manifest.labels)} labels, {rates}")
-    click.echo(
-        f"length {seconds['min']:.2f} to {seconds['max']:.2f} s, median {seconds['median']:.2f} s, "
-        f"together {seconds['total'] / 60:.1f} min; left out {len(found.rejected):,}"
-    )
-    for name, counts in found.counts.items():
-        click.echo(f"{name + ':':<9}" + ", ".join(f"{value} {count:,}" for value, count in counts.items()))
-    _print_table(found.table)
 
 
 @command.command()
@@ -158,88 +131,8 @@ def synth(
     click.echo(f"{path}: {len(manifest):,} clips, {len(manifest.labels)} labels ({counts})")
 
 
-@command.command()
-@click.argument("data")
-@click.option("--plan", help="Name of a plan, or a TOML file; --list-plans shows the names.")
-@click.option("-o", "--output", type=_FOLDER, help="Folder for the copies and their manifest.csv.")
-@click.option("--kind", default="auto", show_default=True, help="Kind of data set, as for inspect.")
-@click.option("--select", help='Which clips: "speaker=spk00..spk17", "all". Default: split=train.')
-@click.option("--clips", type=click.IntRange(min=1), help="fill-classes: clips a class shall have.")
-@click.option("--copies", type=click.IntRange(min=1), help="copies: of each clip.")
-@click.option("--share", type=float, help="copies, every-response: share of the clips that are copied.")
-@click.option("--from-device", "device", help="balance-devices, every-response: whose clips are convolved.")
-@click.option("--responses", help="Folder of impulse responses; a relative one lies in EDGEKIT_DATA.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--shard", default="1/1", show_default=True, help="This part of how many, as in 2/4.")
-@click.option("--rate", type=int, help="Sample rate of the copies in Hz [each clip's own].")
-@click.option("--audio-format", type=click.Choice(["flac", "wav"]), default="flac", show_default=True)
-@click.option("--list-plans", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _plans(c, v))
-@_FORMAT
-def augment(data: str, plan: str | None, output: Path | None, shard: str, form: str, **options: Any) -> None:
-    """Write augmented copies of the training clips of the set DATA; resumes when run again.
-
-    The copies keep label, split and groups; train on both: --data DATA --data OUTPUT.
-    """
-    from edgekit.api.augment import augment as run
-
-    if plan is None or output is None:
-        raise click.UsageError(f"{'--plan' if plan is None else '--output'} is missing.")
-    names = ("clips", "copies", "share", "device", "responses")
-    changes = {name: options.pop(name) for name in names}
-    with progress_bar() as progress:
-        made = run(data, plan, output, shard=_shard(shard), changes=changes, progress=progress, **options)
-    print_rejected(made.rejected)
-    if form == "json":
-        _json(made.to_json())
-        return
-    click.echo(f"{made.folder}: {made.clips:,} of {made.total:,} copies by {made.plan}, {made.there:,} there already")
-    if made.missing:
-        click.echo(f"no manifest yet: shards {', '.join(map(str, made.missing))} are missing")
-
-
-def print_rejected(rejected: tuple[Rejected, ...], most: int | None = _SHOWN) -> None:
-    """List on stderr what was left out and why; never silent about the rest of a long list."""
-    for item in rejected[:most]:
-        click.echo(f"edgekit: left out {item.path}: {item.reason}", err=True)
-    if most is not None and len(rejected) > most:
-        click.echo(f"edgekit: … and {len(rejected) - most:,} more left out", err=True)
-
-
-def _plans(context: click.Context, wanted: bool) -> None:
-    """Print the plans that come with edgekit, and stop."""
-    if not wanted:
-        return
-    from edgekit.augment.offline.plan import load_plan, plan_names
-
-    for name in plan_names():
-        click.echo(f"{name:<18} {load_plan(name).about}")
-    context.exit()
-
-
-def _shard(text: str) -> tuple[int, int]:
-    number, slash, count = text.partition("/")
-    if not slash or not number.isdigit() or not count.isdigit():
-        raise click.BadParameter(f"{text!r} is not of the form 2/4.", param_hint="--shard")
-    return int(number), int(count)
-
-
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word for part in text.split(",") if (word := part.strip().lower()))
-
-
-def _print_table(table: dict[str, dict[str, int]]) -> None:
-    splits = _in_order(split for row in table.values() for split in row)
-    if not splits:
-        return
-    width = max(len(label) for label in table) + 2
-    click.echo(f"{'':<{width}}" + "".join(f"{split:>12}" for split in splits))
-    for label, row in table.items():
-        click.echo(f"{label:<{width}}" + "".join(f"{row.get(split, 0):>12,}" for split in splits))
-
-
-def _in_order(splits: Iterable[str]) -> list[str]:
-    known = ("train", "validation", "test")
-    return sorted(set(splits), key=lambda name: (known.index(name) if name in known else len(known), name))
 
 
 def _bracket(text: str) -> str:

@@ -8,7 +8,7 @@ import soundfile
 
 from edgekit.core.errors import BadFileError
 from edgekit.data.audio import decode, probe, probe_manifest, to_int16
-from edgekit.data.check import check_manifest
+from edgekit.data.inspect.survey import survey_manifest
 from edgekit.data.manifest import Clip, Manifest, Rejected, read_manifest
 
 RATE = 16_000
@@ -198,14 +198,14 @@ def test_probe_manifest_fills_in_and_rejects(write_audio, tmp_path):
     assert found.rejected[1].reason == "the manifest says 16000 Hz, the file says 8000 Hz"
 
 
-def test_check_manifest_finds_silence_and_damage_but_leaves_the_class_silence(write_audio, tmp_path):
+def test_a_survey_finds_silence_and_damage_but_leaves_the_class_silence(write_audio, tmp_path):
     write_audio(tmp_path / "yes" / "1.wav")
     write_audio(tmp_path / "yes" / "2.wav", np.zeros(8000))
     write_audio(tmp_path / "yes" / "3.wav", np.full(8000, 0.25))
     write_audio(tmp_path / "silence" / "4.wav", np.zeros(8000))
     flac = write_audio(tmp_path / "yes" / "5.flac", noise(40_000)[:, 0])
     flac.write_bytes(flac.read_bytes()[:30_000])
-    found = check_manifest(read_manifest(tmp_path))
+    found = survey_manifest(read_manifest(tmp_path)).manifest
     assert [clip.id for clip in found.clips] == ["silence/4.wav", "yes/1.wav"]
     assert found.rejected[:2] == (
         Rejected("yes/2.wav", "silent: the samples do not move"),
