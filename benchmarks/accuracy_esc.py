@@ -37,6 +37,21 @@ ABLATION: dict[str, tuple[str, ...]] = {
 """Step to what it leaves out; with mixup it is "no KD", with the teachers "final". As many steps of training each."""
 
 
+AST_FSDD = ("jackson", "theo")
+"""Speakers left out for Tiny-AST: two of six, for the time that all of them take."""
+_DEPLOYABLE = ("model.name=tiny-ast-deploy", "schedule.keep=last")
+_TWO_SECONDS = (
+    *("frontend.fields.clip_samples=32000", "model.arguments.input_shape=[40, 99]"),
+    *("model.arguments.stride=[8, 8]", "schedule.epochs=40"),
+)
+_EIGHT_KHZ = (
+    *("frontend.fields.sample_rate=8000", "frontend.fields.clip_samples=8000", "frontend.fields.window_length=256"),
+    *("frontend.fields.n_fft=256", "frontend.fields.hop_length=128", "frontend.fields.mel_bins=32"),
+    *("frontend.fields.f_min=100", "frontend.fields.f_max=4000", "frontend.fields.log_floor=1e-3"),
+    *("model.arguments.input_shape=[32, 61]", "model.arguments.stride=[8, 6]", "schedule.epochs=25"),
+)
+
+
 def experiments() -> Iterator[Experiment]:
     """All rows, those that others need first."""
     for fold in FOLDS:
@@ -49,6 +64,10 @@ def experiments() -> Iterator[Experiment]:
     for fold in FOLDS:
         yield _sounds("tiny-ast no KD", fold, "sounds-tiny-ast-distilled", overrides=NO_KD)
         yield _sounds("tiny-ast", fold, "sounds-tiny-ast-distilled", teachers=("no KD", "teacher"))
+    for taught in (False, True):
+        yield _words("dspspeech", taught)
+        for speaker in AST_FSDD:
+            yield _words("fsdd", taught, speaker)
 
 
 def _sounds(
@@ -64,4 +83,22 @@ def _sounds(
         test=f"fold={fold}",
         overrides=overrides,
         teachers=tuple(f"esc10/{teacher}/{fold}" for teacher in teachers),
+    )
+
+
+def _words(dataset: str, taught: bool, speaker: str = "") -> Experiment:
+    """Tiny-AST on keywords; its teacher is the CNN of the final row of the same speakers and seed."""
+    step = "tiny-ast" if taught else "tiny-ast no KD"
+    fsdd = dataset == "fsdd"
+    settings = _EIGHT_KHZ if fsdd else _TWO_SECONDS
+    return Experiment(
+        name=f"{dataset}/{step}/{speaker or 0}",
+        dataset=dataset,
+        step=step,
+        recipe="kws-tiny-ast-distilled",
+        fold=speaker or "spk21..spk25",
+        train=f"speaker!={speaker}" if fsdd else "speaker=spk00..spk17",
+        test=f"speaker={speaker}" if fsdd else "speaker=spk21..spk25",
+        overrides=(*_DEPLOYABLE, *settings, *(() if taught else NO_KD)),
+        teachers=(f"{dataset}/final/{speaker or 0}",) if taught else (),
     )
