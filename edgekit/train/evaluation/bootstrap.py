@@ -182,9 +182,9 @@ def _resampled(table: np.ndarray, draw: np.random.Generator, resamples: int) -> 
     units = len(table)
     kinds, counts = np.unique(table, axis=0, return_counts=True)
     if len(kinds) * _DRAWS_A_KIND > units:
-        columns = np.ascontiguousarray(table.T)  # each summed along memory
-        sums = np.stack([columns[:, draw.integers(0, units, units)].sum(axis=1) for _ in range(resamples)])
-        return _mean_ratio(sums)
+        columns = np.ascontiguousarray(table.T)  # products along memory
+        times = (np.bincount(draw.integers(0, units, units), minlength=units) for _ in range(resamples))
+        return _mean_ratio(np.stack([columns @ drawn.astype(np.float64) for drawn in times]))
     # Units that are alike are drawn together: the counts of a resample are multinomial over the kinds of units, so that
     # the answers of a million clips, which are right or wrong, cost no more than those of ten.
     return _mean_ratio(draw.multinomial(units, counts / units, size=resamples) @ kinds)
