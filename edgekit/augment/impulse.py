@@ -89,8 +89,10 @@ class ImpulseBank:
             return pcm
         rows = torch.from_numpy(np.flatnonzero(chosen)).to(pcm.device)
         responses = torch.from_numpy(which[chosen]).to(pcm.device)
-        heard = self.convolve(pcm[rows], responses).clamp_(-1.0, _TOP)
-        return pcm.index_copy(0, rows, heard)
+        heard = self.convolve(pcm[rows], responses)
+        # A response of energy 1 can still lift a peak beyond full scale: softer then, as nobody records distortion.
+        peak = heard.abs().amax(1, keepdim=True)
+        return pcm.index_copy(0, rows, heard * (_TOP / peak.clamp_min(_TOP)))
 
     def convolve(self, pcm: Tensor, which: Tensor) -> Tensor:
         """Each clip [N, samples] convolved with the response ``which`` [N] and cut to its length."""

@@ -120,7 +120,7 @@ def test_noise_and_gain_have_their_decibels() -> None:
 
 
 def test_impulse_responses_equal_scipy_and_are_the_ones_asked_for() -> None:
-    taps = np.random.default_rng(3).normal(size=(6, 500)).astype(np.float32)
+    taps = 0.1 * np.random.default_rng(3).normal(size=(6, 500)).astype(np.float32)
     wanted = [fftconvolve(SPEECH.astype(np.float64), row.astype(np.float64))[: len(SPEECH)] for row in taps]
     out = ImpulseResponse().apply(SPEECH, Studio(RATE, taps, response=4), _draw())
     np.testing.assert_allclose(out, wanted[4], atol=1e-5)
@@ -129,6 +129,8 @@ def test_impulse_responses_equal_scipy_and_are_the_ones_asked_for() -> None:
         out = ImpulseResponse().apply(SPEECH, Studio(RATE, taps), _draw(seed))
         found.add(int(np.argmin([np.abs(out - row).max() for row in wanted])))
     assert found == set(range(6))
+    loud = ImpulseResponse().apply(SPEECH, Studio(RATE, taps * 100, response=4), _draw())
+    np.testing.assert_allclose(loud, wanted[4] / np.abs(wanted[4]).max(), atol=1e-4)  # softer than asked, not cut off
     with pytest.raises(BadConfigError, match="no impulse responses"):
         ImpulseResponse().apply(SPEECH, STUDIO, _draw())
 

@@ -19,6 +19,8 @@ from edgekit.core.limits import check_limits
 Draw = np.random.Generator
 Range = tuple[float, float]
 
+_TOP = 1.0 - 2.0**-15  # the largest int16
+
 
 @dataclass(frozen=True, eq=False)
 class Studio:
@@ -182,7 +184,10 @@ class Gain:
 
 @dataclass(frozen=True, kw_only=True)
 class ImpulseResponse:
-    """As another device would have recorded it: convolved with its impulse response and cut to the length."""
+    """As another device would have recorded it: convolved with its impulse response and cut to the length.
+
+    A recording that would go beyond full scale is made softer by as much, not distorted.
+    """
 
     name: ClassVar[str] = "impulse-response"
 
@@ -198,7 +203,8 @@ class ImpulseResponse:
         taps = studio.responses[which]
         size = 1 << (len(signal) + len(taps) - 2).bit_length()
         product = np.fft.rfft(signal, size) * np.fft.rfft(taps, size)
-        return np.fft.irfft(product, size)[: len(signal)].astype(np.float32)
+        heard = np.fft.irfft(product, size)[: len(signal)]
+        return (heard * (_TOP / max(float(np.abs(heard).max()), _TOP))).astype(np.float32)
 
 
 STEPS: dict[str, type[Step]] = {
