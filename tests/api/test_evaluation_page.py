@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from edgekit.api.evaluate import evaluate, evaluate_models
 from edgekit.api.evaluation_clips import worst_clips
 from edgekit.api.export import export
 from edgekit.api.train import train
+from edgekit.models.registry import build_model
+from edgekit.train.checkpoint import load_checkpoint, save_checkpoint
 
 RECIPE = """
 [frontend]
@@ -77,6 +80,23 @@ def test_a_page_shows_every_part_of_a_run_and_what_a_file_lacks(
     assert "drawn of runs" in page and ">model.onnx: attention</h2>" not in page
     assert page.count("Attention on ") == 3 and "head 3" in page and "rollout" in page
     assert "<b>" not in page and "&lt;b&gt;" in page and "<script" not in page
+
+
+def test_patchout_of_a_teacher_is_shown_as_holes(noises: Path, transformer: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    student = load_checkpoint(transformer)
+    sizes = {"input_shape": [40, 24], "patch": 8, "stride": 8, "layers": 2, "width": 12, "heads": 3}
+    arguments = {**sizes, "layout": "passt", "patchout_rows": 2, "classes": 2}
+    torch.manual_seed(0)
+    weights = build_model("large-vit", **arguments).state_dict()
+    teacher = replace(student, model="large-vit", arguments=arguments, weights=weights)
+    save_checkpoint(teacher, tmp_path / "teacher.safetensors")
+    evaluate_models(
+        [tmp_path / "teacher.safetensors"], noises, page=tmp_path / "page.html", cache=noises.parent / "cache"
+    )
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("patchout as in training.") == 3 and "Black patches were dropped" in page
+    assert ">teacher.safetensors: training</h2>" not in page
 
 
 def test_the_worst_clips_are_the_wrong_ones_by_confidence(transformer: Path, noises: Path) -> None:

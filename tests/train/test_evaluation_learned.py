@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -61,3 +63,20 @@ def test_t_sne_keeps_clusters_together() -> None:
 def test_too_few_clips_to_project() -> None:
     with pytest.raises(DataError, match="too few"):
         project(np.zeros((4, 3)), "pca")
+
+
+def test_umap_is_offered_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "umap.py").write_text(
+        "class UMAP:\n"
+        "    def __init__(self, n_components, n_neighbors, random_state):\n"
+        "        self.said = (n_components, n_neighbors, random_state)\n"
+        "    def fit_transform(self, x):\n"
+        "        assert self.said == (2, 9, 5)\n"
+        "        return x[:, :2] + 100\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert installed_methods()[0] == "umap"
+    x = np.random.default_rng(0).normal(size=(10, 4))
+    found = project(x, "umap", seed=5)
+    np.testing.assert_array_equal(found.points, x[:, :2] + 100)
+    assert found.note == "UMAP, 9 neighbours, seed 5"
