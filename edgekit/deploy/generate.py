@@ -10,6 +10,7 @@ from typing import Any
 from edgekit import __version__
 from edgekit.core.digest import digest_bytes
 from edgekit.core.errors import BadConfigError, DigestMismatchError
+from edgekit.deploy.c.choice import Optimize
 from edgekit.deploy.c.header import header
 from edgekit.deploy.c.identifiers import identifier, require_identifier
 from edgekit.deploy.c.interface import API_VERSION, Interface, read_labels
@@ -37,6 +38,7 @@ class Sources:
         input_size, output_size: bytes of one inference's input and output.
         clip_samples: samples of one clip, 0 without a front-end.
         state_bytes: estimate of the state struct: arena and front-end.
+        optimize: what kernels were chosen for, and compilers are told.
     """
 
     name: str
@@ -47,9 +49,16 @@ class Sources:
     output_size: int
     clip_samples: int
     state_bytes: int
+    optimize: Optimize = "balanced"
 
 
-def generate(graph: Graph, spec: FrontendSpec | None, target: Target, name: str | None = None) -> Sources:
+def generate(
+    graph: Graph,
+    spec: FrontendSpec | None,
+    target: Target,
+    name: str | None = None,
+    optimize: Optimize = "balanced",
+) -> Sources:
     """C11 sources of a model, with its front-end when ``spec`` is given.
 
     Args:
@@ -57,6 +66,7 @@ def generate(graph: Graph, spec: FrontendSpec | None, target: Target, name: str 
         spec: the front-end to compile in.
         target: chooses kernels.
         name: prefix of the C API, made from the graph's name when None; must be a safe identifier.
+        optimize: what kernels are chosen for: few instructions ("speed"), little flash ("size") or both.
 
     Raises:
         UnsupportedOpError: an operator without a kernel, a float model.
@@ -69,7 +79,7 @@ def generate(graph: Graph, spec: FrontendSpec | None, target: Target, name: str 
     if spec is not None:
         check_frontend(core, spec, digest)
         digest = spec.digest
-    model = emit_model(core, target)
+    model = emit_model(core, target, optimize)
     labels = read_labels(graph, model.output.elements)
     api = Interface(safe, graph.name, model, labels, spec, digest)
     files = {
@@ -84,12 +94,13 @@ def generate(graph: Graph, spec: FrontendSpec | None, target: Target, name: str 
     return Sources(
         name=safe,
         files=files,
-        manifest={**_manifest(api, target), **costs, "files": _hashes(files)},
+        manifest={**_manifest(api, target, optimize), **costs, "files": _hashes(files)},
         has_frontend=spec is not None,
         input_size=api.input_size,
         output_size=api.output_size,
         clip_samples=spec.clip_samples if spec is not None else 0,
         state_bytes=model.plan.arena_bytes + int(costs.get("frontend_state_bytes", 0)),
+        optimize=optimize,
     )
 
 
@@ -146,7 +157,7 @@ def _add_frontend(files: dict[str, str], spec: FrontendSpec, name: str, model: M
     return {"frontend_state_bytes": made.state_bytes, "frontend_table_bytes": made.table_bytes}
 
 
-def _manifest(api: Interface, target: Target) -> dict[str, Any]:
+def _manifest(api: Interface, target: Target, optimize: Optimize) -> dict[str, Any]:
     plan = api.model.plan
     return {
         "schema_version": 1,
@@ -155,6 +166,8 @@ def _manifest(api: Interface, target: Target) -> dict[str, Any]:
         "name": api.name,
         "model": api.title,
         "target": target.name,
+        "instruction_set": target.isa,
+        "optimize": optimize,
         "frontend_digest": api.frontend_digest or None,
         "frontend_compiled": api.frontend is not None,
         "labels": list(api.labels),

@@ -126,7 +126,7 @@ def build(
     files = project_files(sources, target, project)
     with atomic_folder(folder) as work:
         write_files(files, work)
-        warnings = _compile_image(files, target, compiler, work)
+        warnings = _compile_image(files, target, compiler, work, sources.optimize)
     return Image(folder / image_name(target), folder, target, compiler.version(), warnings, sources.name)
 
 
@@ -155,9 +155,10 @@ def write_files(files: Mapping[str, str], folder: Path) -> None:
         path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _compile_image(files: Mapping[str, str], target: Target, compiler: Toolchain, work: Path) -> str:
+def _compile_image(files: Mapping[str, str], target: Target, compiler: Toolchain, work: Path, optimize: str) -> str:
     sources = [name for name in sorted(files) if name.endswith(".c") and not name.endswith("/library.c")]
-    arguments = [*compiler.target_flags(target), *COMMON_FLAGS, "-I.", f"-I{PROJECT_FOLDER}"]
+    arguments = [*compiler.target_flags(target), *COMMON_FLAGS, *compiler.optimization(target, optimize)]
+    arguments += ["-I.", f"-I{PROJECT_FOLDER}"]
     if target.kind == "mcu":
         if not compiler.ships_libc_headers:
             arguments.append(f"-I{PROJECT_FOLDER}/freestanding")

@@ -14,6 +14,7 @@ from typing import Literal
 from edgekit.core.errors import BadConfigError, TargetError
 
 Kind = Literal["mcu", "host"]
+Isa = Literal["portable", "dsp", "mve", "neon"]
 KIB = 1024
 
 
@@ -87,6 +88,11 @@ class Target:
             raise BadConfigError("the host has no board", where=self.name)
         if self.stack_bytes % 8 or self.stack_bytes < 256:
             raise BadConfigError("the stack must be a multiple of 8 bytes, at least 256", where=self.name)
+
+    @property
+    def isa(self) -> Isa:
+        """The instruction set that kernels are chosen for; portable C is there beside every one."""
+        return "dsp" if self.dsp else "portable"
 
     @property
     def memory(self) -> Board:

@@ -23,6 +23,9 @@ COMMON_FLAGS = (
 )  # fmt: skip
 """Every build: no contraction of a·b+c, so that host and device round alike."""
 
+SMALL_FLAGS = ("-Os", "-g")
+"""Behind COMMON_FLAGS where size counts, or the loops that cost are assembly; without -g zig drops all symbols."""
+
 TIMEOUT_S = 300.0
 ENTRY = "edgekit_reset"
 """Reset handler of the bare-metal stubs."""
@@ -45,13 +48,18 @@ class Toolchain:
     command: tuple[str, ...]
     family: Family
 
+    def optimization(self, target: Target, optimize: str) -> tuple[str, ...]:
+        """Flags for a purpose of deploy/c/choice.py; they come behind COMMON_FLAGS."""
+        assembly = target.kind == "mcu" and target.isa != "portable"
+        return SMALL_FLAGS if optimize == "size" or (optimize == "balanced" and assembly) else ()
+
     def target_flags(self, target: Target) -> tuple[str, ...]:
         """Flags that select core and ABI; none for the host."""
         if target.kind == "host":
             return ()
         if self.family == "zig":
             return ("-target", target.zig_target, f"-mcpu={target.zig_cpu}", "-fno-sanitize=undefined")
-        return (*target.gcc_flags, "-ffreestanding")
+        return target.gcc_flags
 
     @property
     def image_flags(self) -> tuple[str, ...]:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 
-HELPERS: tuple[tuple[str, str], ...] = (
+from edgekit.deploy.c.dsp.intrinsics import DSP_HELPERS
+from edgekit.deploy.c.dsp.requantize import HELPERS as DSP_REQUANTIZE
+
+_PORTABLE: tuple[tuple[str, str], ...] = (
     (
         "high_mul",
         """\
@@ -70,6 +73,7 @@ typedef struct {
 """,
     ),
 )
+HELPERS = (*_PORTABLE, *DSP_HELPERS, *DSP_REQUANTIZE)
 """(name, definition), callees first."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgekit.core.errors import UnsupportedOpError
+from edgekit.deploy.c.choice import Optimize, emit_layer
 from edgekit.deploy.c.emitters import EMITTERS
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
 from edgekit.deploy.target import Target
@@ -49,7 +50,7 @@ class Model:
         return self.graph.tensor(self.graph.outputs[0])
 
 
-def emit_model(graph: Graph, target: Target) -> Model:
+def emit_model(graph: Graph, target: Target, optimize: Optimize = "balanced") -> Model:
     """Choose and write a kernel for every node of an int8 core graph (passes/integer_core.py).
 
     Raises:
@@ -63,7 +64,7 @@ def emit_model(graph: Graph, target: Target) -> Model:
             raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
         inputs = tuple(graph.tensor(name) for name in activation_inputs(node))
         layer = Layer(index, node, prepared[node.name], inputs, graph.tensor(node.outputs[0]), target)
-        layers[node.name], codes[node.name] = layer, EMITTERS[node.op](layer)
+        layers[node.name], codes[node.name] = layer, emit_layer(layer, optimize)
     plan = firmware_plan(graph)
     merged = _Functions()
     data = [text for code in codes.values() for text in code.data]

@@ -15,4 +15,7 @@ void *memset(void *destination, int value, size_t size);
 }
 #endif
 
+/* A freestanding compiler takes the plain name for an unknown function and calls it for four bytes; this it expands. */
+#define memcpy(destination, source, size) __builtin_memcpy(destination, source, size)
+
 #endif

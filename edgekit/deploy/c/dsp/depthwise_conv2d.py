@@ -1,0 +1,290 @@
+"""depthwise_conv2d with DSP instructions: a channel at a time, two outputs at a time.
+
+The channel is gathered into a plane of int16 whose border holds the zero point. Its rows lie along the axis in which
+pairs of outputs waste least (scratch.Plane). All weights of a channel stay in registers as pairs of int16; a row of
+three taps takes one LDRD and four multiply-accumulates for two outputs. Assembly keeps it to these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from edgekit.deploy.c.accumulate import paren
+from edgekit.deploy.c.dsp.assembly import add, constant, function, requantize, zero_of
+from edgekit.deploy.c.dsp.requantize import applies, finish, packed_table, zero_line
+from edgekit.deploy.c.dsp.taps import ASM, TWIN, Row, row_of
+from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, whole
+from edgekit.deploy.c.text import fill, indent
+from edgekit.graph.integer.params import DepthwiseParams
+from edgekit.graph.scratch import Plane
+
+_WEIGHTS = ("r2", "r3", "r4", "r5", "r6", "r7")
+"""Pairs of weights that stay in registers beside two sums, two words of the plane, pointers and the factor."""
+_SUMS = ("r10", "r11")
+STORE_REACH = 4095
+"""Largest offset of STRB, in bytes."""
+LDRD_REACH = 1020
+"""Largest offset of LDRD, in bytes."""
+
+_DEPTHWISE = """\
+static void @self@(const int8_t *w, const dsp_channel *c, const int8_t *x, int8_t *y, int8_t *scratch) {
+    const int16_t border = @zero@;
+    for (int32_t i = 0; i < @plane@; i++) {
+        memcpy(scratch + 2 * i, &border, sizeof border);
+    }
+    for (const dsp_channel *end = c + @outputs@; c < end;) {
+        const int8_t *in = x++;
+        int8_t *to_row = scratch + @first@;
+        for (int32_t i = 0; i < @rows@; i++) {
+@gather@        }
+        for (int32_t m = 0; m < @multiplier@; m++) {
+            @f0@(scratch, y, c, w);
+            c++;
+            y++;
+            w += @taps@;
+        }
+    }
+}
+"""
+
+_TWIN = """\
+const int32_t packed = c->bias_shift;
+const int32_t multiplier = c->multiplier;
+@zero@@weights@for (int32_t i = 0; i < @across@; i++) {
+    const int8_t *from = plane + i * @row_bytes@;
+    int8_t *to = y + i * @across_step@;
+    for (int32_t j = 0; j < @along@; j += 2) {
+        int32_t s0 = packed >> 7;
+        int32_t s1 = packed >> 7;
+@products@        to[0] = @first@;
+        if (j + 1 < @along@) {
+            to[@step@] = @second@;
+        }
+        from += @advance@;
+        to += @two_steps@;
+    }
+}
+"""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A layer turned so that axis 0 is across, axis 1 along the rows of the plane."""
+
+    height: int
+    width: int
+    channels: int
+    plane: Plane
+    params: DepthwiseParams
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """(across, along) as axes of the image."""
+        return 1 - self.plane.along, self.plane.along
+
+    def turned(self, pair: tuple[int, int]) -> tuple[int, int]:
+        """A (h, w) pair as (across, along)."""
+        return pair[self.order[0]], pair[self.order[1]]
+
+    @property
+    def row_bytes(self) -> int:
+        return 2 * self.plane.wide[1]
+
+    @property
+    def tap_row_bytes(self) -> int:
+        """Between rows of taps."""
+        return self.row_bytes * self.turned(self.params.dilation)[0]
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Bytes between neighbouring outputs, (across, along)."""
+        outputs = self.channels * self.params.multiplier
+        return self.turned((self.plane.out_width * outputs, outputs))
+
+    @property
+    def rows(self) -> int:
+        """Rows of taps."""
+        return self.turned(self.plane.kernel)[0]
+
+    @property
+    def row(self) -> Row:
+        """Products of one of them."""
+        return row_of(self.turned(self.plane.kernel)[1], self.turned(self.params.stride)[1])
+
+
+def fits(layer: Layer) -> bool:
+    """Whole plane, weights in registers, offsets in reach, requantization proven."""
+    params = cast(DepthwiseParams, layer.params)
+    shape = _shape(layer)
+    if not shape.plane.whole or shape.turned(params.dilation)[1] != 1 or not applies(params.arithmetic, 3):
+        return False
+    reach = (shape.rows - 1) * shape.tap_row_bytes + 4 * shape.row.words
+    return shape.rows * len(shape.row.pairs) <= len(_WEIGHTS) and reach <= LDRD_REACH and shape.steps[1] <= STORE_REACH
+
+
+def emit_depthwise_conv2d(layer: Layer) -> Code:
+    """depthwise_conv2d: x int8 [1,H,W,C] to y int8 [1,Ho,Wo,C·m], correct for y on x where m is 1."""
+    shape, arithmetic = _shape(layer), cast(DepthwiseParams, layer.params).arithmetic
+    by_channel = np.moveaxis(arithmetic.weights[0], 2, 0)  # [C·m, kh, kw]: a filter's taps lie together
+    weights, table = f"weights_{layer.index}", f"channels_{layer.index}"
+    data = (int8_array(weights, by_channel), packed_table(table, arithmetic))
+    kernel, out = shape.plane.kernel, f"{shape.plane.out_height}x{shape.plane.out_width}x{shape.plane.channels}"
+    size = f"{kernel[0]}x{kernel[1]}_of_{shape.height}x{shape.width}x{shape.channels}_to_{out}"
+    channel = Function(f"taps_{kernel[0]}x{kernel[1]}_to_{out}", _channel(shape))
+    functions = (channel, Function(f"depthwise_{size}", _text(shape)))
+    call = f"{{f1}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
+    return Code(call, functions, data, shape.plane.nbytes, kernel=f"dsp {functions[-1].name}")
+
+
+def _shape(layer: Layer) -> _Shape:
+    params = cast(DepthwiseParams, layer.params)
+    _, height, width, channels = whole(layer.inputs[0], 4, layer)
+    _, out_height, out_width, outputs = whole(layer.output, 4, layer)
+    kernel = (params.arithmetic.weights.shape[1], params.arithmetic.weights.shape[2])
+    plane = Plane(out_height, out_width, outputs, kernel, params.stride, params.dilation)
+    return _Shape(height, width, channels, plane, params)
+
+
+def _text(shape: _Shape) -> str:
+    params = shape.params
+    return fill(
+        _DEPTHWISE, self="@self@", f0="@f0@", zero=paren(params.arithmetic.input_zero_point),
+        plane=shape.plane.wide[0] * shape.plane.wide[1], outputs=shape.channels * params.multiplier,
+        multiplier=params.multiplier, taps=shape.plane.kernel[0] * shape.plane.kernel[1], **_gather(shape),
+    )  # fmt: skip
+
+
+def _pairs(shape: _Shape) -> list[tuple[int, int | None]]:
+    """Places in the filter of the two weights of every pair; None behind the last tap of a row."""
+    rows, taps = shape.turned(shape.plane.kernel)
+    row_step, tap_step = shape.turned((shape.plane.kernel[1], 1))
+    return [
+        (k * row_step + t * tap_step, k * row_step + (t + 1) * tap_step if t + 1 < taps else None)
+        for k in range(rows)
+        for t in shape.row.pairs
+    ]
+
+
+def _channel(shape: _Shape) -> str:
+    """``(plane, y, c, w)``: one channel's plane with one filter to its outputs; all sums are doubled by the weights."""
+    rows, taps = shape.turned(shape.plane.kernel)
+    comment = f"One channel: {rows} rows of {taps} taps, two outputs at a time."
+    parameters = ("const int8_t *plane", "int8_t *y", "const dsp_channel *c", "const int8_t *w")
+    return function(comment, parameters, _lines(shape), _twin(shape))
+
+
+def _twin(shape: _Shape) -> str:
+    params, row = shape.params, shape.row
+    across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
+    weights = "".join(
+        f"const uint32_t w{i} = twin_pair(2 * w[{low}], {'0' if high is None else f'2 * w[{high}]'});\n"
+        for i, (low, high) in enumerate(_pairs(shape))
+    )
+    products = "".join(
+        f"        s{p.output} = {TWIN[p.kind]}(dsp_word(from + {k * shape.tap_row_bytes + 4 * p.word}), "
+        f"w{k * len(row.pairs) + p.pair}, s{p.output});\n"
+        for k in range(shape.rows)
+        for p in row.products
+    )
+    values = [finish(params.arithmetic, total, "packed", "multiplier") for total in ("s0", "s1")]
+    return fill(
+        _TWIN, zero=zero_line(params.arithmetic, "packed"), weights=weights, across=across, along=along,
+        row_bytes=shape.row_bytes * shape.turned(params.stride)[0], across_step=shape.steps[0], products=products,
+        first=values[0], second=values[1], step=shape.steps[1], two_steps=2 * shape.steps[1],
+        advance=4 * shape.turned(params.stride)[1],
+    )  # fmt: skip
+
+
+def _lines(shape: _Shape) -> list[str]:
+    """Plane r0, y r1, weights r2 …, bias and shift r8, factor r9, sums r10 and r11, words ip and lr; on the stack the
+    zero point, the rows left, both pointers at the row's start, and where the row's pairs end.
+    """
+    across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
+    row_bytes, across_step = shape.row_bytes * shape.turned(shape.params.stride)[0], shape.steps[0]
+    pairs, single = _pair_loop(shape, along // 2), _outputs(shape, shape.row.first_output, 1)
+    return [
+        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}", "sub sp, sp, #20", "ldrd r8, r9, [r2]", "mov lr, r3",
+        *_load_weights(shape), *zero_of(shape.params.arithmetic, "ip", "r8"), "str ip, [sp]",
+        *constant("ip", across), "str ip, [sp, #4]", "strd r0, r1, [sp, #8]",
+        "2:", *(pairs if along > 1 else []), *(single if along % 2 else []),
+        "ldrd r0, r1, [sp, #8]", *add("r0", row_bytes, "ip"), *add("r1", across_step, "ip"), "strd r0, r1, [sp, #8]",
+        "ldr ip, [sp, #4]", "subs ip, ip, #1", "str ip, [sp, #4]", "bne 2b",
+        "add sp, sp, #20", "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}",
+    ]  # fmt: skip
+
+
+def _load_weights(shape: _Shape) -> list[str]:
+    lines = []
+    for register, (low, high) in zip(_WEIGHTS, _pairs(shape), strict=False):
+        lines += [f"ldrsb {register}, [lr, #{low}]", f"lsl {register}, {register}, #1"]
+        if high is None:
+            lines.append(f"uxth {register}, {register}")
+        else:
+            lines += [f"ldrsb ip, [lr, #{high}]", f"pkhbt {register}, {register}, ip, lsl #17"]
+    return lines
+
+
+def _pair_loop(shape: _Shape, count: int) -> list[str]:
+    advance = 4 * shape.turned(shape.params.stride)[1]
+    return [
+        "mov ip, r0", *add("ip", count * advance, "lr"), "str ip, [sp, #16]",
+        "1:", *_outputs(shape, shape.row, 2),
+        *add("r1", 2 * shape.steps[1], "ip"), f"add r0, r0, #{advance}", "ldr ip, [sp, #16]", "cmp r0, ip", "bne 1b",
+    ]  # fmt: skip
+
+
+def _outputs(shape: _Shape, row: Row, outputs: int) -> list[str]:
+    """One or two outputs: sums, requantization, stores."""
+    lines = [f"asr {total}, r8, #7" for total in _SUMS[:outputs]]
+    for k in range(shape.rows):
+        lines += _products(row, k, k * shape.tap_row_bytes)
+    lines.append("ldr ip, [sp]")
+    for output, total in enumerate(_SUMS[:outputs]):
+        lines += requantize(shape.params.arithmetic, total, "r9", "r8", "ip")
+        lines.append(f"strb {total}, [r1, #{output * shape.steps[1]}]")
+    return lines
+
+
+def _products(row: Row, k: int, base: int) -> list[str]:
+    """Row ``k`` of taps, ``base`` bytes behind the first; words are loaded in pairs."""
+    lines = []
+    for low in range(0, row.words, 2):
+        address = f"[r0, #{base + 4 * low}]"
+        lines.append(f"ldrd ip, lr, {address}" if low + 1 < row.words else f"ldr ip, {address}")
+        for product in row.products:
+            if low <= product.word <= low + 1:
+                total, word = _SUMS[product.output], ("ip", "lr")[product.word - low]
+                weight = _WEIGHTS[k * len(row.pairs) + product.pair]
+                lines.append(f"{ASM[product.kind]} {total}, {word}, {weight}, {total}")
+    return lines
+
+
+def _gather(shape: _Shape) -> dict[str, object]:
+    """The loops from the image to the plane; columns are straight code in parts."""
+    (top, _), (left, _) = shape.params.pad
+    before = shape.turned((top, left))
+    rows, columns = _kept(shape)
+    along_h = shape.plane.along == 0
+    row_step, column_step = (2, shape.row_bytes) if along_h else (shape.row_bytes, 2)
+    first = before[0] * shape.row_bytes + 2 * before[1]
+    part = next(size for size in range(min(8, max(columns, 1)), 0, -1) if columns % size == 0)
+    lines = "".join(
+        f"const int16_t v{j} = in[{j * shape.channels}];\nmemcpy(to + {j * column_step}, &v{j}, sizeof v{j});\n"
+        for j in range(part)
+    )
+    loop = (
+        f"int8_t *to = to_row;\nfor (int32_t j = 0; j < {columns // part}; j++) {{\n{indent(lines)}"
+        f"    in += {part * shape.channels};\n    to += {part * column_step};\n}}\n"
+        f"in += {(shape.width - columns) * shape.channels};\nto_row += {row_step};\n"
+    )
+    return {"first": first, "rows": rows, "gather": indent(loop, 3) if columns else ""}
+
+
+def _kept(shape: _Shape) -> tuple[int, int]:
+    """Rows and columns of the image that lie inside the plane."""
+    (top, _), (left, _) = shape.params.pad
+    room = shape.turned(shape.plane.wide)
+    return max(0, min(shape.height, room[0] - top)), max(0, min(shape.width, room[1] - left))

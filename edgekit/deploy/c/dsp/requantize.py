@@ -1,0 +1,97 @@
+"""Requantization with SMMULR and SSAT: the same bytes as TensorFlow Lite's double rounding.
+
+TensorFlow Lite computes h = ⌊(a·m + 2³⁰) / 2³¹⌋ and then divides h by 2^r, r ≥ 1, to nearest, halves away from zero.
+SMMLAR gives z + ⌊(2a·m + 2³¹) / 2³²⌋, whose second part is h exactly for |a| < 2³⁰. The division is
+⌊(⌊(h − [h < 0]) / 2^(r−1)⌋ + 1) / 2⌋. A z that is a multiple of 2^(r−1) passes the shift unchanged: the zero point
+costs nothing. Without the term [h < 0] only halves below zero come out higher, by one and still not above 0: where the
+clamp's low end is at or above the zero point nothing of that is seen, and the term is left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.deploy.c.accumulate import only_right_shifts, paren
+from edgekit.deploy.c.text import array_lines
+from edgekit.graph.integer.params import Accumulate
+
+BIAS_LIMIT = 1 << 23
+"""Biases lie in the upper 24 bits of a word."""
+
+
+def applies(arithmetic: Accumulate, channel_axis: int) -> bool:
+    """The layer's sums, biases and shifts fit the packed channel table and the proof above."""
+    weights = np.moveaxis(arithmetic.weights.astype(np.int64), channel_axis, 0)
+    reach = np.abs(weights.reshape(weights.shape[0], -1)).sum(axis=1) * 128
+    bias = np.abs(arithmetic.folded_bias.astype(np.int64))
+    return bool(only_right_shifts(arithmetic) and bias.max() < BIAS_LIMIT and (bias + reach).max() < 1 << 30)
+
+
+def packed_table(name: str, arithmetic: Accumulate) -> str:
+    """Definition of a layer's ``dsp_channel`` array, 8 bytes a channel."""
+    zero = arithmetic.multiplier == 0
+    shifts = np.where(zero, 0, -arithmetic.shift.astype(np.int64) - 1)
+    words = arithmetic.folded_bias.astype(np.int64) * 256 + shifts
+    rows = zip(words.tolist(), arithmetic.multiplier.tolist(), strict=True)
+    cells = [f"{{{_int32(word)}, {multiplier}}}" for word, multiplier in rows]
+    return f"static const dsp_channel {name}[{len(cells)}] = {{\n{array_lines(cells)}\n}};\n"
+
+
+def zero_line(arithmetic: Accumulate, shift: str) -> str:
+    """Declaration of ``zero``: the output's zero point as z of the proof above, for a channel's shift."""
+    return f"const int32_t zero = dsp_zero({paren(2 * arithmetic.output_zero_point + 1)}, {shift});\n"
+
+
+def finish(arithmetic: Accumulate, total: str, shift: str, multiplier: str) -> str:
+    """A C expression: the int8 output from the accumulator ``total``; it reads the variable ``zero`` of zero_line().
+
+    Args:
+        arithmetic: whose zero point and clamp are constants in the text.
+        total: twice the sum; an expression without side effects.
+        shift: word whose lowest byte is r − 1.
+        multiplier: m.
+    """
+    clamp, zero = arithmetic.clamp, arithmetic.output_zero_point
+    half = "dsp_relu" if clamp.low >= zero else "dsp_signed"
+    value = f"{half}({total}, {multiplier}, {shift}, zero)"
+    if (clamp.low, clamp.high) == (-128, 127):
+        return f"(int8_t){value}"
+    return f"clamp({value}, {paren(clamp.low)}, {paren(clamp.high)})"
+
+
+HELPERS: tuple[tuple[str, str], ...] = (
+    (
+        "dsp_zero",
+        """\
+/* A number so large that a shift right by n, in the lowest byte, makes it `twice` again. */
+__attribute__((unused)) static inline int32_t dsp_zero(int32_t twice, int32_t n) {
+    return (int32_t)((uint32_t)twice << (n & 255));
+}
+""",
+    ),
+    (
+        "dsp_relu",
+        """\
+/* int8 of sum2 / 2 * multiplier / 2^(32 + shift) + zero point, where less than the zero point is cut off anyway. */
+__attribute__((unused)) static inline int32_t dsp_relu(int32_t sum2, int32_t multiplier, int32_t shift, int32_t zero) {
+    return dsp_half8(dsp_shift(dsp_high_plus(sum2, multiplier, zero), shift));
+}
+""",
+    ),
+    (
+        "dsp_signed",
+        """\
+/* int8 of sum2 / 2 * multiplier / 2^(32 + shift) + zero point, halves away from zero. */
+__attribute__((unused)) static inline int32_t dsp_signed(int32_t sum2, int32_t multiplier, int32_t shift,
+                                                         int32_t zero) {
+    const int32_t high = dsp_high_plus(sum2, multiplier, 0);
+    return dsp_half8(dsp_shift(high + (high >> 31) + zero, shift));
+}
+""",
+    ),
+)
+"""(name, definition), to be placed behind DSP_HELPERS."""
+
+
+def _int32(value: int) -> str:
+    return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)

@@ -1,0 +1,134 @@
+"""DSP kernels: their C twins under sanitizers, the instructions on emulated cores, against the integer interpreter."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from c_programs import SanitizedProgram
+from edge_graphs import Builder
+from edge_ops import OPS
+from int8_oracles import random_int8
+
+from edgekit.bench.emulate import emulate
+from edgekit.deploy.c.choice import OPTIMIZE
+from edgekit.deploy.generate import generate
+from edgekit.deploy.project import build
+from edgekit.deploy.target import find_target
+from edgekit.deploy.toolchain import find_toolchain
+from edgekit.graph.graph import Graph
+from edgekit.graph.integer.interpreter import run_integer
+
+TWIN = replace(find_target("cpu"), dsp=True)
+"""This machine with the sources of a DSP core: every instruction is its C twin."""
+
+
+def _clips(graph: Graph, seed: int, count: int = 12) -> np.ndarray:
+    dims = graph.tensor(graph.inputs[0]).dims
+    return random_int8(np.random.default_rng(seed), (count, *(dims[1:] if dims[0] == 1 else dims)))
+
+
+def _check_twins(graphs: list[Graph], folder: Path, optimize: str = "balanced") -> list[str]:
+    """Bytes equal for all graphs; returns the kernels that were chosen."""
+    made = [generate(graph, None, TWIN, f"m{i}", optimize) for i, graph in enumerate(graphs)]  # type: ignore[arg-type]
+    program = SanitizedProgram(made, folder)
+    for i, graph in enumerate(graphs):
+        clips = _clips(graph, i)
+        expected = run_integer(graph, clips).reshape(len(clips), -1)
+        np.testing.assert_array_equal(program.run(i, clips), expected, err_msg=f"graph {i}")
+    return [layer["kernel"] for sources in made for layer in sources.manifest["layers"]]
+
+
+@pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d", "fully_connected", "avg_pool2d"])
+def test_random_layers_equal_the_interpreter(op: str, tmp_path: Path) -> None:
+    graphs = [OPS[op](np.random.default_rng(seed)).graph() for seed in range(40, 52)]
+    kernels = _check_twins(graphs, tmp_path)
+    assert op != "conv2d" or sum(kernel.startswith("dsp") for kernel in kernels) >= 6
+
+
+def _convolutions(seed: int) -> Graph:
+    """Patches with and without gathering, in fours and twos, with a rest of positions and a depth that is no four."""
+    rng = np.random.default_rng(seed)
+    builder = Builder(rng, (1, 9, 7, 3))
+    builder.conv2d(24, (3, 3), pad="SAME", activation="relu")  # 63 positions of 27 values
+    builder.conv2d(17, (1, 1), activation="relu6")
+    builder.conv2d(40, (1, 1))
+    builder.conv2d(12, (4, 4), stride=(2, 1), pad="SAME", activation="relu")  # 640 values: two at a time
+    builder.conv2d(70, (1, 1), activation="relu")
+    builder.conv2d(5, (1, 1), stride=(2, 2))
+    return builder.graph()
+
+
+def _depthwise(seed: int) -> Graph:
+    """Pairs along either axis, with and without stride, one row or column of taps, dilation, a multiplier."""
+    rng = np.random.default_rng(seed)
+    builder = Builder(rng, (1, 25, 6, 4))
+    builder.depthwise_conv2d(1, (3, 3), pad="SAME", activation="relu")
+    builder.depthwise_conv2d(1, (1, 3), pad="SAME")
+    builder.depthwise_conv2d(1, (3, 1), pad=((1, 2), (0, 0)), activation="relu6")
+    builder.depthwise_conv2d(1, (3, 3), stride=(2, 1), pad="SAME")
+    builder.depthwise_conv2d(2, (2, 2), pad="SAME", activation="relu")
+    builder.depthwise_conv2d(1, (3, 1), dilation=(2, 1), pad=((2, 2), (0, 0)))
+    builder.depthwise_conv2d(1, (3, 3), stride=(2, 2), pad="SAME", activation="relu")
+    builder.depthwise_conv2d(1, (5, 5), pad="SAME")  # too many weights for registers: portable
+    return builder.graph()
+
+
+def _dense(seed: int, per_channel: bool) -> Graph:
+    rng = np.random.default_rng(seed)
+    builder = Builder(rng, (1, 8, 6, 4))
+    builder.pool2d("avg_pool2d", (4, 3), stride=(4, 3))
+    builder.append("reshape", (builder.x.name,), builder.same("flat", (1, builder.x.elements)))
+    for outputs, activation in ((16, "relu"), (8, "none"), (24, "relu6"), (10, "none")):
+        zero_point = -128 if activation == "relu" else None
+        builder.fully_connected(outputs, activation=activation, per_channel=per_channel, zero_point=zero_point)
+    return builder.graph()
+
+
+GRAPHS = {
+    "convolutions": _convolutions,
+    "depthwise": _depthwise,
+    "dense per channel": lambda seed: _dense(seed, True),
+    "dense per tensor": lambda seed: _dense(seed, False),
+}
+
+
+def test_all_branches_as_twins_under_sanitizers(tmp_path: Path) -> None:
+    kernels = _check_twins([make(seed) for make in GRAPHS.values() for seed in (1, 2)], tmp_path)
+    for name in ("block", "pointwise_", "conv2d_4x4", "depthwise_3x3", "depthwise_1x3", "filters_by_four", "by_four"):
+        chosen = [kernel for kernel in kernels if kernel.startswith("dsp")]
+        assert name == "block" or any(name in kernel for kernel in chosen), name
+
+
+@pytest.mark.parametrize("optimize", OPTIMIZE)
+def test_every_purpose_has_the_same_bytes(optimize: str, tmp_path: Path) -> None:
+    kernels = _check_twins([_convolutions(5)], tmp_path, optimize)
+    assert any(kernel.endswith("_wide") for kernel in kernels) == (optimize == "speed")
+
+
+@pytest.mark.parametrize(
+    ("target", "compiler", "optimize"),
+    [
+        ("cortex-m4", "zig", "balanced"),
+        ("cortex-m4", "zig", "size"),
+        ("cortex-m4", "arm-none-eabi-gcc", "speed"),
+        ("cortex-m33", "zig", "speed"),
+    ],
+)
+@pytest.mark.parametrize("name", GRAPHS)
+def test_instructions_on_the_core_equal_the_interpreter(
+    name: str, target: str, compiler: str, optimize: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("unicorn")
+    if compiler != "zig" and shutil.which(compiler) is None:
+        pytest.skip("install gcc-arm-none-eabi (Debian package)")
+    chosen, graph = find_target(target), GRAPHS[name](7)
+    sources = generate(graph, None, chosen, "branches", optimize)  # type: ignore[arg-type]
+    image = build(sources, chosen, tmp_path / "image", toolchain=find_toolchain(chosen, compiler))
+    assert image.warnings == ""
+    clips = _clips(graph, 3, 8)
+    expected = run_integer(graph, clips).reshape(len(clips), -1)
+    np.testing.assert_array_equal(emulate(image, clips, counted=0).scores, expected)
