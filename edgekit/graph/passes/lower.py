@@ -30,11 +30,12 @@ FINAL_PASSES: tuple[Callable[[Graph], Graph], ...] = (merge_reshape, drop_dead, 
 """What runs after a QDQ model has become an integer graph (a float model stays as it is in between)."""
 
 
-def lower(graph: Graph) -> Graph:
+def lower(graph: Graph, clips: np.ndarray | None = None) -> Graph:
     """The edge graph that computes what ``graph`` does: NHWC, batch 1, static shapes, checked (passes/check_edge.py).
 
     Args:
         graph: of the ``onnx`` dialect (float or QDQ, NCHW), of the ``tflite`` dialect (float or int8), or already edge.
+        clips: float32 [N, H, W, C], features of the task: what a QDQ model leaves in float gets its range from them.
 
     Raises:
         UnsupportedOpError: names the operator and its layer.
@@ -46,7 +47,7 @@ def lower(graph: Graph) -> Graph:
     if graph.dialect == "aten":
         raise UnsupportedOpError("an exported program is not lowered", where=graph.name, mend="export it as ONNX")
     try:
-        return _lowered(graph)
+        return _lowered(graph, clips)
     except _MISFITS as error:
         raise BadFileError(
             f"an operator does not have the form that its kind demands ({error})",
@@ -59,7 +60,7 @@ _MISFITS = (ValueError, TypeError, KeyError, IndexError, AttributeError, Arithme
 """What rules raise on operators of damaged files: inputs too few or too many, attributes absent or of another kind."""
 
 
-def _lowered(graph: Graph) -> Graph:
+def _lowered(graph: Graph, clips: np.ndarray | None) -> Graph:
     if graph.dialect == "tflite":
         from edgekit.graph.passes.lower_tflite import lower_tflite
 
@@ -76,7 +77,7 @@ def _lowered(graph: Graph) -> Graph:
         lowered, scales = lower_onnx(graph)
         for step in FLOAT_PASSES:
             lowered = step(lowered)
-        lowered = integer_graph(lowered, scales)
+        lowered = integer_graph(lowered, scales, clips)
         for step in FINAL_PASSES:
             lowered = step(lowered)
     return lowered

@@ -12,14 +12,16 @@ LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
 
 
 def quantize_linear(node: Node, build: Builder) -> None:
-    """On an activation → fake_quant (int8 per tensor; uint8 is moved by 128); on a constant → its integers."""
+    """On an activation → fake_quant (uint8 is moved by 128), per tensor or channel; on a constant → its integers."""
     value = build.value(node, 0)
     scale, zero_point, dtype = _parameters(node, build)
     if isinstance(value, View):
-        if scale.size != 1 or dtype not in LIMITS:
-            raise unsupported(node, f"activations quantized per channel or to {dtype}")
-        moved = int(zero_point.reshape(-1)[0]) - (128 if dtype == "uint8" else 0)
-        attrs = {"scale": float(scale.reshape(-1)[0]), "zero_point": moved}
+        if dtype not in LIMITS:
+            raise unsupported(node, f"activations quantized to {dtype}")
+        if scale.size != 1 and not _channels_last(node, value, scale.size, build):
+            raise unsupported(node, "activations quantized along another axis than their channels")
+        moved = zero_point.reshape(-1) - (128 if dtype == "uint8" else 0)
+        attrs = {"scale": tuple(map(float, scale.reshape(-1))), "zero_point": tuple(map(int, moved))}
         build.result(node, value.like(build.emit("fake_quant", node.name, [value.name], attrs)))
         return
     if dtype not in LIMITS:
@@ -30,18 +32,21 @@ def quantize_linear(node: Node, build: Builder) -> None:
 
 
 def dequantize_linear(node: Node, build: Builder) -> None:
-    """Behind a QuantizeLinear → nothing; on stored integers → real values, whose scales are remembered."""
+    """Behind a QuantizeLinear → nothing; on stored integers → real values, whose scales are remembered.
+
+    Asymmetric constants are real values too, but not what an integer layer takes for weights: passes/qdq.py says so.
+    """
     value = build.value(node, 0)
     scale, zero_point, _ = _parameters(node, build)
     if isinstance(value, View):
         build.result(node, value)
         return
-    centre = 128 if value.dtype == np.uint8 else 0
-    if value.dtype.kind not in "iu" or np.any(zero_point != centre):
-        raise unsupported(node, "weights with a zero point (asymmetric quantization)")
-    real = (value.astype(np.float64) - centre) * _along(node, value, scale).astype(np.float64)
-    build.result(node, real)
-    build.scales[node.outputs[0]] = scale.reshape(-1)
+    if value.dtype.kind not in "iu":
+        raise unsupported(node, f"{node.op} of {value.dtype} constants")
+    centred = value.astype(np.float64) - _along(node, value, zero_point)
+    build.result(node, centred * _along(node, value, scale).astype(np.float64))
+    if not np.any(zero_point != (128 if value.dtype == np.uint8 else 0)):
+        build.scales[node.outputs[0]] = scale.reshape(-1)
 
 
 def _parameters(node: Node, build: Builder) -> tuple[np.ndarray, np.ndarray, str]:
@@ -56,6 +61,15 @@ def _parameters(node: Node, build: Builder) -> tuple[np.ndarray, np.ndarray, str
     if zero_point.size != scale.size:
         raise unsupported(node, f"{node.op} with {scale.size} scales and {zero_point.size} zero points")
     return scale, zero_point.astype(np.int64), str(zero_point.dtype)
+
+
+def _channels_last(node: Node, value: View, channels: int, build: Builder) -> bool:
+    """Whether the node's axis of an activation is the last axis of the edge tensor that holds it."""
+    axis = node.attrs.get("axis", 1)
+    if build.tensors[value.name].dims[-1] != channels or not -value.index.ndim <= axis < value.index.ndim:
+        return False
+    lanes = np.moveaxis(value.index, axis, -1) % channels
+    return bool(np.all(lanes == np.arange(channels)))
 
 
 def _along(node: Node, value: np.ndarray, vector: np.ndarray) -> np.ndarray:

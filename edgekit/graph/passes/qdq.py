@@ -10,30 +10,39 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import FIXED_OUTPUTS, SAME_SCALE_OPS
 from edgekit.graph.passes.check_edge import WEIGHTED
+from edgekit.graph.passes.common_step import common_steps
+from edgekit.graph.passes.spread_channels import spread_channels
+from edgekit.graph.passes.unstated_ranges import with_unstated
 from edgekit.graph.tensor import Quantization, Tensor
 
 MEND = "quantize every layer, or start from the float model with edgekit quantize"
 
 
-def integer_graph(graph: Graph, scales: Mapping[str, np.ndarray]) -> Graph:
+def integer_graph(graph: Graph, scales: Mapping[str, np.ndarray], clips: np.ndarray | None = None) -> Graph:
     """The integer form of ``graph``; a graph without fake_quant is returned as it is.
 
-    1. A fake_quant's parameters are those of the tensor that it reads; the node vanishes.
-    2. Pools, pads and reshapes keep their input's quantization, whatever the model says behind them: their values lie
+    1. A fake_quant's parameters are those of the tensor that it reads; the node vanishes. Where it has a scale for each
+       channel, the layers before and after take the differences over (spread_channels.py).
+    2. What a second fake_quant does to the same tensor in another way is a quantize node, which rescales.
+    3. Pools, pads and reshapes keep their input's quantization, whatever the model says behind them: their values lie
        in the same range; relu, relu6 and mean do so where the model says nothing.
-    3. Weights return to the stored integers, biases become int32 at input scale × weight scale.
+    4. Any other tensor of which the model says nothing (NNCF leaves the last layer's output in float) gets a range
+       from ``clips``, or without these from random ones (unstated_ranges.py).
+    5. Weights return to the stored integers, biases become int32 at input scale × weight scale.
 
     Args:
         graph: edge, float32, with fused activations.
         scales: scales of the stored integers, by name of the weights' constant.
+        clips: float32 [N, H, W, C], features of the task.
 
     Raises:
-        UnsupportedOpError: a layer that is left in float, or quantized in two ways.
+        UnsupportedOpError: a layer that is left in float.
     """
     if not any(node.op == "fake_quant" for node in graph.nodes):
         return graph
-    bare, found = _without_fakes(graph)
-    quants = _complete(bare, found)
+    bare, stated = _without_fakes(graph)
+    bare, found, scales = spread_channels(bare, stated, scales)
+    quants = with_unstated(bare, _complete(bare, found), clips)
     tensors: dict[str, Tensor] = {}
     nodes: list[Node] = []
     for name in (*bare.inputs, *(node.outputs[0] for node in bare.nodes)):
@@ -78,9 +87,12 @@ def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
             nodes.append(node)
             continue
         source = node.inputs[0]
-        stated = Quantization(np.array([node.attrs["scale"]]), np.array([node.attrs["zero_point"]]))
-        if source in found and found[source].scalar() != stated.scalar():
-            raise UnsupportedOpError("a tensor quantized in two ways", where=source, mend=MEND)
+        axis = len(graph.tensor(source).dims) - 1 if len(node.attrs["scale"]) > 1 else None
+        stated = Quantization(np.array(node.attrs["scale"]), np.array(node.attrs["zero_point"]), axis)
+        if source in found and not _same(found[source], stated):
+            nodes.append(Node("quantize", node.name, (source,), node.outputs))
+            found[node.outputs[0]] = stated
+            continue
         found[source] = stated
         alias[node.outputs[0]] = source
     # A fake_quant in front of an output leaves the output's name to the tensor that it read.
@@ -96,6 +108,10 @@ def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
         for node in nodes
     ]
     return graph.rebuild(renamed, tensors), {names.get(name, name): quant for name, quant in found.items()}
+
+
+def _same(first: Quantization, second: Quantization) -> bool:
+    return np.array_equal(first.scale, second.scale) and np.array_equal(first.zero_point, second.zero_point)
 
 
 def _complete(graph: Graph, found: dict[str, Quantization]) -> dict[str, Quantization]:
@@ -125,6 +141,9 @@ def _integers(graph: Graph, node: Node, source: Quantization, scales: Mapping[st
     axis = WEIGHTED[node.op]
     channels = weights.dims[axis]
     scale = scales.get(weights.name)
+    if scale is None:
+        # Normalization was folded into the stored integers: they are still multiples of one number a channel.
+        scale = common_steps(np.asarray(weights.data, np.float64), axis)
     if scale is None and weights.dims[:3] == (1, 1, 1):
         # One weight a channel (normalization left in float by the quantizer): 127 steps of its own scale are exact.
         magnitude = np.abs(np.asarray(weights.data, np.float64)).reshape(-1)
