@@ -97,13 +97,19 @@ class Core:
         self._console.outgoing.clear()
         self._console.starved = False
         self._fault = ""
-        hook = self._core.hook_add(self._unicorn.UC_HOOK_BLOCK, self._on_block) if counted else None
+        hook = self._counting_hook() if counted else None
         try:
             self._run()
         finally:
             if hook is not None:
                 self._core.hook_del(hook)
         return bytes(self._console.outgoing)
+
+    def _counting_hook(self) -> int:
+        # Blocks that ran before without the hook were translated without it, and would not call it.
+        self._core.ctl_flush_tb()
+        hook: int = self._core.hook_add(self._unicorn.UC_HOOK_BLOCK, self._on_block)
+        return hook
 
     def clear_counts(self) -> None:
         """Set all counts to zero."""

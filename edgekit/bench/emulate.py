@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,8 @@ from edgekit.core.progress import Progress, silent
 from edgekit.deploy.project import Image
 
 Kind = Literal["features", "pcm"]
+SPANS = MappingProxyType({"frontend": "_frontend_push", "model": "_invoke"})
+"""What is counted, and how the symbol's name ends behind that of the model."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,7 @@ def _in_parallel(
 
 
 def _serve(image: Image, kind: Kind, clips: np.ndarray, counted: int, progress: Progress = silent) -> Emulation:
-    spans = {"frontend": f"{image.name}_frontend_push", "model": f"{image.name}_invoke"}
-    core = Core(read_elf(image.path), image.target, spans)
+    core = Core(read_elf(image.path), image.target, {key: image.name + end for key, end in SPANS.items()})
     core.exchange(b"")  # from reset to the first request
     make = features_request if kind == "features" else pcm_request
     replies: list[Reply] = []

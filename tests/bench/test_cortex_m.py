@@ -55,6 +55,7 @@ class _Oracle:
         self.total = self.inside = 0
         self._function, self._return, self._governed = function, -1, range(0)
         self._decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+        core._core.ctl_flush_tb()  # what has run before was translated without the hook
         core._core.hook_add(unicorn.UC_HOOK_CODE, self._one)
 
     def _one(self, emulator: Any, address: int, size: int, _: object) -> None:

@@ -85,3 +85,24 @@ def test_missing_qemu_names_the_package(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_target_without_a_machine_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="no QEMU machine"):
         run_in_qemu(_image("cortex-m33", tmp_path), np.zeros((1, 6, 5, 2), dtype=np.int8), 3)
+
+
+@needs_qemu
+@pytest.mark.parametrize("target", ["cortex-m3", "cortex-m4", "cortex-m7"])
+def test_qemu_and_unicorn_count_the_same_instructions(target: str, tmp_path: Path) -> None:
+    image = _image(target, tmp_path)
+    clips = np.random.default_rng(0).integers(-128, 128, (3, 6, 5, 2), dtype=np.int8)
+    first, second = run_in_qemu(image, clips, 3, counted=True), emulate(image, clips)
+    np.testing.assert_array_equal(first.scores, second.scores)
+    assert first.counts == second.counts and first.counts[0].model > 5000
+
+
+@needs_qemu
+def test_counting_sees_what_ran_uncounted_before(tmp_path: Path) -> None:
+    image = _image("cortex-m4", tmp_path)
+    clip = np.random.default_rng(0).integers(-128, 128, (6, 5, 2), dtype=np.int8)
+    cold, warm = (Core(read_elf(image.path), image.target, {"model": "tiny_invoke"}) for _ in range(2))
+    cold.exchange(features_request(clip), counted=True)
+    warm.exchange(features_request(clip))
+    warm.exchange(features_request(clip), counted=True)
+    assert warm.span("model") == cold.span("model")
