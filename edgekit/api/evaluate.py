@@ -190,14 +190,14 @@ def _check_files(
     paths: Sequence[Path], predictions: str | Path | None, plot: str | Path | None, page: str | Path | None
 ) -> None:
     """What cannot be written is refused before any work is done."""
-    from edgekit.train.evaluation.confusion_plot import check_plot_path
+    from edgekit.report.confusion import check_picture_path
 
     if not paths:
         raise BadConfigError("no model to evaluate", mend="name run folders, .onnx or .tflite files")
     if len(paths) > 1 and (predictions or plot):
         raise BadConfigError("--predictions and --plot are of one model", mend="evaluate one, or write a page with -o")
     if plot is not None:
-        check_plot_path(Path(plot))
+        check_picture_path(Path(plot))
     if page is not None:
         require("jinja2", "report")
     if page is not None or plot is not None:
@@ -205,13 +205,13 @@ def _check_files(
 
 
 def _write_files(evaluation: Evaluation, predictions: str | Path | None, plot: str | Path | None) -> None:
-    from edgekit.train.evaluation.confusion_plot import plot_confusion
+    from edgekit.report.confusion import write_confusion
 
     if predictions is not None:
         write_text(Path(predictions), evaluation.predictions_csv())
     if plot is not None:
         title = f"{evaluation.model}, accuracy {100 * evaluation.scores.accuracy:.2f} %"
-        plot_confusion(evaluation.confusion, evaluation.labels, title, Path(plot))
+        write_confusion(evaluation.labels, evaluation.confusion, title, Path(plot))
 
 
 def _answers(

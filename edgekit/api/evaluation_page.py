@@ -12,6 +12,7 @@ from edgekit.api.evaluation_clips import EvaluatedModel, worst_section
 from edgekit.api.evaluation_insight import insight_sections
 from edgekit.api.report import read_history
 from edgekit.report import figures
+from edgekit.report.confusion import confusion_matrix
 from edgekit.report.evaluation_figures import reliability_diagram
 from edgekit.report.evaluation_tables import (
     GROUPS,
@@ -64,7 +65,7 @@ def _scores(entry: Json) -> Section:
     name, labels = entry["model"], entry["labels"]
     drawn = [Figure(reliability_diagram(entry["calibration"]["bins"]), f"Reliability diagram of {name}.")]
     if len(labels) <= _MOST_CLASSES:
-        matrix = figures.confusion_matrix(labels, np.array(entry["confusion"]), "confusion")
+        matrix = confusion_matrix(labels, np.array(entry["confusion"]), "confusion")
         drawn.append(Figure(matrix, f"Confusion matrix of {name}."))
     tables = (scores_table(entry), calibration_table(entry["calibration"]))
     return Section(f"{name}: scores", tables=tables, figures=tuple(drawn))

@@ -12,6 +12,7 @@ from edgekit.api.road import EXPORT, RUN, RoadResult
 from edgekit.core.quantity import Quantity
 from edgekit.core.units import format_count
 from edgekit.report import figures
+from edgekit.report.confusion import confusion_matrix
 from edgekit.report.page import Figure, Page, Section, Table, write_page
 
 if TYPE_CHECKING:
@@ -82,11 +83,11 @@ def _accuracy(result: RoadResult) -> Section:
     np.add.at(on_chip, (chip.targets, chip.labels), 1)
     drawn = [
         Figure(
-            figures.confusion_matrix(labels, result.int8_model.confusion, "int8, all test clips"),
+            confusion_matrix(labels, result.int8_model.confusion, "int8, all test clips"),
             f"Confusion matrix of the int8 model: {_percent(result.int8_model.scores.accuracy)} right.",
         ),
         Figure(
-            figures.confusion_matrix(labels, on_chip, f"{result.compiled.target.name}, from PCM"),
+            confusion_matrix(labels, on_chip, f"{result.compiled.target.name}, from PCM"),
             f"Confusion matrix of the emulated chip: {_percent(chip.accuracy)} right.",
         ),
     ]

@@ -10,33 +10,6 @@ from edgekit.core.optional import require
 from edgekit.report.canvas import INK, SERIES, figure_axes, legend_above, plain_label, style, to_svg
 
 
-def confusion_matrix(labels: Sequence[str], matrix: np.ndarray, title: str) -> str:
-    """Confusion matrix as SVG.
-
-    Args:
-        labels: class names in the order of rows and columns.
-        matrix: int [classes, classes], rows are the true classes, columns the predictions.
-        title: figure title.
-    """
-    counts = np.asarray(matrix, dtype=np.int64)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = 1.9 + 0.42 * len(labels)
-    figure, axes = figure_axes(size + 0.6, size)
-    axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
-    axes.set_xticks(range(len(labels)), [plain_label(label) for label in labels], rotation=60, ha="right")
-    axes.set_yticks(range(len(labels)), [plain_label(label) for label in labels])
-    for row in range(len(labels)):
-        for column in range(len(labels)):
-            if counts[row, column]:
-                # On the coloured cells the ink cannot follow the theme: the cell's own darkness decides.
-                colour = "white" if share[row, column] > 0.55 else "#10243a"
-                axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    axes.set_title(plain_label(title))
-    return to_svg(figure)
-
-
 def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
     """Training and validation loss, and validation accuracy, against epochs.
 

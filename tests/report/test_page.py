@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edgekit.report import figures
+from edgekit.report.confusion import confusion_matrix
 from edgekit.report.page import Figure, Page, Section, Table, render
 
 HOSTILE = '<script>alert(1)</script>"$x_1$'
@@ -34,7 +35,7 @@ def _parse(page: Page) -> _Texts:
 
 
 def test_hostile_names_are_shown_as_text() -> None:
-    svg = figures.confusion_matrix([HOSTILE, "b"], np.array([[3, 1], [0, 4]]), HOSTILE)
+    svg = confusion_matrix([HOSTILE, "b"], np.array([[3, 1], [0, 4]]), HOSTILE)
     page = Page(
         HOSTILE,
         "lead",
@@ -74,6 +75,6 @@ def test_the_same_figure_is_drawn_to_the_same_bytes() -> None:
 
 
 def test_counts_are_written_into_the_confusion_matrix() -> None:
-    svg = figures.confusion_matrix(["yes", "no"], np.array([[17, 5], [2, 23]]), "t")
+    svg = confusion_matrix(["yes", "no"], np.array([[17, 5], [2, 23]]), "t")
     for count in ("17", "5", "2", "23"):
         assert re.search(rf">\s*{count}\s*<", svg)
