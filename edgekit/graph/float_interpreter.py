@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Literal, overload
 
@@ -14,25 +14,37 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import activation_inputs
 from edgekit.graph.planner import plan_memory
 
+Hook = Callable[[str, np.ndarray], np.ndarray]
+"""(name of an activation, its values with the clips in front) → what the operators that read it get."""
+
 MAX_BYTES = 400_000_000
 """Working memory that one chunk of clips may take."""
 
 
 @overload
-def run_float(graph: Graph, x: np.ndarray, all_tensors: Literal[False] = False) -> np.ndarray: ...
+def run_float(
+    graph: Graph, x: np.ndarray, all_tensors: Literal[False] = False, hook: Hook | None = None
+) -> np.ndarray: ...
 @overload
-def run_float(graph: Graph, x: np.ndarray, all_tensors: Literal[True]) -> dict[str, np.ndarray]: ...
+def run_float(
+    graph: Graph, x: np.ndarray, all_tensors: Literal[True], hook: Hook | None = None
+) -> dict[str, np.ndarray]: ...
 @overload
-def run_float(graph: Graph, x: np.ndarray, all_tensors: bool) -> np.ndarray | dict[str, np.ndarray]: ...
+def run_float(
+    graph: Graph, x: np.ndarray, all_tensors: bool, hook: Hook | None = None
+) -> np.ndarray | dict[str, np.ndarray]: ...
 
 
-def run_float(graph: Graph, x: np.ndarray, all_tensors: bool = False) -> np.ndarray | dict[str, np.ndarray]:
+def run_float(
+    graph: Graph, x: np.ndarray, all_tensors: bool = False, hook: Hook | None = None
+) -> np.ndarray | dict[str, np.ndarray]:
     """Run an edge graph of float32 on N clips, in chunks that keep the working memory below MAX_BYTES.
 
     Args:
         graph: with one input of shape [1, …]; float32 throughout.
         x: [N, …] float, the input's shape without its leading 1.
         all_tensors: return every activation by name instead of the first output alone.
+        hook: what becomes of every activation when it is made, for instance its int8 rounding.
 
     Returns:
         float32 [N, …]: the first output's shape without its leading 1; or a dictionary of such arrays, inputs
@@ -52,7 +64,7 @@ def run_float(graph: Graph, x: np.ndarray, all_tensors: bool = False) -> np.ndar
     if all_tensors:
         wanted = {*graph.inputs, *(name for node in graph.nodes for name in node.outputs)}
     step = max(1, int(MAX_BYTES // max(_bytes_a_clip(graph), 1)))
-    parts = [_run_chunk(graph, clips[i : i + step], wanted) for i in range(0, max(len(clips), 1), step)]
+    parts = [_run_chunk(graph, clips[i : i + step], wanted, hook) for i in range(0, max(len(clips), 1), step)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return joined if all_tensors else joined[graph.outputs[0]]
 
@@ -71,13 +83,14 @@ def _window_bytes(graph: Graph, node: Node) -> int:
     return 4 * output.elements
 
 
-def _run_chunk(graph: Graph, clips: np.ndarray, wanted: set[str]) -> dict[str, np.ndarray]:
+def _run_chunk(graph: Graph, clips: np.ndarray, wanted: set[str], hook: Hook | None) -> dict[str, np.ndarray]:
     """The wanted tensors of one chunk; the others are freed after their last reader."""
     last = {name: node for node in graph.nodes for name in node.inputs}
-    values: dict[str, np.ndarray] = {graph.inputs[0]: clips[:, None]}
+    made = hook or (lambda _, x: x)
+    values: dict[str, np.ndarray] = {graph.inputs[0]: made(graph.inputs[0], clips[:, None])}
     kept = {name: values[name] for name in wanted & values.keys()}
     for node in graph.nodes:
-        values[node.outputs[0]] = _run_node(graph, node, values)
+        values[node.outputs[0]] = made(node.outputs[0], _run_node(graph, node, values))
         if node.outputs[0] in wanted:
             kept[node.outputs[0]] = values[node.outputs[0]]
         for name in node.inputs:

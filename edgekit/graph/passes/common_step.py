@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-_LARGEST = 128
-"""Of an int8 magnitude."""
+_LARGEST = 127
+"""Of a symmetric int8 magnitude."""
 _NEAR = 2e-3
-"""How far a multiple may be from a whole number: float32 weights of 128 steps are off by about 1e-5."""
+"""How far a multiple may be from a whole number: float32 weights of 127 steps are off by about 1e-5."""
 
 
 def common_steps(values: np.ndarray, axis: int) -> np.ndarray | None:
-    """A step for each channel of which its values are multiples, at most 128 in magnitude; None where one has none.
+    """A step for each channel of which its values are multiples, at most 127 in magnitude; None where one has none.
 
-    The largest such step is found: 2, 4, 6 come back as 1, 2, 3 times 2, which computes the same.
+    The smallest such step is found, since the bias is rounded to multiples of it too: 1, 2, 3 come back as 42, 84 and
+    126 times a 42nd, which computes the same.
 
     Args:
         values: float64.
@@ -34,5 +35,5 @@ def common_steps(values: np.ndarray, axis: int) -> np.ndarray | None:
         fits = np.abs(multiples - np.rint(multiples)).max(axis=1) < _NEAR
         if not fits.any():
             return None
-        steps[index] = largest / (int(np.argmax(fits)) + 1)
+        steps[index] = largest / (int(np.flatnonzero(fits)[-1]) + 1)
     return steps

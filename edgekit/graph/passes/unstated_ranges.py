@@ -2,7 +2,8 @@
 
 Quantizers leave some tensors in float: the last layer's output (NNCF), or what a norm consists of once it is written in
 the operators that a chip has. With clips of the task their ranges are what these clips give. Without any, the last
-layer gets the range that it can reach at all, which is never too small, and the others twice what random inputs give.
+layer gets the range that it can reach at all, which is never too small, and the others twice what random inputs give;
+on the way every activation with a known range is rounded to it, so that inputs of no task cannot leave the ranges.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def with_unstated(
     if not missing or len(graph.inputs) != 1 or graph.inputs[0] not in found:
         return found
     seen = clips if clips is not None else _random_clips(graph, found[graph.inputs[0]])
-    values = run_float(_without_rescaling(graph), np.ascontiguousarray(seen, np.float32), all_tensors=True)
+    extremes = _extremes(graph, found, seen)
     for node in graph.nodes:
         name = node.outputs[0]
         if name in found:
@@ -44,7 +45,7 @@ def with_unstated(
         if node.op in SAME_SCALE_OPS and node.inputs[0] in found:
             found[name] = found[node.inputs[0]]
             continue
-        low, high = float(values[name].min()), float(values[name].max())
+        low, high = extremes[name]
         if clips is None:
             reached = reachable_range(graph, node, found)
             if name in graph.outputs and reached is not None:
@@ -56,6 +57,24 @@ def with_unstated(
             high = min(high, found[node.inputs[0]].scalar()[0] ** -0.5)
         found[name] = _int8(min(low, 0.0), max(high, 0.0))
     return found
+
+
+def _extremes(graph: Graph, quants: Mapping[str, Quantization], clips: np.ndarray) -> dict[str, tuple[float, float]]:
+    """Least and largest value of every activation."""
+    extremes: dict[str, tuple[float, float]] = {}
+
+    def rounded(name: str, values: np.ndarray) -> np.ndarray:
+        low, high = extremes.get(name, (np.inf, -np.inf))
+        extremes[name] = min(low, float(values.min())), max(high, float(values.max()))
+        if name not in quants:
+            return values
+        scale, zero_point = quants[name].scalar()
+        steps = np.clip(np.rint(values / scale) + zero_point, -128, 127) - zero_point
+        out: np.ndarray = (steps * scale).astype(np.float32)
+        return out
+
+    run_float(_without_rescaling(graph), np.ascontiguousarray(clips, np.float32), False, rounded)
+    return extremes
 
 
 def _random_clips(graph: Graph, quant: Quantization) -> np.ndarray:
