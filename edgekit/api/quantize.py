@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from edgekit.api.calibration import calibration_clips
+from edgekit.api.qat import QatOptions, fine_tuned
+from edgekit.api.quantize_result import AccuracyDrop, QuantizeResult
 from edgekit.core.errors import BadConfigError
-from edgekit.core.files import write_bytes
+from edgekit.core.files import write_bytes, write_text
 from edgekit.core.progress import Progress, silent
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
@@ -18,51 +20,31 @@ from edgekit.graph.readers.load import load_graph
 if TYPE_CHECKING:
     import numpy as np
 
+    from edgekit.budget.toml import Budget
     from edgekit.data.manifest import Manifest
     from edgekit.features.spec import FrontendSpec
     from edgekit.graph.graph import Graph
-    from edgekit.quantize.compare import Difference
+    from edgekit.quantize.ptq import PtqOptions
+
+Method = Literal["ptq", "nncf", "ort"]
+METHODS: tuple[Method, ...] = ("ptq", "nncf", "ort")
+
+__all__ = ["METHODS", "QatOptions", "QuantizeResult", "TestClips", "quantize", "tflite_path"]
 
 
 @dataclass(frozen=True)
-class QuantizeResult:
-    """What ``quantize`` made.
+class TestClips:
+    """Recordings to measure the accuracy drop on.
 
     Attributes:
-        model: the float model.
-        tflite, qdq: the files written.
-        operators: how often each integer operator occurs; none is float.
-        calibration_clips: over how many clips the ranges were taken.
-        observer: by which observer.
-        input_scale, input_zero_point: of the int8 input.
-        constant_bytes: of int8 weights and int32 biases.
-        difference: integer against float outputs on the calibration clips.
+        data: manifest, or path of a data set.
+        select: which clips; ``split=test`` by default, where there is one, else all.
     """
 
-    model: Path
-    tflite: Path
-    qdq: Path
-    operators: Mapping[str, int]
-    calibration_clips: int
-    observer: str
-    input_scale: float
-    input_zero_point: int
-    constant_bytes: int
-    difference: Difference
+    __test__ = False  # no test class, whatever pytest thinks of the name
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain dictionary for ``--format json``."""
-        return {
-            "model": str(self.model),
-            "tflite": str(self.tflite),
-            "qdq": str(self.qdq),
-            "operators": dict(self.operators),
-            "float_ops": 0,
-            "calibration": {"clips": self.calibration_clips, "observer": self.observer},
-            "input": {"scale": self.input_scale, "zero_point": self.input_zero_point},
-            "constant_bytes": self.constant_bytes,
-            "difference_on_calibration": self.difference.to_json(),
-        }
+    data: str | Path | Manifest
+    select: str | None = None
 
 
 def quantize(
@@ -72,17 +54,21 @@ def quantize(
     *,
     select: str | None = None,
     clips: int | None = None,
-    observer: str = "mse",
-    per_channel_dense: bool = False,
-    bias_correction: bool = True,
+    method: Method = "ptq",
+    ptq: PtqOptions | None = None,
+    qat: QatOptions | None = None,
+    sensitivity: bool = False,
+    test: TestClips | None = None,
+    budgets: Sequence[str | Path | Budget] = (),
+    report: str | Path | None = None,
     frontend: str | Path | FrontendSpec | None = None,
     dims: Mapping[str, int] | None = None,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> QuantizeResult:
-    """Quantize a float model after training; write ``out`` and, beside it, its QDQ ONNX (``OUT.qdq.onnx``).
+    """Quantize a float model; write ``out`` and, beside it, its QDQ ONNX (``OUT.qdq.onnx``).
 
-    Nothing is written unless everything succeeded; no operator stays in float.
+    Nothing is written unless everything succeeded (but a fine-tuning's run folder); no operator stays in float.
 
     Args:
         model: ``.onnx`` (or float ``.tflite``).
@@ -90,53 +76,61 @@ def quantize(
         out: the ``.tflite`` to write.
         select: clips of a data set; by default ``split=train`` where there is one, else all.
         clips: most clips to calibrate with (512 of a data set).
-        observer: "mse", "percentile" or "minmax".
-        per_channel_dense: one weight scale an output of fully connected layers too.
-        bias_correction: take the mean error of rounded weights out of the biases.
+        method: "ptq", or another package's post-training quantizer: "nncf", "ort" (ONNX models).
+        ptq: how "ptq" quantizes; its defaults when None.
+        qat: train on afterwards.
+        sensitivity: measure every layer, and draw ``OUT.sensitivity.svg``.
+        test: recordings to measure the accuracy drop on.
+        budgets: names, files or Budgets that the integer model is held against; see ``QuantizeResult.verdict``.
+        report: HTML page to write; needs ``test``.
         frontend: for a model that names none; must be the one it was made for.
         dims: sizes of unknown dimensions by name.
         cache: folder of decoded audio.
         progress: told about every long step.
 
     Raises:
-        UnsupportedOpError: the model is quantized already, or holds an operator without integer form.
+        UnsupportedOpError: the model is quantized already, or holds operators without integer form.
         DigestMismatchError: the calibration was made by another front-end.
         DataError: nothing to calibrate with, NaN, silence, a wrong shape.
-        EdgekitError: a damaged file, an impossible option.
+        EdgekitError: a damaged file, an impossible option, a missing package.
     """
-    from edgekit.export.qdq_writer import qdq_model
-    from edgekit.export.tflite_writer import tflite_bytes
     from edgekit.quantize.calibrate import check_clips
     from edgekit.quantize.compare import compare
-    from edgekit.quantize.ptq import PtqOptions, quantize_graph, require_float
+    from edgekit.quantize.ptq import PtqOptions, require_float
 
     target = tflite_path(Path(out))
+    _check_options(method, qat=qat is not None, sensitivity=sensitivity, test=test, report=report, budgets=budgets)
     graph = lower(load_graph(model, dims))
     require_float(graph)
     given = calibration_clips(
         graph, calibration, select=select, clips=clips, frontend=frontend, cache=cache, progress=progress
     )
     features = check_clips(graph, given)
-    options = PtqOptions(observer=observer, per_channel_dense=per_channel_dense, bias_correction=bias_correction)
-    integer = quantize_graph(graph, features, options, progress)
-    difference = compare(graph, integer, features)
-    qdq = target.with_suffix(".qdq.onnx")
-    contents = {target: tflite_bytes(integer), qdq: qdq_model(integer).SerializeToString(deterministic=True)}
-    for path, content in contents.items():
-        write_bytes(path, content)
-    scale, zero_point = integer.tensor(integer.inputs[0]).scale_zero()
-    return QuantizeResult(
+    options = ptq or PtqOptions()
+    base, integer = _integer(Path(model), graph, features, method, options, progress)
+    if qat is not None:
+        integer = fine_tuned(base, integer, qat, cache, progress)
+    drop = None if test is None else _accuracy(graph, integer, test, frontend, cache, progress)
+    result = QuantizeResult(
         model=Path(model),
         tflite=target,
-        qdq=qdq,
+        qdq=target.with_suffix(".qdq.onnx"),
+        method=method + ("+qat" if qat else ""),
         operators=dict(sorted(Counter(node.op for node in integer.nodes).items())),
         calibration_clips=len(features),
-        observer=observer,
-        input_scale=scale,
-        input_zero_point=zero_point,
-        constant_bytes=_constant_bytes(integer),
-        difference=difference,
+        observer=options.observer if method == "ptq" else "",
+        input_scale=integer.tensor(integer.inputs[0]).scale_zero()[0],
+        input_zero_point=integer.tensor(integer.inputs[0]).scale_zero()[1],
+        constant_bytes=sum(tensor.nbytes for tensor in integer.tensors.values() if tensor.constant),
+        difference=compare(graph, integer, features),
+        accuracy=drop,
+        qat_run=qat.folder if qat else None,
     )
+    if sensitivity or (report is not None and method == "ptq"):
+        from edgekit.quantize.sensitivity import sensitivity as measure
+
+        result = replace(result, sensitivity=measure(base, integer, features, progress))
+    return _written(result, base, integer, features, sensitivity, budgets, report)
 
 
 def tflite_path(out: Path) -> Path:
@@ -150,5 +144,96 @@ def tflite_path(out: Path) -> Path:
     return out
 
 
-def _constant_bytes(graph: Graph) -> int:
-    return sum(tensor.nbytes for tensor in graph.tensors.values() if tensor.constant)
+def _check_options(
+    method: str, *, qat: bool, sensitivity: bool, test: object, report: object, budgets: Sequence[object]
+) -> None:
+    """Contradictions, before any work is done."""
+    if method not in METHODS:
+        raise BadConfigError(f"unknown method {method!r}", where="--method", mend=f"use one of {', '.join(METHODS)}")
+    if method != "ptq" and (qat or sensitivity):
+        what = "--qat" if qat else "--sensitivity"
+        raise BadConfigError(f"needs edgekit's own quantizer, not {method}", where=what, mend="leave --method out")
+    if report is not None and test is None:
+        raise BadConfigError("a report needs test clips", where="--report", mend="give them with --eval MANIFEST")
+    if budgets and test is None:
+        raise BadConfigError("a budget's accuracy needs test clips", where="--budget", mend="give --eval MANIFEST")
+
+
+def _integer(
+    model: Path, graph: Graph, features: np.ndarray, method: Method, options: PtqOptions, progress: Progress
+) -> tuple[Graph, Graph]:
+    """The float graph that was quantized (equalised, perhaps) and its integer form."""
+    if method == "ptq":
+        from edgekit.quantize.ptq import prepared, quantize_prepared
+
+        base = prepared(graph, options)
+        return base, quantize_prepared(base, features, options, progress)
+    from edgekit.quantize.foreign import quantized_by
+
+    return graph, quantized_by(method, model, graph, features)
+
+
+def _accuracy(
+    graph: Graph,
+    integer: Graph,
+    test: TestClips,
+    frontend: str | Path | FrontendSpec | None,
+    cache: Path | None,
+    progress: Progress,
+) -> AccuracyDrop:
+    from edgekit.api.calibration import model_frontend
+    from edgekit.data.cache import AudioCache
+    from edgekit.data.manifest import Manifest, read_manifest
+    from edgekit.data.selector import select_clips
+    from edgekit.train.evaluation.comparison import compare
+    from edgekit.train.evaluation.evaluation import evaluate_clips
+    from edgekit.train.evaluation.selection import default_selection
+    from edgekit.train.predictors import graph_predictor
+
+    spec = model_frontend(graph, frontend)
+    manifest = test.data if isinstance(test.data, Manifest) else read_manifest(test.data)
+    chosen = select_clips(manifest, test.select or default_selection(manifest))
+    recordings = AudioCache(chosen, spec.sample_rate, cache, progress)
+    predictors = (graph_predictor(part, name, spec) for part, name in ((graph, "float"), (integer, "int8")))
+    before, after = (evaluate_clips(predictor, recordings, progress) for predictor in predictors)
+    return AccuracyDrop(before, after, compare(before, after))
+
+
+def _written(
+    result: QuantizeResult,
+    base: Graph,
+    integer: Graph,
+    features: np.ndarray,
+    figure: bool,
+    budgets: Sequence[str | Path | Budget],
+    report: str | Path | None,
+) -> QuantizeResult:
+    """Everything is made before the first file is written."""
+    from edgekit.export.qdq_writer import qdq_model
+    from edgekit.export.tflite_writer import tflite_bytes
+
+    contents = {
+        result.tflite: tflite_bytes(integer),
+        result.qdq: qdq_model(integer).SerializeToString(deterministic=True),
+    }
+    texts: dict[Path, str] = {}
+    if figure:
+        from edgekit.api.quantize_page import sensitivity_figure
+
+        texts[result.tflite.with_suffix(".sensitivity.svg")] = sensitivity_figure(result.sensitivity)
+    if report is not None:
+        from edgekit.api.quantize_page import quantize_page
+        from edgekit.report.page import render
+
+        texts[Path(report)] = render(quantize_page(result, base, integer, features))
+    for path, content in contents.items():
+        write_bytes(path, content)
+    for path, text in texts.items():
+        write_text(path, text)
+    result = replace(result, further=tuple(texts))
+    if budgets and result.accuracy is not None:
+        from edgekit.api.check_budget import check_budget
+
+        measured = {"accuracy": result.accuracy.after.scores.accuracy, "accuracy_drop": result.accuracy.share}
+        result = replace(result, verdict=check_budget([result.tflite], list(budgets), measured=measured))
+    return result

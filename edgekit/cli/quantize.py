@@ -11,6 +11,7 @@ import click
 from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from edgekit.api.qat import QatOptions
     from edgekit.api.quantize import QuantizeResult
 
 
@@ -20,11 +21,18 @@ if TYPE_CHECKING:
 @click.option("--select", help='Clips to calibrate with, e.g. "fold=1,2". Default: split=train, where there is one.')
 @click.option("--clips", type=int, help="Most clips to calibrate with.  [default: 512 of a data set]")
 @click.option(
+    "--method",
+    type=click.Choice(["ptq", "nncf", "ort"]),
+    default="ptq",
+    show_default=True,
+    help="Who quantizes: edgekit, NNCF or ONNX Runtime.",
+)
+@click.option(
     "--observer",
-    type=click.Choice(["mse", "percentile", "minmax"]),
+    type=click.Choice(["mse", "percentile", "minmax", "entropy", "auto"]),
     default="mse",
     show_default=True,
-    help="What decides activation ranges.",
+    help="What decides activation ranges; auto: for each the one with the least error behind it.",
 )
 @click.option("--per-channel-dense", is_flag=True, help="One weight scale an output of fully connected layers too.")
 @click.option(
@@ -33,6 +41,23 @@ if TYPE_CHECKING:
     show_default=True,
     help="Take the mean error of rounded weights out of the biases.",
 )
+@click.option("--equalise", is_flag=True, help="Even out the weights of neighbouring layers first.")
+@click.option("--adaround", is_flag=True, help="Round weights by what becomes of their layer's outputs (needs torch).")
+@click.option("--qat", type=click.Path(path_type=Path), help="Train on, fake-quantized, by the recipe of this run.")
+@click.option("--data", "data", multiple=True, help="With --qat: recordings to train with.  [default: --calib]")
+@click.option("--train", "train_select", help="With --qat: training clips.  [default: --select]")
+@click.option("--valid", help='With --qat: validation clips; "none". Default: split=validation, where there is one.')
+@click.option(
+    "--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), help="With --qat: as in distill."
+)
+@click.option("--epochs", default=24, show_default=True, type=click.IntRange(1), help="With --qat: how long.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --qat: change the recipe.")
+@click.option("--device", default="auto", show_default=True, help="With --qat: auto, cpu or cuda.")
+@click.option("--sensitivity", is_flag=True, help="Measure every layer; draws OUT.sensitivity.svg.")
+@click.option("--eval", "test", metavar="MANIFEST", help="Recordings to measure the accuracy drop on.")
+@click.option("--eval-select", help="Which of them. Default: split=test, where there is one.")
+@click.option("--budget", "budgets", multiple=True, help="Budget that the result must keep; exit 1 if it does not.")
+@click.option("--report", type=click.Path(path_type=Path), help="HTML page to write; needs --eval.")
 @click.option("--frontend", help="Preset or frontend.json, for a model that names none.")
 @click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="TFLite file to write.")
@@ -42,18 +67,46 @@ def command(
     calib: str,
     select: str | None,
     clips: int | None,
+    method: str,
     observer: str,
     per_channel_dense: bool,
     bias_correction: bool,
+    equalise: bool,
+    adaround: bool,
+    qat: Path | None,
+    data: tuple[str, ...],
+    train_select: str | None,
+    valid: str | None,
+    teachers: tuple[Path, ...],
+    epochs: int,
+    overrides: tuple[str, ...],
+    device: str,
+    sensitivity: bool,
+    test: str | None,
+    eval_select: str | None,
+    budgets: tuple[str, ...],
+    report: Path | None,
     frontend: str | None,
     dims: tuple[str, ...],
     out: Path,
     form: str,
 ) -> None:
-    """Make the float model MODEL integer-only: OUT.tflite, and OUT.qdq.onnx beside it."""
-    from edgekit.api.quantize import quantize
-    from edgekit.cli.check_budget import parse_dims
+    """Make the float model MODEL integer-only: OUT.tflite, and OUT.qdq.onnx beside it.
 
+    With --qat, the fake-quantized model is trained on from there, in the run folder OUT.qat; the same command goes on
+    with a training that was interrupted. Exit code 1 says that a budget is not kept.
+    """
+    from edgekit.api.quantize import TestClips, quantize
+    from edgekit.cli.check_budget import parse_dims
+    from edgekit.quantize.ptq import PtqOptions
+
+    training = None
+    if qat is not None:
+        training = _qat_options(
+            qat, out, data or (calib,), train_select or select, valid, teachers, epochs, overrides, device
+        )
+    elif data or train_select or valid or teachers or overrides:
+        raise click.UsageError("--data, --train, --valid, --teacher and --set belong to --qat.")
     with progress_bar() as progress:
         result = quantize(
             model,
@@ -61,9 +114,19 @@ def command(
             out,
             select=select,
             clips=clips,
-            observer=observer,
-            per_channel_dense=per_channel_dense,
-            bias_correction=bias_correction,
+            method=method,  # type: ignore[arg-type]
+            ptq=PtqOptions(
+                observer=observer,
+                per_channel_dense=per_channel_dense,
+                bias_correction=bias_correction,
+                equalise=equalise,
+                adaround=adaround,
+            ),
+            qat=training,
+            sensitivity=sensitivity,
+            test=TestClips(test, eval_select) if test is not None else None,
+            budgets=budgets,
+            report=report,
             frontend=frontend,
             dims=parse_dims(dims),
             progress=progress,
@@ -72,17 +135,64 @@ def command(
         click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2, allow_nan=False))
     else:
         _print(result)
+    if result.verdict is not None and result.verdict.outcome != "pass":
+        raise click.exceptions.Exit(1 if result.verdict.outcome == "fail" else 2)
+
+
+def _qat_options(
+    run: Path,
+    out: Path,
+    data: tuple[str, ...],
+    train: str | None,
+    valid: str | None,
+    teachers: tuple[Path, ...],
+    epochs: int,
+    overrides: tuple[str, ...],
+    device: str,
+) -> QatOptions:
+    from edgekit.api.qat import QatOptions
+
+    if any(Path(item).suffix == ".npz" for item in data):
+        raise click.UsageError("--qat trains on recordings: name them with --data.")
+    return QatOptions(
+        run=run,
+        folder=out.with_suffix(".qat"),
+        data=list(data),
+        train=train,
+        valid=valid,
+        teachers=teachers,
+        epochs=epochs,
+        overrides=overrides,
+        device=device,
+    )
 
 
 def _print(result: QuantizeResult) -> None:
+    from edgekit.report.table import render_table
+
     difference = result.difference
     operators = ", ".join(f"{count} {name}" for name, count in result.operators.items())
     click.echo(f"wrote {result.tflite} and {result.qdq}")
+    for path in result.further:
+        click.echo(f"wrote {path}")
     click.echo(f"operators        {operators}; none in float")
     click.echo(f"constants        {result.constant_bytes:,} B (int8 weights, int32 biases)")
-    click.echo(f"calibration      {result.calibration_clips:,} clips, {result.observer}")
+    click.echo(f"calibration      {result.calibration_clips:,} clips, {result.observer or result.method}")
     click.echo(f"input            scale {result.input_scale:.6g}, zero point {result.input_zero_point}")
     click.echo(
         f"against float    max error {difference.max_error:.4f}, rms {difference.rms_error:.4f} of a range of "
         f"{difference.output_range:.2f}; same label on {difference.label_agreement:.2%} of the calibration clips"
     )
+    if result.accuracy is not None:
+        from edgekit.api.quantize_page import drop_rows
+
+        for what, value in drop_rows(result.accuracy):
+            click.echo(f"{what}: {value}")
+    if result.sensitivity:
+        from edgekit.api.quantize_page import SENSITIVITY_HEADER, sensitivity_cells
+
+        click.echo(render_table(SENSITIVITY_HEADER, sensitivity_cells(result.sensitivity)), nl=False)
+    if result.verdict is not None:
+        from edgekit.report.text import verdict_text
+
+        click.echo(verdict_text(result.verdict), nl=False)
