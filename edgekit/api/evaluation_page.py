@@ -13,7 +13,7 @@ from edgekit.api.evaluation_insight import insight_sections
 from edgekit.api.report import read_history
 from edgekit.report import figures
 from edgekit.report.confusion import confusion_matrix
-from edgekit.report.evaluation_figures import reliability_diagram
+from edgekit.report.evaluation_figures import group_bars, reliability_diagram
 from edgekit.report.evaluation_tables import (
     GROUPS,
     calibration_table,
@@ -74,10 +74,12 @@ def _scores(entry: Json) -> Section:
 def _groups(entry: Json) -> Section:
     drawn = []
     for group in ("label", *GROUPS):
-        rows = [(key, scores["accuracy"]) for key, scores in entry.get(f"by_{group}", {}).items()]
+        rows = entry.get(f"by_{group}", {})
         if 1 < len(rows) <= _MOST_BARS:
+            cross = entry["label_by"].get(group)
+            seen = dict(zip(cross["groups"], cross["seen"], strict=True)) if cross and cross["seen"] else None
             title = f"accuracy by {group}"
-            drawn.append(Figure(figures.accuracy_bars(rows, title), f"{title} of {entry['model']}."))
+            drawn.append(Figure(group_bars(rows, seen, title), f"{title} of {entry['model']}."))
     return Section(f"{entry['model']}: groups", tables=tuple(group_tables(entry)), figures=tuple(drawn))
 
 

@@ -59,6 +59,8 @@ def test_json_is_in_the_published_shape_and_says_what_the_evaluation_says() -> N
     assert first["intervals"]["accuracy"]["speaker"]["units"] == 12
     assert first["label_by"]["device"]["seen"] == [True, True, False]
     assert first["label_by"]["speaker"]["seen"] is None and "by_fold" not in first
+    by_device = first["by_device"]["a"]
+    assert by_device["accuracy_interval"][0] < by_device["accuracy"] < by_device["accuracy_interval"][1]
     for interval in first["intervals"]["accuracy"].values():
         assert interval["low"] < interval["value"] == first["accuracy"] < interval["high"]
 

@@ -7,6 +7,7 @@ import pytest
 
 from edgekit.core.errors import DataError
 from edgekit.train.evaluation.metrics import by_group, confusion_matrix, score, softmax
+from edgekit.train.evaluation.wilson import wilson_interval
 
 TARGETS = np.array([0, 0, 0, 1])
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
@@ -40,3 +41,14 @@ def test_softmax_of_large_logits() -> None:
 def test_nothing_to_score_is_an_error() -> None:
     with pytest.raises(DataError):
         score(np.zeros(0, int), np.zeros((0, 3)))
+
+
+@pytest.mark.parametrize(("right", "clips"), [(0, 5), (5, 5), (3, 9), (450, 500)])
+def test_interval_of_a_share_is_the_score_interval(right: int, clips: int) -> None:
+    expected = pytest.importorskip("scipy.stats").binomtest(right, clips).proportion_ci(method="wilson")
+    assert wilson_interval(right, clips) == pytest.approx((expected.low, expected.high))
+
+
+def test_no_share_has_no_interval() -> None:
+    with pytest.raises(DataError, match="no share"):
+        wilson_interval(3, 2)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from edgekit.train.evaluation.evaluation import GROUPS, Evaluation
+from edgekit.train.evaluation.metrics import Scores
+from edgekit.train.evaluation.wilson import wilson_interval
 
 
 def evaluation_json(evaluation: Evaluation, seed: int = 0) -> dict[str, Any]:
@@ -26,8 +29,8 @@ def evaluation_json(evaluation: Evaluation, seed: int = 0) -> dict[str, Any]:
         **evaluation.scores.to_json(),
         "labels": list(evaluation.labels),
         "confusion": evaluation.confusion.tolist(),
-        "by_label": {name: scores.to_json() for name, scores in evaluation.group("label").items()},
-        **{f"by_{name}": {key: scores.to_json() for key, scores in rows.items()} for name, rows in groups.items()},
+        "by_label": _rows(evaluation.group("label")),
+        **{f"by_{name}": _rows(rows) for name, rows in groups.items()},
         "label_by": {name: table.to_json() for name, table in crosses.items()},
         "intervals": {
             score: {unit: interval.to_json() for unit, interval in by_unit.items()}
@@ -35,3 +38,12 @@ def evaluation_json(evaluation: Evaluation, seed: int = 0) -> dict[str, Any]:
         },
         "calibration": evaluation.calibration.to_json(),
     }
+
+
+def _rows(groups: Mapping[str, Scores]) -> dict[str, Any]:
+    """Scores of each group with the interval of its accuracy."""
+    return {name: scores.to_json() | {"accuracy_interval": _wilson(scores)} for name, scores in groups.items()}
+
+
+def _wilson(scores: Scores) -> list[float]:
+    return list(wilson_interval(round(scores.accuracy * scores.clips), scores.clips))
