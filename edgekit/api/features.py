@@ -77,7 +77,7 @@ def verify_features(
     spec: FrontendSpec | str | Path,
     data: Manifest | str | Path | Sequence[Pcm] | None = None,
     *,
-    implementations: Sequence[str] = IMPLEMENTATIONS,
+    implementations: Sequence[str] | None = None,
     limit: int | None = None,
     progress: Progress = silent,
 ) -> FeatureReport:
@@ -86,7 +86,7 @@ def verify_features(
     Args:
         spec: the front-end, a preset's name, or a file or folder that holds one.
         data: manifest, data set, or int16 clips at the spec's sample rate; None takes synthetic signals.
-        implementations: "torch", "c", or both.
+        implementations: "torch", "c", or both; all that there are when None (a scalogram has no C).
         limit: at most so many clips, evenly spread.
         progress: told about clips.
 
@@ -94,8 +94,11 @@ def verify_features(
         BadConfigError: bad spec, implementation or limit.
         DataError: no usable clip.
         MissingDependencyError: torch or a C compiler is not installed.
+        UnsupportedOpError: C of a scalogram.
     """
     front = spec if isinstance(spec, FrontendSpec) else load_spec(spec)
+    if implementations is None:
+        implementations = ("torch",) if front.kind == "scalogram" else IMPLEMENTATIONS
     unknown = sorted(set(implementations) - set(IMPLEMENTATIONS))
     if unknown or not implementations:
         raise BadConfigError(f"unknown implementation {unknown}", mend=f"use {' or '.join(IMPLEMENTATIONS)}")
@@ -117,11 +120,13 @@ def verify_features(
 
 
 def describe_spec(spec: FrontendSpec) -> dict[str, Any]:
-    """A spec with what follows from it: shape, digest, empty triangles, memory of the generated C."""
+    """A spec with what follows from it: shape, digest, empty triangles, memory of the generated C (None without)."""
     from edgekit.deploy.frontend.generate import generate_frontend
     from edgekit.features.mel import mel_filterbank
 
-    sources = generate_frontend(spec, "front")
+    wavelets = spec.kind == "scalogram"
+    sources = None if wavelets else generate_frontend(spec, "front")
+    empty = 0 if wavelets else int(np.count_nonzero(mel_filterbank(spec).sum(axis=1) == 0.0))
     return {
         "schema_version": 1,
         "spec": spec.to_json(),
@@ -129,9 +134,9 @@ def describe_spec(spec: FrontendSpec) -> dict[str, Any]:
         "frames": spec.frames,
         "bins": spec.bins,
         "input_shape": list(spec.input_shape),
-        "empty_mel_bins": int(np.count_nonzero(mel_filterbank(spec).sum(axis=1) == 0.0)),
-        "c_state_bytes": sources.state_bytes,
-        "c_table_bytes": sources.table_bytes,
+        "empty_mel_bins": empty,
+        "c_state_bytes": sources.state_bytes if sources else None,
+        "c_table_bytes": sources.table_bytes if sources else None,
     }
 
 

@@ -24,8 +24,10 @@ def check_augment(augment: Augment, spec: FrontendSpec) -> None:
     """Refuse what has no meaning for cepstra.
 
     Raises:
-        BadConfigError: a frequency augmentation with an MFCC front-end.
+        BadConfigError: a frequency augmentation with an MFCC front-end, or a mel warp with a scalogram.
     """
+    if spec.kind == "scalogram" and augment.formant_warp:
+        raise BadConfigError("formant_warp needs a mel axis", where="recipe", mend="set augment.formant_warp=0")
     if spec.kind == "mfcc":
         for name in ("formant_warp", "equaliser_db", "frequency_masks", "mixstyle_probability"):
             if getattr(augment, name):

@@ -25,6 +25,8 @@ def frontend_parts(spec: FrontendSpec) -> Mapping[str, int]:
 
     from edgekit.features.mel import mel_filterbank
 
+    if spec.kind == "scalogram":
+        return _scalogram_parts(spec)
     frames = spec.frames
     emphasised = spec.signal_samples if spec.emphasises_signal else frames * spec.window_length
     taps = int(np.count_nonzero(mel_filterbank(spec)))
@@ -38,6 +40,29 @@ def frontend_parts(spec: FrontendSpec) -> Mapping[str, int]:
             "mel": frames * taps,
             "DCT": frames * spec.mel_bins * (spec.n_mfcc or 0),
             "normalisation": frames * spec.bins if normalised else 0,
+        }
+    )
+
+
+def _scalogram_parts(spec: FrontendSpec) -> Mapping[str, int]:
+    """Multiplications of one clip through a wavelet transform by FFT: values of the wavelets below 1e-4 are left out.
+
+    Each wavelet takes a product of real and complex numbers a value (2) and a complex transform back; |W|² is two a
+    sample, the mean over a frame one a value.
+    """
+    from edgekit.features.wavelet import scalogram_parts
+
+    needs = scalogram_parts(spec)
+    values = spec.frames * spec.bins
+    return MappingProxyType(
+        {
+            "pre-emphasis": spec.signal_samples if spec.preemphasis else 0,
+            "FFT": fft_multiplies(needs["size"], real=True),
+            "wavelets": 2 * needs["taps"],
+            "inverse FFT": needs["bins"] * fft_multiplies(needs["size"], real=False),
+            "power": 2 * needs["bins"] * spec.signal_samples,
+            "mean": values,
+            "normalisation": values if spec.mean != 0.0 or spec.std != 1.0 else 0,
         }
     )
 
@@ -63,7 +88,7 @@ def frontend_quantities(spec: FrontendSpec) -> dict[str, Quantity]:
     hop = -(-int(whole.value) // spec.frames)
     seconds = f"every {spec.hop_length / spec.sample_rate * 1000:g} ms, {spec.frames} a clip"
     found = {"frontend_macs_hop": Quantity(hop, "MAC", "estimated", CONVENTION, seconds)}
-    if spec.frames <= MAX_FRAMES:
+    if spec.frames <= MAX_FRAMES and spec.kind != "scalogram":  # for which no C is generated
         text = "state of the generated front-end, samples of the ring buffer included"
         found["frontend_state"] = Quantity(state_bytes(spec), "B", "planned", caveat=text)
     return found

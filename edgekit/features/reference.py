@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from edgekit.core.errors import DataError
 from edgekit.features.mel import cepstrum_matrix, mel_filterbank
 from edgekit.features.spec import FrontendSpec
+from edgekit.features.wavelet import scalogram
 from edgekit.features.window import analysis_window
 
 Array = NDArray[np.float64]
@@ -27,7 +28,10 @@ def features(spec: FrontendSpec, pcm: NDArray[np.generic]) -> Array:
         DataError: not 1-D, another integer type, or not finite.
     """
     signal = fit_clip(spec, pcm_to_float(pcm))
-    mel = mel_spectrum(spec, frames(spec, signal))
+    if spec.kind == "scalogram":
+        mel = scalogram(spec, signal)
+    else:
+        mel = mel_spectrum(spec, frames(spec, signal))
     values = take_log(spec, mel)
     if spec.n_mfcc is not None:
         values = values @ cepstrum_matrix(spec).T

@@ -5,6 +5,9 @@ The chain that a spec describes, in order (the reference is :mod:`edgekit.featur
     PCM -> pad/trim to clip_samples -> [pre-emphasis of the signal] -> [centre padding] -> frames
         -> [remove DC] -> [pre-emphasis of the frame] -> window -> |FFT|^power -> mel -> log
         -> [DCT-II, lifter] -> (x - mean) / std -> layout
+
+A scalogram has a Morlet wavelet transform (:mod:`edgekit.features.wavelet`) in the place of frames, window, FFT and
+mel; what it does not use of the rest decides about the number of its frames only.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from edgekit.core.digest import canonical_json, digest_json
 from edgekit.core.errors import BadConfigError, BadFileError
 
-Kind = Literal["logmel", "mfcc"]
+Kind = Literal["logmel", "mfcc", "scalogram"]
 Window = Literal["hann", "hamming", "povey", "rect"]
 Align = Literal["center", "left"]
 Padding = Literal["none", "reflect", "zero"]
@@ -43,7 +46,8 @@ class FrontendSpec:
     """One audio front-end, validated when it is built.
 
     Attributes:
-        kind: "logmel" (mel bins) or "mfcc" (their DCT).
+        kind: "logmel" (mel bins), "mfcc" (their DCT), or "scalogram" (``mel_bins`` wavelets from ``f_min`` to
+            ``f_max``, spaced evenly in the logarithm), of the same shape as a log-mel of the same spec.
         sample_rate: Hz.
         clip_samples: samples of one clip; shorter PCM is zero-padded at its end, longer PCM is cut.
         window_length, n_fft, hop_length: samples; ``n_fft`` is a power of two and at least ``window_length``.
@@ -65,6 +69,7 @@ class FrontendSpec:
         log_floor, log_floor_mode: ``log(x + floor)`` or ``log(max(x, floor))``.
         n_mfcc: coefficients kept, for "mfcc" only.
         dct: "ortho" (librosa, torchaudio) or "tf" (tf.signal: coefficient 0 is √2 larger).
+        morlet: ω₀ of a scalogram's wavelet, usually 5 to 6: larger resolves frequency better and time worse.
         lifter: L of the factor ``1 + L/2·sin(π·i/L)`` on coefficient i (HTK, Kaldi); 0 switches it off.
         mean, std: output is ``(x - mean) / std``.
         layout: order of the two axes of the output.
@@ -95,6 +100,7 @@ class FrontendSpec:
     n_mfcc: int | None = None
     dct: Dct = "ortho"
     lifter: float = 0.0
+    morlet: float | None = None
     mean: float = 0.0
     std: float = 1.0
     layout: Layout = "time_freq"
@@ -155,8 +161,8 @@ class FrontendSpec:
         return digest_json(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
-        """All fields by name, as JSON values."""
-        return dataclasses.asdict(self)
+        """All fields by name, as JSON values; ``morlet`` of scalograms only, so that other digests never change."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if key != "morlet" or value is not None}
 
     def canonical(self) -> str:
         """Canonical JSON: sorted keys, no spaces; two equal specs give equal text."""
@@ -241,7 +247,7 @@ def _check_types(spec: FrontendSpec) -> None:
     for name, kind in _TYPES.items():
         value = getattr(spec, name)
         choices = get_args(kind)
-        if kind is float:
+        if kind is float or (kind == float | None and value is not None):
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise _bad(name, value, "give a finite number")
             object.__setattr__(spec, name, float(value) + 0.0)  # + 0.0 turns -0.0 into 0.0
@@ -251,7 +257,7 @@ def _check_types(spec: FrontendSpec) -> None:
         elif kind is int or kind == int | None:
             if (value is not None or kind is int) and (isinstance(value, bool) or not isinstance(value, int)):
                 raise _bad(name, value, "give a whole number")
-        elif value not in choices or not isinstance(value, str):
+        elif kind != float | None and (value not in choices or not isinstance(value, str)):
             near = difflib.get_close_matches(str(value), choices, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             raise _bad(name, value, f"use one of {', '.join(choices)}{hint}")
@@ -289,6 +295,10 @@ def _check_values(spec: FrontendSpec) -> None:
         raise _bad("mel_norm", spec.mel_norm, 'Kaldi triangles are not normalised: use "none"')
     if not 1e-30 <= spec.log_floor <= 1.0:
         raise _bad("log_floor", spec.log_floor, "use 1e-30 to 1")
+    if (spec.kind == "scalogram") != (spec.morlet is not None):
+        raise _bad("morlet", spec.morlet, 'give it for kind "scalogram" and only there')
+    if spec.morlet is not None:
+        _check_scalogram(spec, spec.morlet)
     if (spec.kind == "mfcc") != (spec.n_mfcc is not None):
         raise _bad("n_mfcc", spec.n_mfcc, 'give it for kind "mfcc" and only there')
     if spec.n_mfcc is not None and not 1 <= spec.n_mfcc <= spec.mel_bins:
@@ -297,3 +307,19 @@ def _check_values(spec: FrontendSpec) -> None:
         raise _bad("lifter", spec.lifter, "use 0, or a positive length with MFCC")
     if not 1e-6 <= spec.std <= 1e6:
         raise _bad("std", spec.std, "use 1e-6 to 1e6")
+
+
+def _check_scalogram(spec: FrontendSpec, morlet: float) -> None:
+    """What has a meaning for wavelets."""
+    if not 4.0 <= morlet <= 30.0:
+        raise _bad("morlet", morlet, "use 4 to 30: below, the wavelet hears DC")
+    if not spec.f_min >= 1.0:
+        raise _bad("f_min", spec.f_min, "a scalogram needs at least 1 Hz: its bins are spaced by their logarithm")
+    if spec.mel_bins < 2:
+        raise _bad("mel_bins", spec.mel_bins, "a scalogram needs at least 2")
+    if spec.frames > spec.signal_samples:
+        raise _bad("hop_length", spec.hop_length, "a scalogram needs at least a sample a frame")
+    if spec.remove_dc or (spec.preemphasis and spec.preemphasis_scope == "frame"):
+        raise _bad("remove_dc, preemphasis_scope", (spec.remove_dc, spec.preemphasis_scope), "wavelets have no frames")
+    if spec.mel_norm != "none":
+        raise _bad("mel_norm", spec.mel_norm, 'wavelets are no triangles: use "none"')

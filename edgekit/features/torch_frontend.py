@@ -9,6 +9,7 @@ from edgekit.core.errors import DataError
 from edgekit.features.mel import cepstrum_matrix, mel_filterbank
 from edgekit.features.reference import log_factor
 from edgekit.features.spec import FrontendSpec
+from edgekit.features.torch_wavelet import TorchScalogram
 from edgekit.features.window import analysis_window
 
 _CHUNK_BYTES = 64 << 20
@@ -37,6 +38,7 @@ class TorchFrontend(nn.Module):
         self.register_buffer("mel", torch.as_tensor(mel_filterbank(spec).T.copy(), dtype=dtype), persistent=False)
         cepstrum = torch.as_tensor(cepstrum_matrix(spec).T.copy(), dtype=dtype)  # of no use to "logmel", and small
         self.register_buffer("cepstrum", cepstrum, persistent=False)
+        self.scalogram = TorchScalogram(spec, dtype) if spec.kind == "scalogram" else None
 
     def forward(self, pcm: Tensor) -> Tensor:
         """Features of a batch.
@@ -54,11 +56,15 @@ class TorchFrontend(nn.Module):
 
     def _features(self, pcm: Tensor) -> Tensor:
         spec = self.spec
-        values = self._log(self._mel(self._frames(self._signal(pcm))))  # [n, frames, mel_bins]
+        values = self._log(self._energies(self._signal(pcm)))  # [n, frames, mel_bins]
         if spec.n_mfcc is not None:
             values = values @ self.cepstrum  # [n, frames, n_mfcc]
         values = ((values - spec.mean) / spec.std).to(torch.float32)
         return (values if spec.layout == "time_freq" else values.transpose(1, 2)).unsqueeze(1).contiguous()
+
+    def _energies(self, signal: Tensor) -> Tensor:
+        """Energies of mel bins or wavelets ``[n, frames, mel_bins]``."""
+        return self._mel(self._frames(signal)) if self.scalogram is None else self.scalogram(signal)
 
     def _signal(self, pcm: Tensor) -> Tensor:
         """Scale, fit to the clip, pre-emphasise and pad: ``[n, signal_samples + 2·pad]``."""
@@ -70,7 +76,7 @@ class TorchFrontend(nn.Module):
         signal = nn.functional.pad(signal, (0, spec.clip_samples - signal.shape[1]))
         if spec.emphasises_signal:
             signal = signal[:, 1:] - spec.preemphasis * signal[:, :-1]
-        if spec.padding == "none":
+        if spec.padding == "none" or spec.kind == "scalogram":
             return signal
         mode = "reflect" if spec.padding == "reflect" else "constant"
         return nn.functional.pad(signal.unsqueeze(1), (spec.pad, spec.pad), mode=mode).squeeze(1)

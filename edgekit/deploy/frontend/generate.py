@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from edgekit.core.errors import BadConfigError
+from edgekit.core.errors import BadConfigError, UnsupportedOpError
 from edgekit.deploy.c.identifiers import require_identifier
 from edgekit.deploy.frontend.emit import fill, float_literal, table
 from edgekit.deploy.frontend.tables import ONE_Q31, Tables, make_tables
@@ -65,8 +65,12 @@ def generate_frontend(
 
     Raises:
         BadConfigError: the name is no identifier, or the quantization is impossible.
+        UnsupportedOpError: the front-end is a scalogram.
     """
     require_identifier(name)
+    if spec.kind == "scalogram":
+        mend = 'use kind "logmel", which costs a fiftieth: a wavelet transform needs the whole clip at once'
+        raise UnsupportedOpError("there is no C for scalograms", where="front-end", mend=mend)
     scale = np.float32(input_scale)
     if not (np.isfinite(scale) and scale > 0.0) or not -128 <= input_zero_point <= 127:
         raise BadConfigError(
