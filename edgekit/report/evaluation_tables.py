@@ -105,12 +105,12 @@ def submission_table(submissions: list[Json]) -> Table:
 
 def _group_table(name: str, groups: Json, seen: Mapping[str, bool] | None) -> Table:
     # Within one class macro accuracy is accuracy.
-    shown = {key: title for key, title in _SCORES.items() if name != "label" or key != "macro_accuracy"}
-    header = [name, "clips", *shown.values(), "95 % of accuracy"]
+    more = ("log_loss",) if name == "label" else ("macro_accuracy", "log_loss")
+    header = [name, "clips", "accuracy", "95 %", *(_SCORES[key] for key in more)]
     rows = []
     for group, scores in groups.items():
-        cells = [group, str(scores["clips"]), *(f"{scores[key]:.4f}" for key in shown)]
-        cells.append("{:.4f} to {:.4f}".format(*scores["accuracy_interval"]))
+        ends = "{:.4f} to {:.4f}".format(*scores["accuracy_interval"])
+        cells = [group, str(scores["clips"]), f"{scores['accuracy']:.4f}", ends, *(f"{scores[k]:.4f}" for k in more)]
         rows.append(tuple(cells if seen is None else [*cells, "seen" if seen[group] else "unseen"]))
     numeric = frozenset(range(1, len(header)))
     if seen is not None:
