@@ -240,4 +240,5 @@ KERNELS: Mapping[str, Kernel] = {
     "rsqrt": rsqrt,
     "batch_matmul": batch_matmul,
     "pointwise": pointwise,
+    "quantize": reshape,  # between two float tensors: marks where integer widths meet (passes/widen.py)
 }

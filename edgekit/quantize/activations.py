@@ -8,7 +8,8 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FIXED_OUTPUTS, SAME_SCALE_OPS, activation_inputs
+from edgekit.graph.ops import FIXED_OUTPUTS, SAME_SCALE_OPS, activation_inputs, fixed_output
+from edgekit.graph.passes.widen import WIDE, widths
 from edgekit.graph.tensor import Quantization
 from edgekit.quantize.observers import LEVELS, Range
 
@@ -17,6 +18,9 @@ SHARING_OPS = SAME_SCALE_OPS | {"relu6"}
 
 relu6 is among them because TFLM's kernel clips without rescaling.
 """
+
+WIDE_MAX = 32767
+"""int16 activations lie in [−32767, 32767]."""
 
 _IDLE_SCALE = 1.0 / 128
 """Scale of an activation that was 0 on every clip: any does."""
@@ -31,6 +35,12 @@ def affine(extent: Range) -> Quantization:
     return _quantization(float(scale), min(max(zero_point, -128), 127))
 
 
+def symmetric(extent: Range) -> Quantization:
+    """int16 quantization that covers ``extent``, zero point 0 (TFLite int16 specification)."""
+    reach = max(-extent.low, extent.high)
+    return _quantization(reach / WIDE_MAX if reach > 0 else _IDLE_SCALE, 0)
+
+
 def activation_quantization(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Quantization]:
     """Quantization of every activation by name.
 
@@ -42,14 +52,17 @@ def activation_quantization(graph: Graph, ranges: Mapping[str, Range]) -> dict[s
     """
     groups = sharing_groups(graph)
     ranges = dict(ranges)
+    width = widths(graph)
     roots = {node.outputs[0]: node.inputs[0] for node in graph.nodes if node.op == "rsqrt"}
-    fixed = {node.outputs[0]: FIXED_OUTPUTS[node.op] for node in graph.nodes if node.op in FIXED_OUTPUTS}
+    outputs = {node.outputs[0]: node.op for node in graph.nodes if node.op in FIXED_OUTPUTS}
+    fixed = {name: fixed_output(op, width[name]) for name, op in outputs.items()}
     found: dict[str, Quantization] = {}
     for members in groups:
-        stated = {fixed[name] for name in members if name in fixed}
+        stated = {scale for scale in map(fixed.get, members) if scale is not None}
         if len(stated) > 1:
             raise UnsupportedOpError("an activation with two fixed scales", where=members[0])
-        quant = _quantization(*stated.pop()) if stated else affine(_union(members, ranges))
+        covering = symmetric if width[members[0]] == WIDE else affine
+        quant = _quantization(*stated.pop()) if stated else covering(_union(members, ranges))
         found.update(dict.fromkeys(members, quant))
         for name in (name for name, source in roots.items() if source in members):
             # Beyond the root of the input's smallest step no value occurs but that for 0.
@@ -69,6 +82,8 @@ def sharing_groups(graph: Graph) -> list[tuple[str, ...]]:
     for node in graph.nodes:
         for name in activation_inputs(node) if node.op in SHARING_OPS else ():
             if name not in parent:
+                if node.op == "concat":
+                    continue  # a constant part takes the scale of the others
                 raise UnsupportedOpError(f"{node.op} of a constant", where=node.name, mend="fold constants first")
             parent[root(node.outputs[0])] = root(name)
     groups: dict[str, list[str]] = {}

@@ -72,7 +72,10 @@ def _rounding_error(rounded: Tensor, weights: Tensor) -> Tensor:
 def _mean_output(graph: Graph, node: Node, weights: Tensor, x: np.ndarray) -> np.ndarray:
     """Mean over clips and positions of the node's output with other ``weights``, no bias, no activation."""
     alone = node.replace(inputs=(node.inputs[0], weights.name, ""), attrs={**node.attrs, "activation": "none"})
-    single = graph.rebuild([alone], [weights], inputs=node.inputs[:1], outputs=node.outputs)
+    source = graph.tensor(node.inputs[0])
+    if source.dims[0] != 1:  # rows of tokens: clips come before them
+        source = source.replace(shape=(1, *source.dims))
+    single = graph.rebuild([alone], [weights, source], inputs=node.inputs[:1], outputs=node.outputs)
     outputs = run_float(single, x)
     mean: np.ndarray = outputs.reshape(-1, outputs.shape[-1]).mean(axis=0, dtype=np.float64)
     return mean

@@ -11,6 +11,7 @@ from edgekit.core.errors import BadConfigError, DataError
 from edgekit.core.progress import Progress, silent
 from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph
+from edgekit.graph.passes.widen import WIDE, widths
 from edgekit.quantize.choose_observer import best_ranges
 from edgekit.quantize.observers import OBSERVERS, Histogram, Range, min_max
 
@@ -69,7 +70,9 @@ def calibrate(graph: Graph, clips: np.ndarray, observer: str = "mse", progress: 
 
 
 def _observed(graph: Graph, histograms: Mapping[str, Histogram], observer: str) -> dict[str, Range]:
-    observers = {name: min_max if name in graph.outputs else OBSERVERS[observer] for name in histograms}
+    # 16 bits are enough for everything that was seen; to clip anything would only do harm.
+    whole = {*graph.outputs, *(name for name, width in widths(graph).items() if width == WIDE)}
+    observers = {name: min_max if name in whole else OBSERVERS[observer] for name in histograms}
     return {name: observers[name](histogram) for name, histogram in histograms.items()}
 
 

@@ -1,4 +1,4 @@
-"""Post-training quantization of a float edge graph to int8."""
+"""Post-training quantization of a float edge graph to int8, and to int16 where that is not enough."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from edgekit.core.progress import Progress, silent
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import EDGE_OPS
 from edgekit.graph.passes.check_edge import WEIGHTED, check_edge
+from edgekit.graph.passes.rescale_parts import rescale_parts
+from edgekit.graph.passes.widen import WIDE, WIDTH, widen, widths
 from edgekit.graph.tensor import Quantization, Tensor
 from edgekit.quantize.activations import activation_names, activation_quantization
 from edgekit.quantize.bias_correction import corrected_biases
 from edgekit.quantize.calibrate import Calibration, calibrate
 from edgekit.quantize.equalise import equalised
-from edgekit.quantize.weights import quantize_bias, quantize_constant, quantize_weights
+from edgekit.quantize.weights import BIAS_LIMITS, quantize_bias, quantize_constant, quantize_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,8 @@ class PtqOptions:
         per_channel_dense: one weight scale an output of fully connected layers too, not only of convolutions.
         bias_correction: take the mean error that rounded weights cause out of the biases.
         equalise: even out the weights of neighbouring layers first (quantize/equalise.py).
+        widths: which activations are int16 instead of int8 (graph/passes/widen.py): "none", "norms" (layer norms and
+            the sums that they read), "attention" or "all".
         adaround: round weights by what becomes of the layer's outputs (quantize/adaround.py; needs torch).
     """
 
@@ -39,6 +43,7 @@ class PtqOptions:
     bias_correction: bool = True
     equalise: bool = False
     adaround: bool = False
+    widths: str = "norms"
 
 
 def quantize_graph(
@@ -62,6 +67,7 @@ def quantize_graph(
 def prepared(graph: Graph, options: PtqOptions) -> Graph:
     """The float graph that ``options`` quantize: an equal function with weights that suffer less."""
     require_float(graph)
+    graph = widen(rescale_parts(graph), options.widths)
     return equalised(graph) if options.equalise else graph
 
 
@@ -104,7 +110,8 @@ def assemble(graph: Graph, quants: Mapping[str, Quantization], per_channel_dense
     Raises:
         BadFileError: weights or biases are not finite.
     """
-    tensors = [graph.tensor(name).replace(dtype="int8", quant=quants[name]) for name in activation_names(graph)]
+    width = widths(graph)
+    tensors = [graph.tensor(name).replace(dtype=width[name], quant=quants[name]) for name in activation_names(graph)]
     nodes = []
     for node in graph.nodes:
         node, constants = _quantized_node(graph, node, quants, per_channel_dense)
@@ -139,8 +146,16 @@ def _quantized_node(
     """The node with constants of its own (an integer bias depends on the node's input scale), and these."""
     if node.op in WEIGHTED:
         return _weighted_node(graph, node, quants, per_channel_dense or node.op != "fully_connected")
-    constants = [quantize_constant(graph.tensor(name)) for name in node.inputs if name and graph.tensor(name).constant]
-    return node, constants
+    shared = quants[node.outputs[0]] if node.op == "concat" else None
+    dtype = node.attrs.get(WIDTH, "int8")
+    constants = [
+        _own(graph, node, quantize_constant(graph.tensor(name), dtype, shared))
+        for name in node.inputs
+        if name and graph.tensor(name).constant
+    ]
+    named = iter(tensor.name for tensor in constants)
+    inputs = tuple(next(named) if name and graph.tensor(name).constant else name for name in node.inputs)
+    return node.replace(inputs=inputs), constants
 
 
 def _weighted_node(
@@ -150,10 +165,12 @@ def _weighted_node(
     weights = graph.tensor(node.inputs[1])
     bias = graph.tensor(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
     bias_data = None if bias is None or bias.data is None else bias.data.reshape(-1)
-    whole = quantize_weights(weights, WEIGHTED[node.op], per_channel, input_scale, bias_data)
+    bias_dtype = "int64" if node.attrs.get(WIDTH) == WIDE else "int32"
+    limit = BIAS_LIMITS[bias_dtype]
+    whole = quantize_weights(weights, WEIGHTED[node.op], per_channel, input_scale, bias_data, limit)
     constants = [_own(graph, node, whole)]
     if bias is not None:
-        constants.append(_own(graph, node, quantize_bias(bias, input_scale, whole)))
+        constants.append(_own(graph, node, quantize_bias(bias, input_scale, whole, bias_dtype)))
     names = tuple(tensor.name for tensor in constants)
     return node.replace(inputs=(node.inputs[0], *names, *("",) * (bias is None))), constants
 

@@ -1,8 +1,8 @@
 """Functions of one value as expressions: what the ``pointwise`` operator computes, in float and as a table of 256.
 
 An expression is "x", a number, or (function name, argument, …) of a key of FUNCTIONS; GELU is
-("mul", ("mul", "x", 0.5), ("add", ("erf", ("div", "x", 1.41…)), 1.0)). TFLM has none of these functions; it gathers from
-the table (export/table_lookup.py) and the generated C looks up: the same bytes on every road.
+("mul", ("mul", "x", 0.5), ("add", ("erf", ("div", "x", 1.41…)), 1.0)). TFLM has none of these functions; it
+gathers from the table (export/table_lookup.py) and the generated C looks up: the same bytes on every road.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ FUNCTIONS: Mapping[str, tuple[int, Callable[..., np.ndarray]]] = {
 
 
 def evaluate(expression: Expression, x: np.ndarray, depth: int = 0) -> np.ndarray:
-    """The expression for float64 values x of any shape; what is not a number counts as 0, infinity as the largest float32.
+    """The expression for float64 values x of any shape; NaN counts as 0, infinity as the largest float32.
 
     Raises:
         BadFileError: an unknown function, a wrong number of arguments, or nesting beyond MAX_DEPTH.

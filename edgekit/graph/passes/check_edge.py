@@ -17,7 +17,7 @@ _SAME_TYPES = (("float32", "float32"), ("int8", "int8"), ("int16", "int16"))
 _INTEGERS = ("int8", "int16")
 _CONVERSIONS = {
     # A quantize between two integer tensors rescales (TFLite's QUANTIZE does both).
-    "quantize": (*((x, y) for x in ("float32", *_INTEGERS) for y in _INTEGERS),),
+    "quantize": (("float32", "float32"), *((x, y) for x in ("float32", *_INTEGERS) for y in _INTEGERS)),
     "dequantize": (*((x, "float32") for x in _INTEGERS),),
     "lookup": (("int8", "int8"),),
 }

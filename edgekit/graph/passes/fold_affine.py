@@ -3,7 +3,8 @@
 1. affine after affine: one affine.
 2. affine after conv2d, depthwise_conv2d or fully_connected without activation: into its weights and bias.
 3. affine before conv2d without padding or before fully_connected: into its weights and bias (shift through the sums).
-4. what is left: a depthwise_conv2d of window 1×1.
+4. a fully_connected cut into parts: one for each (split_dense.py), then 1 to 3 again.
+5. what is left: a depthwise_conv2d of window 1×1.
 
 Weights are folded in float64 and stored as float32.
 """
@@ -17,6 +18,7 @@ import numpy as np
 
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.passes.check_edge import WEIGHTED
+from edgekit.graph.passes.split_dense import split_dense
 from edgekit.graph.tensor import Tensor
 
 
@@ -32,16 +34,22 @@ class Fold:
 
 def fold_affine(graph: Graph) -> Graph:
     """A new graph without ``affine`` nodes; the results agree to rounding."""
-    while folds := _find_folds(graph):
-        changed = {fold.kept.name: fold.changed for fold in folds}
-        gone = {fold.gone.name for fold in folds}
-        nodes = [changed.get(node.name, node) for node in graph.nodes if node.name not in gone]
-        graph = graph.rebuild(nodes, [constant for fold in folds for constant in fold.constants])
+    # A bias in between keeps a layer from being split, and a cut keeps what follows from being folded.
+    graph = _folded(split_dense(_folded(graph)))
     tensors: list[Tensor] = []
     expanded: list[Node] = []
     for node in graph.nodes:
         expanded += _as_depthwise(graph, node, tensors) if node.op == "affine" else [node]
     return graph.rebuild(expanded, tensors)
+
+
+def _folded(graph: Graph) -> Graph:
+    while folds := _find_folds(graph):
+        changed = {fold.kept.name: fold.changed for fold in folds}
+        gone = {fold.gone.name for fold in folds}
+        nodes = [changed.get(node.name, node) for node in graph.nodes if node.name not in gone]
+        graph = graph.rebuild(nodes, [constant for fold in folds for constant in fold.constants])
+    return graph
 
 
 def _find_folds(graph: Graph) -> list[Fold]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.passes import onnx_attention as attention
 from edgekit.graph.passes import onnx_elementwise as elementwise
 from edgekit.graph.passes import onnx_pooling as pooling
 from edgekit.graph.passes import onnx_quantization as quantization
@@ -16,6 +17,7 @@ from edgekit.graph.passes import onnx_slicing as slicing
 from edgekit.graph.passes import onnx_weighted as weighted
 from edgekit.graph.passes.onnx_builder import MAX_INDEX, Builder, unsupported
 from edgekit.graph.passes.onnx_constants import evaluate
+from edgekit.graph.passes.onnx_pointwise import POINTWISE, join_pointwise
 from edgekit.graph.passes.views import NHWC_OF_NCHW, View, layouts, permuted
 from edgekit.graph.readers.onnx_reader import OPSET_KEY
 
@@ -43,6 +45,7 @@ def lower_onnx(graph: Graph) -> tuple[Graph, Mapping[str, np.ndarray]]:
         UnknownShapeError: an unknown dimension at an input.
         BadFileError: attributes and shapes that contradict each other.
     """
+    graph = join_pointwise(graph)
     build = Builder(opset=int(graph.metadata.get(OPSET_KEY, "17")))
     for tensor in graph.tensors.values():
         if tensor.data is not None:
@@ -191,7 +194,13 @@ RULES: Mapping[str, Rule] = {
     "GlobalMaxPool": pooling.global_max_pool,
     **dict.fromkeys(("ReduceMean", "ReduceSum", "ReduceL2"), pooling.reduce_mean),
     "Pad": pooling.pad,
-    "Softmax": pooling.softmax,
+    "Softmax": attention.softmax,
+    "LayerNormalization": attention.layer_norm,
+    "InstanceNormalization": attention.instance_norm,
+    POINTWISE: elementwise.pointwise,
+    "Pow": elementwise.power,
+    "Neg": elementwise.negative,
+    "Gather": slicing.gather,
     "QuantizeLinear": quantization.quantize_linear,
     "DequantizeLinear": quantization.dequantize_linear,
     "Identity": reshaping.identity,

@@ -14,7 +14,7 @@ from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Node
 from edgekit.graph.ops import SAME_SCALE_OPS, activation_inputs
 from edgekit.graph.passes.shapes import Dims, output_dims
-from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, in_order, layouts, scatter, transposition
+from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, in_order, layouts, scatter, transposition, with_ones
 from edgekit.graph.tensor import Tensor
 
 MAX_INDEX = 2**22
@@ -125,8 +125,9 @@ class Builder:
             found = transposition(index)
             if found is None:
                 raise unsupported(node, f"a transposition in front of {node.op} that moves data")
-            source = self.reshaped(name, found[0], node.name)
-            name = self.emit("transpose", f"{node.name}/transpose", [source], {"perm": found[1]})
+            before, perm = with_ones(found, dims)
+            source = self.reshaped(name, before, node.name)
+            name = self.emit("transpose", f"{node.name}/transpose", [source], {"perm": perm})
         return self.reshaped(name, dims, node.name)
 
     def reshaped(self, name: str, dims: Dims, place: str) -> str:
@@ -166,6 +167,8 @@ class Builder:
         source = view.name
         if any(vector is None for vector in vectors) and (cuts := band_edges(tensors)):
             return view.like(self._banded_affine(node, view.name, tensors, cuts))
+        if any(vector is None for vector in vectors) and view.index.ndim > 2:
+            return view.like(self._by_element(node, view.name, tensors))
         if any(vector is None for vector in vectors):
             source = self.reshaped(view.name, (1, prod(dims)), node.name)
             vectors = [tensor.reshape(-1) for tensor in tensors]
@@ -174,6 +177,14 @@ class Builder:
             for kind, vector in zip(("scale", "shift"), vectors, strict=True)
         ]
         return view.like(self.emit("affine", node.name, [source, *inputs], {}))
+
+    def _by_element(self, node: Node, name: str, tensors: list[np.ndarray]) -> str:
+        """A product and a sum with constants that differ from place to place, as positional codes do."""
+        for op, values, idle in zip(("mul", "add"), tensors, (1.0, 0.0), strict=True):
+            if np.any(values != idle):
+                constant = self.weight(f"{node.name}/{op}_constant", values)
+                name = self.emit(op, f"{node.name}/{op}", [name, constant], {"activation": "none"})
+        return name
 
     def _banded_affine(self, node: Node, name: str, tensors: list[np.ndarray], cuts: list[int]) -> str:
         """The affine of each band of rows apart, and the bands one below the other again."""
@@ -209,7 +220,7 @@ class Builder:
 
 POSITIVE_OPS = frozenset({"relu", "relu6", "logistic", "softmax", "rsqrt"})
 """Operators that give nothing negative."""
-KEEPING_SIGN = frozenset({"add", "mul", "mean", "sum", *SAME_SCALE_OPS})
+KEEPING_SIGN = frozenset({"fake_quant", "add", "mul", "mean", "sum", *SAME_SCALE_OPS})
 """Operators that give nothing negative if their inputs are not."""
 
 INTERNAL_OPS = ("affine", "fake_quant")

@@ -91,6 +91,30 @@ def div(node: Node, build: Builder) -> None:
     build.result(node, build.affine(node, view, 1.0 / constant, np.zeros(())))
 
 
+def pointwise(node: Node, build: Builder) -> None:
+    """A function of one value that onnx_pointwise.py found → pointwise."""
+    view = build.view(node)
+    attrs = {"expression": node.attrs["expression"]}
+    build.result(node, view.like(build.emit("pointwise", node.name, [view.name], attrs)))
+
+
+def power(node: Node, build: Builder) -> None:
+    """Pow with exponent 2 → mul; with 1/2 → as Sqrt."""
+    exponent = build.constant(node, 1)
+    if exponent is None or exponent.size != 1 or float(exponent.reshape(-1)[0]) not in (2.0, 0.5):
+        raise unsupported(node, "Pow with another exponent than 2 or 1/2")
+    if float(exponent.reshape(-1)[0]) == 0.5:
+        sqrt(node, build)
+        return
+    view = build.view(node)
+    build.result(node, view.like(build.emit("mul", node.name, [view.name, view.name], {"activation": "none"})))
+
+
+def negative(node: Node, build: Builder) -> None:
+    """Neg → affine."""
+    build.result(node, build.affine(node, build.view(node), np.full((), -1.0), np.zeros(())))
+
+
 def sqrt(node: Node, build: Builder) -> None:
     """Sqrt of what cannot be negative → x · rsqrt(x): TFLite has no integer square root."""
     view = build.view(node)
@@ -145,9 +169,9 @@ def _of_views(node: Node, build: Builder, x: View, y: View, op: str = "") -> Vie
     large = max(sides, key=lambda side: side.index.size)
     orders = [layouts(side, build.tensors[side.name].dims) for side in sides]
     preferred = layouts(large, build.tensors[large.name].dims)
+    # Where no layout suits both, the smaller one is transposed into the larger one's.
     order = next((item for item in preferred if all(item in fitting for fitting in orders)), None)
-    if order is None:
-        raise unsupported(node, f"{node.op} of activations in different layouts")
+    order = order or (preferred[0] if preferred else tuple(range(rank)))
     names = [build.arranged(node, side, order) for side in sides]
     output = build.emit(op, node.name, names, {"activation": "none"})
     return View(output, np.ascontiguousarray(build.direct(output).index.transpose(np.argsort(order))))

@@ -11,7 +11,7 @@ from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
 from edgekit.graph.passes.onnx_builder import Builder, common_layout, unsupported
 from edgekit.graph.passes.onnx_weighted import unbatched, window_attrs
-from edgekit.graph.passes.views import View, layouts
+from edgekit.graph.passes.views import View
 
 Pads = tuple[int, int]
 
@@ -144,19 +144,4 @@ def pad(node: Node, build: Builder) -> None:
         build.result(node, view)
         return
     output = build.emit("pad", node.name, [source], {"pads": pads})
-    build.result(node, View(output, np.ascontiguousarray(build.direct(output).index.transpose(np.argsort(order)))))
-
-
-def softmax(node: Node, build: Builder) -> None:
-    """Softmax over the last axis of the edge tensor → softmax with β = 1."""
-    view = build.view(node)
-    rank = view.index.ndim
-    axis = node.attrs.get("axis", -1 if build.opset >= 13 else 1) % max(rank, 1)
-    # Before opset 13 all axes from ``axis`` on form one row; that is the last axis only where nothing follows.
-    row = view.shape[axis:] if build.opset < 13 else (view.shape[axis],)
-    order = next((item for item in layouts(view, build.tensors[view.name].dims) if item and item[-1] == axis), None)
-    if order is None or row != (view.shape[axis],):
-        raise unsupported(node, f"Softmax over axis {axis} of {view.shape}")
-    source = build.arranged(node, view, order)
-    output = build.emit("softmax", node.name, [source], {"beta": 1.0})
     build.result(node, View(output, np.ascontiguousarray(build.direct(output).index.transpose(np.argsort(order)))))

@@ -1,4 +1,4 @@
-"""Rules of the ONNX lowering for operators that cut and join: Slice, Split, Concat."""
+"""Rules of the ONNX lowering for operators that cut and join: Slice, Split, Gather, Concat."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
 from edgekit.graph.passes.onnx_builder import Builder, common_layout, unsupported
 from edgekit.graph.passes.views import View
+
+MAX_RUNS = 16
+"""Slices that a Gather may become."""
 
 Part = tuple[int, int, int]
 """(begin, size, stride) along one axis."""
@@ -53,15 +56,58 @@ def split(node: Node, build: Builder) -> None:
 
 
 def concat(node: Node, build: Builder) -> None:
-    """Concat of activations → concat, in a layout that most of them have."""
-    views = [build.view(node, position) for position in range(len(node.inputs))]
+    """Concat of activations, and perhaps constants, → concat, in a layout that most of them have."""
+    values = [build.value(node, position) for position in range(len(node.inputs))]
+    views = [value for value in values if isinstance(value, View)]
     axis = _axis(node, node.attrs["axis"], views[0])
-    if any(view.index.ndim != views[0].index.ndim for view in views):
+    if any(len(value.shape) != views[0].index.ndim for value in values):
         raise BadFileError("Concat of different ranks", where=node.name)
     order = common_layout(build, views)
-    names = [build.arranged(node, view, order) for view in views]
+    names = [
+        build.arranged(node, value, order)
+        if isinstance(value, View)
+        else build.weight(f"{node.name}/constant{i}", value.transpose(order))
+        for i, value in enumerate(values)
+    ]
     output = build.emit("concat", node.name, names, {"axis": order.index(axis)})
     build.result(node, _ordered(build, output, order))
+
+
+def gather(node: Node, build: Builder) -> None:
+    """Gather with constant indices → a slice for each run of neighbours, and their concat; one index drops the axis."""
+    view, indices = build.view(node), build.constant(node, 1)
+    axis = _axis(node, node.attrs.get("axis", 0), view)
+    if indices is None or indices.dtype.kind not in "iu" or indices.ndim > 1 or indices.size == 0:
+        raise unsupported(node, "Gather without a constant list of indices")
+    dim = view.shape[axis]
+    flat = indices.reshape(-1).astype(np.int64)
+    if flat.min() < -dim or flat.max() >= dim:
+        raise BadFileError(f"Gather of {flat.min()} … {flat.max()} of {dim}", where=node.name)
+    parts = _runs((flat % dim).tolist())
+    if len(parts) > MAX_RUNS:
+        raise unsupported(node, f"Gather of {len(parts)} separate places")
+    pieces = [_sliced(node, build, view, {axis: part}) for part in parts]
+    order = common_layout(build, pieces)
+    names = [build.arranged(node, piece, order) for piece in pieces]
+    whole = names[0]
+    if len(names) > 1:
+        whole = build.emit("concat", f"{node.name}/joined", names, {"axis": order.index(axis)})
+    result = _ordered(build, whole, order)
+    build.result(node, result if indices.ndim else result.moved(np.take(result.index, 0, axis=axis)))
+
+
+def _runs(indices: list[int]) -> list[Part]:
+    """(begin, count, stride) of ascending runs of equal steps that cover the indices in order."""
+    parts: list[Part] = []
+    start = 0
+    while start < len(indices):
+        step = indices[start + 1] - indices[start] if start + 1 < len(indices) else 1
+        end = start + 1
+        while step >= 1 and end < len(indices) and indices[end] - indices[end - 1] == step:
+            end += 1
+        parts.append((indices[start], end - start, step if end - start > 1 else 1))
+        start = end
+    return parts
 
 
 def _axis(node: Node, axis: int, view: View) -> int:

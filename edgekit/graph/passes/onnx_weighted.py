@@ -9,6 +9,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
+from edgekit.graph.passes.onnx_attention import product
 from edgekit.graph.passes.onnx_builder import Builder, unsupported
 from edgekit.graph.passes.views import View, permuted
 
@@ -101,10 +102,11 @@ def gemm(node: Node, build: Builder) -> None:
 
 
 def matmul(node: Node, build: Builder) -> None:
-    """MatMul with a constant of rank 2 on the right → fully_connected."""
-    weights = build.constant(node, 1)
-    if weights is None or weights.ndim != 2:
-        raise unsupported(node, "MatMul whose right side is not a matrix of constants")
+    """MatMul with a constant of rank 2 on the right → fully_connected, else batch_matmul."""
+    weights = build.value(node, 1)
+    if isinstance(weights, View) or weights.ndim != 2:
+        product(node, build)
+        return
     linear(node, build, weights.T.astype(np.float64), None)
 
 
@@ -121,10 +123,14 @@ def linear(node: Node, build: Builder, matrix: np.ndarray, bias: np.ndarray | No
     rows = view.index.reshape(-1, width)
     columns = rows[0]
     if not np.array_equal(rows, columns + width * np.arange(len(rows))[:, None]) or columns.max() >= width:
-        raise unsupported(node, f"a transposition in front of {node.op} that moves data")
+        # Rows that do not lie together, as the heads of attention behind their products: they are brought together.
+        view = build.direct(build.arranged(node, view, tuple(range(view.index.ndim))))
+        rows = view.index.reshape(-1, width)
+        columns = rows[0]
     permuted_matrix = np.empty_like(matrix)
     permuted_matrix[:, columns] = matrix
-    source = view.name if len(rows) == 1 else build.reshaped(view.name, (len(rows), width), node.name)
+    flat = len(rows) == 1 or build.tensors[view.name].dims[-1] == width
+    source = view.name if flat else build.reshaped(view.name, (len(rows), width), node.name)
     names = [source, build.weight(f"{node.name}/weight", permuted_matrix), ""]
     if bias is not None:
         if prod(bias.shape) not in (1, units) or (bias.ndim > 1 and bias.shape[-1] != prod(bias.shape)):

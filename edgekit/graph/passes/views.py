@@ -15,6 +15,7 @@ from math import prod
 import numpy as np
 
 NHWC_OF_NCHW = (0, 2, 3, 1)
+Order = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,16 @@ def transposition(index: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]] 
     perm = tuple(source.index(axis) for axis in range(len(digits)))
     found = np.arange(prod(dims)).reshape(dims).transpose(perm).reshape(-1)
     return (dims, perm) if len(dims) <= 5 and np.array_equal(found, index.reshape(-1)) else None
+
+
+def with_ones(found: tuple[tuple[int, ...], tuple[int, ...]], dims: tuple[int, ...]) -> tuple[Order, Order]:
+    """A :func:`transposition` whose result has the shape ``dims``, if axes of size 1 are all that it lacks."""
+    before, perm = found
+    missing = sum(dim == 1 for dim in dims)
+    if tuple(before[axis] for axis in perm) != tuple(dim for dim in dims if dim != 1) or len(dims) > 5:
+        return found
+    ones, rest = iter(range(missing)), iter(perm)
+    return (1,) * missing + before, tuple(next(ones) if dim == 1 else missing + next(rest) for dim in dims)
 
 
 def layouts(view: View, dims: tuple[int, ...]) -> list[tuple[int, ...]]:
