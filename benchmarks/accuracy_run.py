@@ -28,6 +28,7 @@ from edgekit.core.digest import digest_json
 from edgekit.core.progress import Progress
 from edgekit.data.join import join_manifests
 from edgekit.data.manifest import Manifest, read_manifest
+from edgekit.data.mix import helping
 from edgekit.data.selector import select_clips
 from edgekit.data.synth.config import SynthConfig
 
@@ -48,7 +49,7 @@ class Experiment:
         train, valid, test: selections of clips of ``dataset``; ``valid`` may be "none".
         overrides: ``a.b=value`` settings of the recipe besides the seed.
         clips: training clips of each class that are kept (few-shot); None keeps all.
-        with_sets: synthetic sets whose clips are joined to the training clips.
+        with_sets: sets whose training clips are joined to it, NAME or NAME@SHARE.
         start: name of the experiment whose weights the run begins from; "" begins from random ones.
         teachers: names of the experiments that teach.
         views: stored augmented views of each clip per teacher ensemble; 0 asks the teachers in every step.
@@ -89,7 +90,7 @@ class Experiment:
     def digest(self, needed: Mapping[str, str], sets: Mapping[str, SynthConfig]) -> str:
         """Of everything that decides the run: what differs from the defaults, the recipe as written, sets and needs."""
         chosen = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
-        used = [name for name in (self.dataset, *self.with_sets) if name in sets]
+        used = [name for text in (self.dataset, *self.with_sets) if (name := text.partition("@")[0]) in sets]
         parts = {
             "experiment": {name: value for name, value in chosen.items() if name not in ("about", "step")},
             "recipe": recipe_table(self.recipe),
@@ -126,7 +127,7 @@ class Workplace:
     Attributes:
         data: folder with the real data sets.
         work: folder of runs, rendered sets and finished rows.
-        sets: synthetic sets by name.
+        sets: synthetic sets by name; their microphone folders lie in ``data``.
         progress: told about every long step.
     """
 
@@ -137,9 +138,17 @@ class Workplace:
 
     def manifest(self, name: str) -> Manifest:
         """The data set ``name``, rendered now where it is synthetic and not there yet."""
-        if name in self.sets:
-            return synthesise(self.sets[name], self.work / "sets" / name, self.progress, workers=1)
-        return read_manifest(self.data / name)
+        if name not in self.sets:
+            return read_manifest(self.data / name)
+        config = self.sets[name]
+        if config.microphone_folder is not None:
+            config = dataclasses.replace(config, microphone_folder=self.data / config.microphone_folder)
+        return synthesise(config, self.work / "sets" / name, self.progress, workers=1)
+
+    def share(self, text: str) -> Manifest:
+        """``NAME@SHARE``: a share of that set's training clips, which help to train another one."""
+        name, _, share = text.partition("@")
+        return helping(self.manifest(name), float(share or 1.0))
 
     def folder(self, name: str, digest: str) -> Path:
         """Folder of the experiment ``name`` as it stands."""
@@ -159,7 +168,7 @@ def run_experiment(
     """
     real = place.manifest(experiment.dataset)
     chosen = few_clips(real, experiment)
-    data = join_manifests([chosen, *(place.manifest(name) for name in experiment.with_sets)])
+    data = join_manifests([chosen, *(place.share(name) for name in experiment.with_sets)])
     _train(experiment, data, folder, needed, place)
     score = SCORERS[experiment.score]
     run = folder / FLOAT_RUN
