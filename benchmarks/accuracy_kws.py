@@ -57,7 +57,7 @@ LADDER = (
 )
 """The ablation's augmentations in the order in which they come in, and what takes each out of a recipe."""
 FEW_SHOT_STEPS = 150
-PRE = ("schedule.keep=last",)
+PRE = ("schedule.epochs=10", "schedule.keep=last")
 SOFT = ("distillation.logits=hinton", "distillation.weight=0.5", "distillation.temperature=2")
 
 
