@@ -73,8 +73,9 @@ class Corpus:
         teacher: recipe of the larger model.
         words: the set of pre-training.
         mixed: sets that are joined to the real clips in fine-tuning, as NAME@SHARE.
+        tuning: settings of the final runs.
         ablation: settings of the ablation's runs, which are many and shorter.
-        batch: clips a step of few-shot runs.
+        classes: number of labels.
     """
 
     dataset: str
@@ -84,6 +85,7 @@ class Corpus:
     teacher: str
     words: str
     mixed: tuple[str, ...]
+    tuning: tuple[str, ...]
     ablation: tuple[str, ...]
     classes: int
 
@@ -96,6 +98,7 @@ FSDD = Corpus(
     teacher="kws-teacher-8khz",
     words="digits",
     mixed=("digits@0.6",),
+    tuning=(),
     ablation=("schedule.epochs=15",),
     classes=10,
 )
@@ -107,6 +110,7 @@ DSPSPEECH = Corpus(
     teacher="kws-teacher-2s",
     words="dspspeech-words",
     mixed=(),
+    tuning=("schedule.epochs=25",),
     ablation=("schedule.epochs=12", "schedule.valid_every=3"),
     classes=9,
 )
@@ -161,9 +165,9 @@ def _pretraining(corpus: Corpus) -> Experiment:
 
 def _final(corpus: Corpus, fold: str, seed: int) -> Experiment:
     """Pre-trained on synthetic keywords, then on the real clips and a share of the synthetic ones."""
-    return _experiment(
-        corpus, "final", fold, corpus.tune, seed, start=f"{corpus.words}/pre-training", with_sets=corpus.mixed
-    )
+    start = f"{corpus.words}/pre-training"
+    common: dict[str, Any] = {"start": start, "with_sets": corpus.mixed, "overrides": corpus.tuning}
+    return _experiment(corpus, "final", fold, corpus.tune, seed, **common)
 
 
 def _few_shot(corpus: Corpus, fold: str) -> Iterator[Experiment]:
