@@ -76,10 +76,8 @@ def _groups(entry: Json) -> Section:
     for group in ("label", *GROUPS):
         rows = entry.get(f"by_{group}", {})
         if 1 < len(rows) <= _MOST_BARS:
-            cross = entry["label_by"].get(group)
-            seen = dict(zip(cross["groups"], cross["seen"], strict=True)) if cross and cross["seen"] else None
             title = f"accuracy by {group}"
-            drawn.append(Figure(group_bars(rows, seen, title), f"{title} of {entry['model']}."))
+            drawn.append(Figure(group_bars(rows, title), f"{title} of {entry['model']}."))
     return Section(f"{entry['model']}: groups", tables=tuple(group_tables(entry)), figures=tuple(drawn))
 
 

@@ -36,24 +36,23 @@ def reliability_diagram(bins: Sequence[Mapping[str, Any]]) -> str:
     return to_svg(figure)
 
 
-def group_bars(groups: Mapping[str, Mapping[str, Any]], seen: Mapping[str, bool] | None, title: str) -> str:
+def group_bars(groups: Mapping[str, Mapping[str, Any]], title: str) -> str:
     """Accuracy of each group with its interval; groups that training had not are in another colour.
 
     Args:
-        groups: ``accuracy`` and ``accuracy_interval`` by name, as in the JSON.
-        seen: whether training had each group; None where that is not known.
+        groups: ``accuracy``, ``accuracy_interval`` and, where it is known, ``in_training`` by name, as in the JSON.
         title: above the bars.
     """
     figure, axes = figure_axes(6.4, 1.0 + 0.3 * len(groups))
-    known = {True: "in training", False: "not in training"} if seen else {True: ""}
-    for kind, name in known.items():
-        rows = [(at, row) for at, (key, row) in enumerate(groups.items()) if seen is None or seen[key] is kind]
+    kinds = {True: "in training", False: "not in training", None: ""}
+    for kind, name in kinds.items():
+        rows = [(at, row) for at, row in enumerate(groups.values()) if row.get("in_training") is kind]
         if not rows:
             continue
         shares = np.array([row["accuracy"] for _, row in rows])
         ends = np.array([row["accuracy_interval"] for _, row in rows])
         reach = 100 * np.maximum(0.0, np.stack([shares - ends[:, 0], ends[:, 1] - shares]))
-        style = {"color": SERIES[0] if kind else SERIES[1], "ecolor": INK, "capsize": 2, "label": name or None}
+        style = {"color": SERIES[1] if kind is False else SERIES[0], "ecolor": INK, "capsize": 2, "label": name or None}
         axes.barh([at for at, _ in rows], 100 * shares, xerr=reach, **style)
     for at, row in enumerate(groups.values()):
         axes.text(102, at, f"{100 * row['accuracy']:.1f}", va="center", color=INK, fontsize=8)
@@ -61,7 +60,7 @@ def group_bars(groups: Mapping[str, Mapping[str, Any]], seen: Mapping[str, bool]
     axes.set_xlim(0, 112)
     axes.invert_yaxis()
     axes.set_xlabel(f"{title}, % (95 % interval)")
-    if seen:
+    if axes.get_legend_handles_labels()[0]:
         legend_above(axes)
     return to_svg(figure)
 

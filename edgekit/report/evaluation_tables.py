@@ -10,6 +10,8 @@ from edgekit.report.page import Table
 GROUPS = ("device", "speaker", "fold", "split")
 WIDEST_CROSS = 14
 """Groups that a table of classes × groups shows; with more it would not fit a page, and only the JSON has it."""
+LONGEST = 60
+"""Rows of a table of groups."""
 _SCORES = {"accuracy": "accuracy", "macro_accuracy": "macro accuracy", "log_loss": "log loss"}
 
 Json = Mapping[str, Any]
@@ -25,13 +27,12 @@ def evaluation_tables(result: Json) -> Iterator[Table]:
 
 def group_tables(result: Json) -> Iterator[Table]:
     """Scores by label and by each group that clips name, with classes × groups where these are not too many."""
-    yield _group_table("label", result["by_label"], None)
+    yield _group_table("label", result["by_label"])
     for name in GROUPS:
         if f"by_{name}" in result:
-            cross = result["label_by"][name]
-            seen = None if cross["seen"] is None else dict(zip(cross["groups"], cross["seen"], strict=True))
-            yield _group_table(name, result[f"by_{name}"], seen)
-            if len(cross["groups"]) <= WIDEST_CROSS:
+            yield _group_table(name, result[f"by_{name}"])
+            cross = result["label_by"].get(name)
+            if cross is not None and len(cross["groups"]) <= WIDEST_CROSS:
                 yield cross_table(name, cross)
 
 
@@ -103,19 +104,24 @@ def submission_table(submissions: list[Json]) -> Table:
     return Table(header, tuple(rows), frozenset({1, 2, 3}), "input of edgekit budget rank")
 
 
-def _group_table(name: str, groups: Json, seen: Mapping[str, bool] | None) -> Table:
+def _group_table(name: str, groups: Json) -> Table:
+    """One row a group, in their order; of very many those with the lowest accuracy, which is what one looks for."""
     # Within one class macro accuracy is accuracy.
     more = ("log_loss",) if name == "label" else ("macro_accuracy", "log_loss")
     header = [name, "clips", "accuracy", "95 %", *(_SCORES[key] for key in more)]
+    known = any("in_training" in scores for scores in groups.values())
+    shown, caption = list(groups), f"by {name}"
+    if len(groups) > LONGEST:
+        shown = sorted(groups, key=lambda group: float(groups[group]["accuracy"]))[:LONGEST]
+        caption = f"by {name}: the {LONGEST} of {len(groups):,} with the lowest accuracy (the JSON has all)"
     rows = []
-    for group, scores in groups.items():
+    for group in shown:
+        scores = groups[group]
         ends = "{:.4f} to {:.4f}".format(*scores["accuracy_interval"])
         cells = [group, str(scores["clips"]), f"{scores['accuracy']:.4f}", ends, *(f"{scores[k]:.4f}" for k in more)]
-        rows.append(tuple(cells if seen is None else [*cells, "seen" if seen[group] else "unseen"]))
+        rows.append(tuple([*cells, "seen" if scores["in_training"] else "unseen"] if known else cells))
     numeric = frozenset(range(1, len(header)))
-    if seen is not None:
-        header.append("in training")
-    return Table(tuple(header), tuple(rows), numeric, f"by {name}")
+    return Table(tuple([*header, "in training"] if known else header), tuple(rows), numeric, caption)
 
 
 def _ends(interval: Json, factor: float = 1.0, form: str = ".4f") -> str:

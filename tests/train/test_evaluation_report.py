@@ -59,10 +59,24 @@ def test_json_is_in_the_published_shape_and_says_what_the_evaluation_says() -> N
     assert first["intervals"]["accuracy"]["speaker"]["units"] == 12
     assert first["label_by"]["device"]["seen"] == [True, True, False]
     assert first["label_by"]["speaker"]["seen"] is None and "by_fold" not in first
+    assert [row["in_training"] for row in first["by_device"].values()] == [True, True, False]
+    assert "in_training" not in first["by_speaker"]["s0"]
     by_device = first["by_device"]["a"]
     assert by_device["accuracy_interval"][0] < by_device["accuracy"] < by_device["accuracy_interval"][1]
     for interval in first["intervals"]["accuracy"].values():
         assert interval["low"] < interval["value"] == first["accuracy"] < interval["high"]
+
+
+def test_thousands_of_speakers_are_a_short_table() -> None:
+    base = make_evaluation(0)
+    clips = tuple(replace(clip, speaker=f"s{i}") for i, clip in enumerate(base.clips))
+    result = evaluation_json(replace(base, clips=clips))
+    assert len(result["by_speaker"]) == 240 and "speaker" not in result["label_by"]
+    text = evaluation_text({"results": [result], "comparisons": [], "submissions": []})
+    assert "the 60 of 240 with the lowest accuracy" in text
+    table = text[text.index("by speaker:") :]
+    wrong = [f"s{i}" for i in np.flatnonzero(~base.right)]
+    assert sum(f" {name} " in table for name in wrong) == min(60, len(wrong)) > 10
 
 
 def test_text_and_markdown_show_unseen_devices_and_the_change() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,9 +82,10 @@ def confusion_matrix(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarr
 
 def by_group(targets: np.ndarray, probabilities: np.ndarray, groups: Sequence[str | None]) -> dict[str, Scores]:
     """Scores of each group's clips by group name, sorted; clips without a group are left out."""
-    names = np.array(["" if group is None else group for group in groups], dtype=object)
-    out = {}
-    for name in sorted({group for group in groups if group is not None}):
-        inside = names == name
-        out[name] = score(targets[inside], probabilities[inside])
-    return out
+    names = sorted({group for group in groups if group is not None})
+    number = {name: at for at, name in enumerate(names)}
+    index = np.array([-1 if group is None else number[group] for group in groups], np.int64)
+    order = np.argsort(index, kind="stable")  # sorted once: data sets have thousands of speakers
+    starts = np.searchsorted(index[order], np.arange(len(names) + 1))
+    members = (order[first:last] for first, last in itertools.pairwise(starts))
+    return {name: score(targets[own], probabilities[own]) for name, own in zip(names, members, strict=True)}
