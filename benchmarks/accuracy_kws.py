@@ -56,7 +56,7 @@ LADDER = (
     ("+ mixup", MIXUP),
 )
 """The ablation's augmentations in the order in which they come in, and what takes each out of a recipe."""
-FEW_SHOT_STEPS = 150
+FEW_SHOT_STEPS = 100
 PRE = ("schedule.epochs=10", "schedule.keep=last")
 SOFT = ("distillation.logits=hinton", "distillation.weight=0.5", "distillation.temperature=2")
 
@@ -99,7 +99,7 @@ FSDD = Corpus(
     words="digits",
     mixed=("digits@0.6",),
     tuning=(),
-    ablation=("schedule.epochs=15",),
+    ablation=("schedule.epochs=12",),
     classes=10,
 )
 DSPSPEECH = Corpus(
@@ -110,8 +110,8 @@ DSPSPEECH = Corpus(
     teacher="kws-teacher-2s",
     words="dspspeech-words",
     mixed=(),
-    tuning=("schedule.epochs=25",),
-    ablation=("schedule.epochs=12", "schedule.valid_every=3"),
+    tuning=("schedule.epochs=20", "schedule.valid_every=2"),
+    ablation=("schedule.epochs=10", "schedule.valid_every=5"),
     classes=9,
 )
 NEW_SPEAKERS = "spk21..spk25"
