@@ -138,10 +138,11 @@ def mix_styles(x: Tensor, draw: Draw, augment: Augment, time_axis: int) -> Tenso
         return x
     weight = torch.as_tensor(share, dtype=x.dtype, device=x.device)
     mean = x.mean(time_axis, keepdim=True)
-    deviation = (x.var(time_axis, keepdim=True, correction=0) + 1e-6).sqrt()
+    centred = x - mean
+    deviation = (centred.square().mean(time_axis, keepdim=True) + 1e-6).sqrt()
     mixed_mean = weight * mean + (1.0 - weight) * mean[partner]
     mixed_deviation = weight * deviation + (1.0 - weight) * deviation[partner]
-    return (x - mean) / deviation * mixed_deviation + mixed_mean
+    return torch.addcmul(mixed_mean, centred, mixed_deviation / deviation)
 
 
 @dataclass(frozen=True, eq=False)

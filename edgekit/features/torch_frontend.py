@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +15,11 @@ from edgekit.features.spec import FrontendSpec
 from edgekit.features.torch_wavelet import TorchScalogram
 from edgekit.features.window import analysis_window
 
-_CHUNK_BYTES = 64 << 20
+_CHUNK_BYTES = 2 << 20
+"""Bytes of frames that a CPU transforms at once: what stays in its cache, which halves the time of an FFT."""
+_GPU_CHUNK_BYTES = 512 << 20
+_BAND = 16
+"""Mel bins that share one matrix product on a CPU: outside their triangles, most of the whole product is zeros."""
 
 
 class TorchFrontend(nn.Module):
@@ -26,7 +33,9 @@ class TorchFrontend(nn.Module):
     """
 
     window: Tensor
+    span_window: Tensor
     mel: Tensor
+    band_weights: Tensor
     cepstrum: Tensor
 
     def __init__(self, spec: FrontendSpec, dtype: torch.dtype = torch.float64) -> None:
@@ -34,11 +43,16 @@ class TorchFrontend(nn.Module):
         self.spec = spec
         self.dtype = dtype
         # Not persistent: they follow from the spec, and a checkpoint holds the spec.
-        self.register_buffer("window", torch.as_tensor(analysis_window(spec), dtype=dtype), persistent=False)
+        window = analysis_window(spec)
+        self.register_buffer("window", torch.as_tensor(window, dtype=dtype), persistent=False)
+        around = (spec.window_offset, spec.span - spec.window_length - spec.window_offset)
+        self.register_buffer("span_window", torch.as_tensor(np.pad(window, around), dtype=dtype), persistent=False)
         self.register_buffer("mel", torch.as_tensor(mel_filterbank(spec).T.copy(), dtype=dtype), persistent=False)
         cepstrum = torch.as_tensor(cepstrum_matrix(spec).T.copy(), dtype=dtype)  # of no use to "logmel", and small
         self.register_buffer("cepstrum", cepstrum, persistent=False)
         self.scalogram = TorchScalogram(spec, dtype) if spec.kind == "scalogram" else None
+        self._bands, weights = _bands(self.mel)
+        self.register_buffer("band_weights", weights, persistent=False)
 
     def forward(self, pcm: Tensor) -> Tensor:
         """Features of a batch.
@@ -51,8 +65,9 @@ class TorchFrontend(nn.Module):
         """
         if pcm.dim() != 2:
             raise DataError(f"PCM has {pcm.dim()} dimensions", mend="give [clips, samples]")
-        per_clip = self.spec.frames * self.spec.n_fft * 16
-        return torch.cat([self._features(part) for part in pcm.split(max(1, _CHUNK_BYTES // per_clip))])
+        room = _CHUNK_BYTES if pcm.device.type == "cpu" else _GPU_CHUNK_BYTES
+        per_clip = self.spec.frames * self.spec.n_fft * self.window.element_size()
+        return torch.cat([self._features(part) for part in pcm.split(max(1, room // per_clip))])
 
     def _features(self, pcm: Tensor) -> Tensor:
         spec = self.spec
@@ -69,22 +84,28 @@ class TorchFrontend(nn.Module):
     def _signal(self, pcm: Tensor) -> Tensor:
         """Scale, fit to the clip, pre-emphasise and pad: ``[n, signal_samples + 2·pad]``."""
         spec = self.spec
-        scale = 1.0 / 32768.0 if pcm.dtype == torch.int16 else 1.0
         if pcm.dtype != torch.int16 and not pcm.dtype.is_floating_point:
             raise DataError(f"PCM is {pcm.dtype}", mend="give int16, or floating in [-1, 1)")
-        signal = pcm[:, : spec.clip_samples].to(self.dtype) * scale
-        signal = nn.functional.pad(signal, (0, spec.clip_samples - signal.shape[1]))
+        signal = pcm[:, : spec.clip_samples].to(self.dtype)
+        if pcm.dtype == torch.int16:
+            signal = signal * 2.0**-15
+        if signal.shape[1] < spec.clip_samples:
+            signal = nn.functional.pad(signal, (0, spec.clip_samples - signal.shape[1]))
         if spec.emphasises_signal:
-            signal = signal[:, 1:] - spec.preemphasis * signal[:, :-1]
+            signal = torch.sub(signal[:, 1:], signal[:, :-1], alpha=spec.preemphasis)
         if spec.padding == "none" or spec.kind == "scalogram":
             return signal
-        mode = "reflect" if spec.padding == "reflect" else "constant"
-        return nn.functional.pad(signal.unsqueeze(1), (spec.pad, spec.pad), mode=mode).squeeze(1)
+        if spec.padding == "zero":
+            return nn.functional.pad(signal, (spec.pad, spec.pad))
+        before, after = signal[:, 1 : spec.pad + 1].flip(1), signal[:, -spec.pad - 1 : -1].flip(1)
+        return torch.cat([before, signal, after], dim=1)
 
     def _frames(self, signal: Tensor) -> Tensor:
-        """Windowed frames ``[n, frames, window_length]``."""
+        """Windowed frames ``[n, frames, window_length]``, or with zeros around the window ``[n, frames, span]``."""
         spec = self.spec
         blocks = signal.unfold(1, spec.span, spec.hop_length)
+        if not spec.remove_dc and not (spec.preemphasis and spec.preemphasis_scope == "frame"):
+            return blocks * self.span_window  # as long as the FFT, which then need not pad
         blocks = blocks[..., spec.window_offset : spec.window_offset + spec.window_length]
         if spec.remove_dc:
             blocks = blocks - blocks.mean(dim=-1, keepdim=True)
@@ -95,11 +116,58 @@ class TorchFrontend(nn.Module):
     def _mel(self, blocks: Tensor) -> Tensor:
         """Mel energies ``[n, frames, mel_bins]``."""
         spectrum = torch.fft.rfft(blocks, self.spec.n_fft)
-        # abs() has gradient 0 at 0, where the square root of the power has none.
-        magnitude = spectrum.abs() if self.spec.power == 1 else spectrum.real.square() + spectrum.imag.square()
-        return magnitude @ self.mel
+        power = _quick_power(spectrum, self.spec.power) if _plain(spectrum) else _power(spectrum, self.spec.power)
+        if power.device.type != "cpu":
+            return power @ self.mel
+        flat = power.reshape(-1, power.shape[-1])
+        parts = [flat[:, band.low : band.high] @ self.band_weights[band.rows] for band in self._bands]
+        return torch.cat(parts, dim=1)[:, : self.spec.mel_bins].reshape(*power.shape[:-1], -1)
 
     def _log(self, mel: Tensor) -> Tensor:
         spec = self.spec
         floored = mel + spec.log_floor if spec.log_floor_mode == "add" else mel.clamp_min(spec.log_floor)
-        return floored.log() * log_factor(spec)
+        factor = log_factor(spec)
+        return floored.log() if factor == 1.0 else floored.log() * factor
+
+
+def _plain(spectrum: Tensor) -> bool:
+    """On the CPU and without a gradient."""
+    return spectrum.device.type == "cpu" and not spectrum.requires_grad
+
+
+def _power(spectrum: Tensor, exponent: int) -> Tensor:
+    """|X|^exponent for exponent 1 or 2; abs() has gradient 0 at 0, where the square root of the power has none."""
+    return spectrum.abs() if exponent == 1 else spectrum.real.square() + spectrum.imag.square()
+
+
+def _quick_power(spectrum: Tensor, exponent: int) -> Tensor:
+    """The same by numpy, which reads complex numbers in their order and takes a third of the time."""
+    magnitude = torch.from_numpy(np.abs(spectrum.numpy()))
+    return magnitude if exponent == 1 else magnitude.square_()
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Some mel bins, and the range of the spectrum outside which all their triangles are zero.
+
+    Attributes:
+        low, high: of the range.
+        rows: of the joint matrix of all bands' weights.
+    """
+
+    low: int
+    high: int
+    rows: slice
+
+
+def _bands(mel: Tensor) -> tuple[list[_Band], Tensor]:
+    """The bands of a filterbank [bins of the spectrum, mel_bins] and their weights [rows, 16], one below the other."""
+    bands, weights, first = [], [], 0
+    for start in range(0, mel.shape[1], _BAND):
+        part = nn.functional.pad(mel[:, start : start + _BAND], (0, max(0, start + _BAND - mel.shape[1])))
+        used = part.any(dim=1).nonzero().flatten()
+        low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+        bands.append(_Band(low, high, slice(first, first + high - low)))
+        weights.append(part[low:high])
+        first += high - low
+    return bands, torch.cat(weights)

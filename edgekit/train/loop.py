@@ -66,8 +66,8 @@ def train_student(
     """Train until the recipe's last epoch and write the run folder; goes on from ``last.ckpt`` where there is one.
 
     Returns what ``metrics.json`` holds. A run that was killed and resumed ends with the weights of one that was not,
-    bit for bit on the CPU. With ``teaching``, the loss is that of the recipe's ``[distillation]``. A ``stand_in`` is trained in
-    place of the recipe's model.
+    bit for bit on the CPU. With ``teaching``, the loss is that of the recipe's ``[distillation]``. A ``stand_in`` is
+    trained in place of the recipe's model.
 
     Raises:
         EdgekitError: the loss is no longer finite; ``checkpoint.safetensors`` then holds the last good epoch.
@@ -76,7 +76,7 @@ def train_student(
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise BadConfigError("torch finds no CUDA device", where="--device cuda", mend="use --device cpu")
-    with _quiet(), _restored():
+    with quiet(), _restored():
         torch.manual_seed(recipe.seed)
         spec = normalised(recipe, train)
         template = Checkpoint(
@@ -99,7 +99,7 @@ def train_student(
         write_text(folder / "frontend.json", spec.canonical() + "\n")
         keeper = RunKeeper(folder, template, recipe, progress)
         state = folder / STATE
-        trainer = _trainer(recipe, device, devices, [keeper, *([Epochs(stand_in)] if stand_in else [])])
+        trainer = make_trainer(recipe, device, devices, [keeper, *([Epochs(stand_in)] if stand_in else [])])
         _fit(trainer, module, state if state.is_file() else None)
     if trainer.is_global_zero:
         write_json(folder / METRICS, keeper.metrics())
@@ -147,7 +147,8 @@ def normalised(recipe: Recipe, train: AudioCache) -> FrontendSpec:
     return spec.replace(mean=float(f"{mean:.6g}"), std=float(f"{std:.6g}"))
 
 
-def _trainer(recipe: Recipe, device: str, devices: int, callbacks: list[Callback]) -> Trainer:
+def make_trainer(recipe: Recipe, device: str, devices: int, callbacks: list[Callback]) -> Trainer:
+    """Lightning's trainer for one run of ``recipe`` on "cpu", "cuda" or "auto", in ``devices`` processes."""
     return Trainer(
         accelerator={"cpu": "cpu", "cuda": "gpu", "auto": "auto"}[device],
         devices=devices,
@@ -185,6 +186,8 @@ def _fit(trainer: Trainer, module: StudentModule, state: Path | None) -> None:
             mend = "remove it, or train into another folder"
             raise BadFileError(f"cannot resume: {error}", where=str(state), mend=mend) from error
         raise
+    finally:
+        module.release()
 
 
 class StepNumbers:
@@ -228,7 +231,7 @@ def _check_shape(model: torch.nn.Module, spec: FrontendSpec, recipe: Recipe) -> 
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Lightning's banners, tips and warnings about loaders tell an edgekit user nothing."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]

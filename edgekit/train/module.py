@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from edgekit.train.dataset import ClipBatches, Step, label_indices
 from edgekit.train.evaluation.metrics import Scores, score, softmax
 from edgekit.train.loss_watch import LossWatch
 from edgekit.train.optimiser import Rest, learning_rate_factor, make_optimiser
+from edgekit.train.prefetch import Prefetch, spare_core
 from edgekit.train.recipe import Recipe
 
 _VALID_BATCH = 256
@@ -68,6 +70,7 @@ class StudentModule(LightningModule):
         if recipe.schedule.ema_decay or recipe.schedule.swa_epochs:
             self.average = copy.deepcopy(model).requires_grad_(False).eval()
         self.losses = LossWatch(recipe.name)
+        self.prefetch: Prefetch[Step, TrainingBatch] | None = None
 
     @property
     def kept(self) -> nn.Module:
@@ -88,9 +91,19 @@ class StudentModule(LightningModule):
         """
         step = Step(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(step.torch_seed())
-        loss = self.loss(self.batch(step))
+        loss = self.loss(self.batch(step) if self.prefetch is None else self.prefetch.take(step, self._next(step)))
         self.losses.add(loss, self.current_epoch, batch_idx)
         return loss
+
+    def _next(self, step: Step) -> Step | None:
+        """The step after ``step``; None after the run's last."""
+        if step.step + 1 < self.clips.steps:
+            return dataclasses.replace(step, step=step.step + 1)
+        return (
+            dataclasses.replace(step, epoch=step.epoch + 1, step=0)
+            if step.epoch + 1 < self.recipe.schedule.epochs
+            else None
+        )
 
     def loss(self, batch: TrainingBatch) -> Tensor:
         """Cross-entropy with the labels, scalar."""
@@ -117,7 +130,7 @@ class StudentModule(LightningModule):
     def waveforms(self, indices: np.ndarray, draw: Draw) -> tuple[Tensor, np.ndarray | None]:
         """Shifted, sped up and scaled clips, float32 [N, samples] in [-1, 1), and which stored views they are."""
         augment = self.recipe.augment
-        pcm = torch.from_numpy(self.clips.pcm(indices, draw)).to(self.device).to(torch.float32) / 32768.0
+        pcm = torch.from_numpy(self.clips.pcm(indices, draw)).to(self.device) * 2.0**-15
         if augment.speed:
             speeds = torch.as_tensor(draw_factors(draw, augment.speed, len(pcm)), device=pcm.device)
             pcm = resample(pcm, speeds, self.frontend.spec.clip_samples)
@@ -166,8 +179,16 @@ class StudentModule(LightningModule):
         return None
 
     def on_fit_start(self) -> None:
-        """Take what the batches are made from to the training device."""
+        """Take what the batches are made from to the training device; on a CPU with a spare core, make them there."""
         self.maker.place(self.device)
+        if self.device.type == "cpu" and spare_core():
+            self.prefetch = Prefetch(self.batch)
+
+    def release(self) -> None:
+        """Let go of the thread that makes batches, however the run ended."""
+        if self.prefetch is not None:
+            self.prefetch.close()
+            self.prefetch = None
 
     def on_train_epoch_start(self) -> None:
         """Let those parameters rest that ``[start]`` says."""
