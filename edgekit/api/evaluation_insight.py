@@ -27,12 +27,12 @@ _BATCH = 64
 
 def insight_sections(model: EvaluatedModel) -> Iterator[Section]:
     """Sections of a run; one that says why there are none for a graph, whose layers have other names and shapes."""
-    from edgekit.train.checkpoint import load_checkpoint
-    from edgekit.train.evaluation.attention import can_look
-
     if not model.path.is_dir() and model.path.suffix != ".safetensors":
         yield Section(f"{model.name}: insides", ("Embeddings, filters and attention are drawn of runs, not of files.",))
         return
+    from edgekit.train.checkpoint import load_checkpoint
+    from edgekit.train.evaluation.attention import can_look
+
     network = load_checkpoint(model.path).build()
     if len(model.clips) >= _FEWEST_POINTS:
         yield _embedding(model, network)

@@ -16,6 +16,7 @@ from edgekit.core.errors import DataError
 from edgekit.data.cache import AudioCache
 from edgekit.data.manifest import SILENCE_LABELS
 from edgekit.data.windows import TrainingStarts
+from edgekit.train.labels import label_indices
 from edgekit.train.recipe import Recipe
 
 _ORDER, _AUGMENT, _TORCH = 1, 2, 3  # purposes that must not share a stream
@@ -126,23 +127,6 @@ class ClipBatches:
         share = -(-len(self.targets) // len(classes))
         drawn = [np.concatenate([draw.permutation(c) for _ in range(-(-share // len(c)))])[:share] for c in classes]
         return draw.permutation(np.concatenate(drawn))
-
-
-def label_indices(cache: AudioCache, labels: tuple[str, ...]) -> np.ndarray:
-    """Class index of every clip of ``cache``, int64 [clips].
-
-    Raises:
-        DataError: a clip's label is not among ``labels``.
-    """
-    index = {name: number for number, name in enumerate(labels)}
-    unknown = sorted({clip.label for clip in cache.manifest.clips} - index.keys())
-    if unknown:
-        raise DataError(
-            f"the model does not know the label {unknown[0]!r}",
-            where=cache.manifest.name,
-            mend=f"it knows {', '.join(labels[:12])}; select the clips with --select",
-        )
-    return np.array([index[clip.label] for clip in cache.manifest.clips], np.int64)
 
 
 def plain_windows(cache: AudioCache, samples: int, indices: np.ndarray) -> np.ndarray:

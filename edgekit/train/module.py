@@ -19,8 +19,9 @@ from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.train.averaging import move_mean, reestimate_batch_norm
 from edgekit.train.batch_maker import BatchMaker, TrainingBatch
 from edgekit.train.class_weights import class_weights
-from edgekit.train.dataset import ClipBatches, Step, label_indices
+from edgekit.train.dataset import ClipBatches, Step
 from edgekit.train.evaluation.metrics import Scores, score, softmax
+from edgekit.train.labels import label_indices
 from edgekit.train.loss_watch import LossWatch
 from edgekit.train.optimiser import Rest, learning_rate_factor, make_optimiser
 from edgekit.train.prefetch import Prefetch, spare_core

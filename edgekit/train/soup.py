@@ -17,8 +17,8 @@ from edgekit.data.windows import evaluation_windows
 from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.train.averaging import mean_weights, reestimate_batch_norm
 from edgekit.train.checkpoint import Checkpoint
-from edgekit.train.dataset import label_indices
 from edgekit.train.evaluation.metrics import Scores, score
+from edgekit.train.labels import label_indices
 from edgekit.train.module import predict
 
 Method = Literal["uniform", "greedy"]

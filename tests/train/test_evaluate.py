@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -213,3 +215,14 @@ def test_an_ensemble_of_one_run_twice_answers_as_the_run(
     save_checkpoint(made, tmp_path / "checkpoint.safetensors")
     found, expected = evaluate(tmp_path, tones, cache=audio_cache), evaluate(tiny_run, tones, cache=audio_cache)
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-6)
+
+
+def test_an_integer_model_is_evaluated_without_torch(int8_model: Path, tones: Path, audio_cache: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from edgekit.api.evaluate import evaluate_models\n"
+        "model, data, cache = sys.argv[1:]\n"
+        "evaluate_models([model], data, costs=True, cache=Path(cache)).to_json()\n"
+        "print([name for name in ('torch', 'onnxruntime', 'tensorflow', 'matplotlib') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(int8_model), str(tones), str(audio_cache)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"

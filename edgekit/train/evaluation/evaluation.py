@@ -13,11 +13,11 @@ from edgekit.core.errors import BadFileError
 from edgekit.core.progress import Progress, silent
 from edgekit.data.cache import AudioCache
 from edgekit.data.manifest import Clip
-from edgekit.train.dataset import label_indices
 from edgekit.train.evaluation.bootstrap import Interval, bootstrap_macro_accuracy, bootstrap_mean
 from edgekit.train.evaluation.calibration import Calibration, calibration
 from edgekit.train.evaluation.cross_table import CrossTable, cross_table
 from edgekit.train.evaluation.metrics import Scores, by_group, confusion_matrix, log_losses, score
+from edgekit.train.labels import label_indices
 from edgekit.train.predictors import Arithmetic, Predictor
 
 _BATCH = 128
