@@ -26,7 +26,6 @@ from edgekit.api.quantize import quantize
 from edgekit.api.train import resolve_recipe, train
 from edgekit.core.digest import digest_json
 from edgekit.core.progress import Progress
-from edgekit.data.join import join_manifests
 from edgekit.data.manifest import Manifest, read_manifest
 from edgekit.data.mix import helping
 from edgekit.data.selector import select_clips
@@ -168,7 +167,7 @@ def run_experiment(
     """
     real = place.manifest(experiment.dataset)
     chosen = few_clips(real, experiment)
-    data = join_manifests([chosen, *(place.share(name) for name in experiment.with_sets)])
+    data = [chosen, *(place.share(name) for name in experiment.with_sets)]
     _train(experiment, data, folder, needed, place)
     score = SCORERS[experiment.score]
     run = folder / FLOAT_RUN
@@ -194,7 +193,9 @@ def run_experiment(
     return row | _counts(made.tflite) | {"int8_accuracy": score(made.tflite, real, experiment, place.progress)}
 
 
-def _train(experiment: Experiment, data: Manifest, folder: Path, needed: Mapping[str, Path], place: Workplace) -> None:
+def _train(
+    experiment: Experiment, data: Sequence[Manifest], folder: Path, needed: Mapping[str, Path], place: Workplace
+) -> None:
     overrides = list(experiment.settings)
     if experiment.start:
         overrides.append(f"start.weights={needed[experiment.start] / FLOAT_RUN}")
