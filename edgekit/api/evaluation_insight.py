@@ -26,14 +26,18 @@ _BATCH = 64
 
 
 def insight_sections(model: EvaluatedModel) -> Iterator[Section]:
-    """Sections of a run; one that says why there are none for a graph, whose layers have other names and shapes."""
+    """Sections of a run; of a file, or of an ensemble, one that says why there are none."""
     if not model.path.is_dir() and model.path.suffix != ".safetensors":
         yield Section(f"{model.name}: insides", ("Embeddings, filters and attention are drawn of runs, not of files.",))
         return
+    from edgekit.models.teachers.ensemble import Ensemble
     from edgekit.train.checkpoint import load_checkpoint
     from edgekit.train.evaluation.attention import can_look
 
     network = load_checkpoint(model.path).build()
+    if isinstance(network, Ensemble):
+        yield Section(f"{model.name}: insides", ("An ensemble has no embedding of its own: evaluate its members.",))
+        return
     if len(model.clips) >= _FEWEST_POINTS:
         yield _embedding(model, network)
     yield _filters(model, network)

@@ -99,6 +99,18 @@ def test_patchout_of_a_teacher_is_shown_as_holes(noises: Path, transformer: Path
     assert ">teacher.safetensors: training</h2>" not in page
 
 
+def test_an_ensemble_refers_to_its_members(noises: Path, transformer: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    single = load_checkpoint(transformer)
+    member = {"model": "small-vit", "arguments": {k: v for k, v in single.arguments.items() if k != "classes"}}
+    weights = {f"members.0.{name}": tensor for name, tensor in single.weights.items()}
+    made = replace(single, model="ensemble", arguments={"classes": 2, "members": [member]}, weights=weights)
+    save_checkpoint(made, tmp_path / "all.safetensors")
+    evaluate_models([tmp_path / "all.safetensors"], noises, page=tmp_path / "page.html", cache=noises.parent / "cache")
+    page = (tmp_path / "page.html").read_text()
+    assert "evaluate its members" in page and ": embedding</h2>" not in page
+
+
 def test_the_worst_clips_are_the_wrong_ones_by_confidence(transformer: Path, noises: Path) -> None:
     result = evaluate(transformer, noises, cache=noises.parent / "cache")
     found = worst_clips(result, 4)

@@ -27,8 +27,6 @@ def first_filters(model: nn.Module) -> np.ndarray:
 def embed(model: nn.Module, batches: Iterable[Tensor]) -> np.ndarray:
     """What goes into the last layer with weights, float32 [N, C]; maps are averaged over frequency and time.
 
-    Of an ensemble that is the embedding of its last member.
-
     Args:
         model: in evaluation mode.
         batches: features [n, 1, F, T] each.
