@@ -38,12 +38,14 @@ _PUBLIC: dict[str, str] = {
     "verify_features": "edgekit.api.features",
     "synthesise": "edgekit.api.data",
     "fetch": "edgekit.api.data",
+    "inspect_manifest": "edgekit.api.inspect",
+    "augment": "edgekit.api.augment",
     "report": "edgekit.api.report",
     "demo": "edgekit.api.demo",
 }
 
 # Public functions that share their name with a room: the room itself is handed out, and can be called.
-_ROOMS = frozenset({"train", "export", "quantize", "bench", "report"})
+_ROOMS = frozenset({"augment", "train", "export", "quantize", "bench", "report"})
 
 __all__ = [*_PUBLIC, "__version__"]
 

@@ -95,7 +95,6 @@ def _unknown(others: list[Clip], wanted: dict[str, int]) -> Iterable[Clip]:
                 UNKNOWN,
                 split=split,
                 speaker=clip.speaker,
-                source=clip.label,
                 sample_rate=SAMPLE_RATE,
             )
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from edgekit.data.inspect.fingerprint import MAX_CLIPS, find_alike
+from edgekit.data.inspect.fingerprint import find_alike
 from edgekit.data.inspect.measures import ClipMeasures
 from edgekit.data.manifest import Clip
 
@@ -33,15 +33,21 @@ class Duplicates:
     likeness: float = 1.0
 
 
-def find_duplicates(clips: Sequence[Clip], measures: Sequence[ClipMeasures]) -> tuple[Duplicates, ...]:
-    """Groups of duplicates; near ones are looked for up to :data:`~.fingerprint.MAX_CLIPS` clips only."""
+def find_duplicates(clips: Sequence[Clip], measures: Sequence[ClipMeasures], near: bool) -> tuple[Duplicates, ...]:
+    """Groups of duplicates.
+
+    Args:
+        clips: of a set.
+        measures: of each clip; with fingerprints, where ``near`` is set.
+        near: compare all fingerprints, too.
+    """
     files = [item.file_digest for item in measures]
     audio = [item.audio_digest for item in measures]
     found = [_group("bytes", members, clips) for members in _same(files)]
     for members in _same(audio):
         if len({files[index] for index in members}) > 1:
             found.append(_group("audio", members, clips))
-    if len(clips) <= MAX_CLIPS and clips:
+    if near and clips:
         prints = np.stack([item.print for item in measures])
         seconds = np.array([item.sounding for item in measures])
         pairs = find_alike(prints, seconds, audio)

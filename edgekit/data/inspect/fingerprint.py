@@ -40,7 +40,8 @@ def fingerprint(signal: np.ndarray, sample_rate: int) -> tuple[np.ndarray, float
     """
     size = window_size(sample_rate, _WINDOW_SECONDS)
     hop = size // 4
-    short = signal[: int(_LONGEST_S * sample_rate)]
+    # With silence around it a recording that starts at once looks like its padded copy.
+    short = np.pad(signal[: int(_LONGEST_S * sample_rate)], size)
     edges = np.geomspace(_LOWEST, min(_HIGHEST, 0.45 * sample_rate), BANDS + 1) * size / sample_rate
     weights = _triangles(size // 2 + 1, edges)
     levels = np.concatenate([power @ weights for power in power_frames(short, size, hop)])  # [frames, BANDS]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -50,18 +49,21 @@ class ClipMeasures:
     sounding: float
 
 
-def measure_clip(clip: Clip) -> ClipMeasures | str:
-    """Measure a clip of known rate and length; text that says why, when it cannot be used."""
+def measure_clip(clip: Clip, fingerprints: bool = True) -> ClipMeasures | str:
+    """Measure a clip of known rate and length; text that says why, when it cannot be used.
+
+    Without ``fingerprints``, ``print`` is empty: a large set could neither search nor hold them.
+    """
     try:
-        return _measure(clip)
+        return _measure(clip, fingerprints)
     except BadFileError as error:
         return error.what
     except OSError as error:
         return f"cannot read: {error.strerror}"
 
 
-def _measure(clip: Clip) -> ClipMeasures | str:
-    sums = _Sums(clip.sample_rate)
+def _measure(clip: Clip, fingerprints: bool) -> ClipMeasures | str:
+    sums = _Sums(clip.sample_rate, fingerprints)
     stretch = _STRETCH_S * clip.sample_rate
     for start in range(0, clip.samples, stretch):
         count = min(stretch, clip.samples - start)
@@ -76,7 +78,7 @@ def _measure(clip: Clip) -> ClipMeasures | str:
         offset=sums.sum / sums.samples,
         zeros=sums.zeros / sums.samples,
         bands=sums.bands.decibels(),
-        file_digest=f"{_file_digest(clip.path)}@{clip.start}+{clip.samples}",
+        file_digest=f"{digest_file(clip.path)}@{clip.start}+{clip.samples}",
         audio_digest=sums.digest.hexdigest(),
         print=mark,
         sounding=seconds,
@@ -86,8 +88,8 @@ def _measure(clip: Clip) -> ClipMeasures | str:
 class _Sums:
     """Running sums over the stretches of one clip."""
 
-    def __init__(self, sample_rate: int) -> None:
-        self.sample_rate = sample_rate
+    def __init__(self, sample_rate: int, fingerprints: bool) -> None:
+        self.sample_rate, self.fingerprints = sample_rate, fingerprints
         self.samples = self.clipped = self.zeros = 0
         self.sum = self.square = self.peak = 0.0
         self.low, self.high = 32767, -32768
@@ -97,7 +99,7 @@ class _Sums:
 
     def add(self, signal: np.ndarray) -> None:
         pcm = to_int16(signal)
-        if not self.samples:
+        if self.fingerprints and not self.samples:
             self.mark = fingerprint(signal, self.sample_rate)
         self.samples += len(signal)
         self.sum += float(signal.sum(dtype=np.float64))
@@ -119,7 +121,3 @@ def zero_samples(signal: np.ndarray, least: int) -> int:
 
 def _decibels(value: float) -> float:
     return 20.0 * float(np.log10(value)) if value > 0 else -np.inf
-
-
-def _file_digest(path: Path) -> str:
-    return digest_file(path)

@@ -54,9 +54,10 @@ def survey_manifest(manifest: Manifest, progress: Progress = silent) -> Survey:
         else:
             kept.append(found)
     usable = probed.without(rejected, {item.path for item in rejected}).require_clips()
-    duplicates = find_duplicates(usable.clips, kept)
+    searched = len(probed) <= MAX_CLIPS
+    duplicates = find_duplicates(usable.clips, kept, searched)
     leaks = find_leaks(usable.clips, duplicates)
-    return Survey(usable, tuple(kept), duplicates, len(usable) <= MAX_CLIPS, leaks)
+    return Survey(usable, tuple(kept), duplicates, searched, leaks)
 
 
 def _measured(clips: Sequence[Clip]) -> Iterator[tuple[Clip, ClipMeasures | str]]:
@@ -64,7 +65,7 @@ def _measured(clips: Sequence[Clip]) -> Iterator[tuple[Clip, ClipMeasures | str]
     waiting: deque[tuple[Clip, Future[ClipMeasures | str]]] = deque()
     with ThreadPoolExecutor(_THREADS) as pool:
         for clip in clips:
-            waiting.append((clip, pool.submit(measure_clip, clip)))
+            waiting.append((clip, pool.submit(measure_clip, clip, len(clips) <= MAX_CLIPS)))
             if len(waiting) >= 4 * _THREADS:
                 first, future = waiting.popleft()
                 yield first, future.result()
