@@ -16,7 +16,7 @@ from edgekit.deploy.c.dsp import avg_pool2d as dsp_avg_pool
 from edgekit.deploy.c.dsp import conv2d as dsp_conv2d
 from edgekit.deploy.c.dsp import depthwise_conv2d as dsp_depthwise
 from edgekit.deploy.c.dsp import fully_connected as dsp_dense
-from edgekit.deploy.c.emitters import EMITTERS
+from edgekit.deploy.c.emitters import EMITTERS, WIDE_EMITTERS
 from edgekit.deploy.c.kernel import Code, Layer
 
 Optimize = Literal["size", "speed", "balanced"]
@@ -66,6 +66,8 @@ def emit_layer(layer: Layer, optimize: Optimize) -> Code:
 
     The layer's operator has an entry in EMITTERS.
     """
+    if "int16" in (layer.output.dtype, layer.inputs[0].dtype):
+        return WIDE_EMITTERS[layer.node.op](layer)
     offers = [kernel for kernel in KERNELS.get((layer.node.op, layer.target.isa), ()) if kernel.applies(layer)]
     if not offers:
         return EMITTERS[layer.node.op](layer)

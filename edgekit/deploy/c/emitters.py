@@ -19,6 +19,9 @@ from edgekit.deploy.c.mul import emit_mul
 from edgekit.deploy.c.pool2d import emit_avg_pool2d, emit_max_pool2d
 from edgekit.deploy.c.requantize import emit_requantize
 from edgekit.deploy.c.softmax import emit_softmax
+from edgekit.deploy.c.wide import by_bytes
+from edgekit.deploy.c.wide_conv import emit_wide_conv2d, emit_wide_dense, emit_wide_depthwise
+from edgekit.deploy.c.wide_functions import emit_wide_rsqrt, emit_wide_sigmoid, emit_wide_softmax
 from edgekit.graph.integer.lookup import TABLES
 
 EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
@@ -33,11 +36,11 @@ EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
         "add": emit_add,
         "sub": emit_add,
         "mul": emit_mul,
-        "pad": emit_pad,
-        "reshape": emit_reshape,
-        "transpose": emit_transpose,
-        "slice": emit_slice,
-        "concat": emit_concat,
+        "pad": by_bytes(emit_pad),
+        "reshape": by_bytes(emit_reshape),
+        "transpose": by_bytes(emit_transpose),
+        "slice": by_bytes(emit_slice),
+        "concat": by_bytes(emit_concat),
         "softmax": emit_softmax,
         "batch_matmul": emit_batch_matmul,
         "relu": emit_requantize,
@@ -47,3 +50,17 @@ EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
     }
 )
 """Operator of the edge dialect to its emitter. A kernel for one target is chosen inside, by ``Layer.target``."""
+
+WIDE_EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
+    {
+        **EMITTERS,
+        "conv2d": emit_wide_conv2d,
+        "depthwise_conv2d": emit_wide_depthwise,
+        "fully_connected": emit_wide_dense,
+        "softmax": emit_wide_softmax,
+        "logistic": emit_wide_sigmoid,
+        "tanh": emit_wide_sigmoid,
+        "rsqrt": emit_wide_rsqrt,
+    }
+)
+"""Emitters of layers with int16 activations."""

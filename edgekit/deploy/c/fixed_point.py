@@ -62,6 +62,36 @@ static inline int8_t clamp(int32_t x, int32_t low, int32_t high) {
 """,
     ),
     (
+        "clamp16",
+        """\
+static inline int16_t clamp16(int32_t x, int32_t low, int32_t high) {
+    x = x < low ? low : x;
+    return (int16_t)(x > high ? high : x);
+}
+""",
+    ),
+    (
+        "rescale_wide",
+        """\
+/* x * multiplier * 2^(shift - 31) with 16 bits of the multiplier: TensorFlow Lite's rescaling of 64-bit sums. */
+static inline int32_t rescale_wide(int64_t x, int32_t multiplier, int32_t shift) {
+    const int32_t reduced = multiplier < 0x7FFF0000 ? (multiplier + (1 << 15)) >> 16 : 0x7FFF;
+    return (int32_t)((x * reduced + ((int64_t)1 << (14 - shift))) >> (15 - shift));
+}
+""",
+    ),
+    (
+        "wide_channel",
+        """\
+/* Requantization of one output channel of int16 activations. */
+typedef struct {
+    int64_t bias;
+    int32_t multiplier;
+    int32_t shift;
+} wide_channel;
+""",
+    ),
+    (
         "channel",
         """\
 /* Requantization of one output channel: bias with the input's zero point folded in, factor, shift. */

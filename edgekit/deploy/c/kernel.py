@@ -71,6 +71,12 @@ def int8_array(name: str, values: np.ndarray) -> str:
     return f"static const int8_t {name}[{flat.size}] = {{\n{array_lines(map(str, flat.tolist()))}\n}};\n"
 
 
+def int16_array(name: str, values: np.ndarray) -> str:
+    """Definition of a constant int16 array."""
+    flat = values.astype(np.int64).ravel()
+    return f"static const int16_t {name}[{flat.size}] = {{\n{array_lines(map(str, flat.tolist()))}\n}};\n"
+
+
 def whole(tensor: Tensor, rank: int, layer: Layer) -> tuple[int, ...]:
     """The dims of a tensor of the rank that the kernel needs.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.deploy.c.choice import Optimize, emit_layer
 from edgekit.deploy.c.emitters import EMITTERS
-from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
+from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, int16_array
 from edgekit.deploy.target import Target
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import prepare
@@ -121,16 +121,18 @@ def _call(layer: Layer, code: Code, plan: MemoryPlan, merged: _Functions) -> str
 
 def _pointer(layer: Layer, tensor: Tensor, position: int, plan: MemoryPlan) -> str:
     if tensor.constant:
-        return f"constant_{layer.index}_{position}"
+        name = f"constant_{layer.index}_{position}"
+        return f"(const int8_t *){name}" if tensor.dtype == "int16" else name
     return f"arena + {plan.offsets[tensor.name]}"
 
 
 def _constant_inputs(layer: Layer) -> list[str]:
-    """Constant operands of sums and products: int8 data in flash."""
+    """Constant operands of sums and products: data in flash."""
     found = []
     for position, tensor in enumerate(layer.inputs):
         if tensor.constant:
             if tensor.data is None:
                 raise UnsupportedOpError(f"the constant {tensor.name!r} has no data", where=layer.node.name)
-            found.append(int8_array(f"constant_{layer.index}_{position}", tensor.data))
+            array = int16_array if tensor.dtype == "int16" else int8_array
+            found.append(array(f"constant_{layer.index}_{position}", tensor.data))
     return found

@@ -1,4 +1,4 @@
-"""relu, relu6 and int8 → int8 quantize in C: element by element, correct in place."""
+"""relu, relu6 and quantize of integers in C: element by element, correct in place."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.text import fill
+from edgekit.deploy.c.wide import argument, element
 from edgekit.graph.integer.params import RequantizeParams
 
 _REQUANTIZE = """\
-static void @self@(const int8_t *x, int8_t *y) {
+static void @self@(const @from@ *x, @to@ *y) {
     for (int32_t i = 0; i < @elements@; i++) {
-        y[i] = clamp(@value@, @low@, @high@);
+        y[i] = @clamp@(@value@, @low@, @high@);
     }
 }
 """
 
 
 def emit_requantize(layer: Layer) -> Code:
-    """relu, relu6, quantize: x int8 to y int8 of the same shape.
+    """relu, relu6, quantize: x to y of the same shape; quantize also between int8 and int16.
 
     Raises:
         UnsupportedOpError: a quantize from float32 inside the model (at its start it falls away).
@@ -33,9 +34,11 @@ def emit_requantize(layer: Layer) -> Code:
         centred = f"x[i] - {paren(params.input_zero_point)}"
         scaled = f"rescale({centred}, {params.rescale.multiplier}, {paren(params.rescale.shift)})"
         value = f"{scaled} + {paren(params.output_zero_point)}"
+    source, kind = element(layer.inputs[0]), element(layer.output)
     text = fill(
-        _REQUANTIZE, self="@self@", elements=layer.output.elements, value=value,
+        _REQUANTIZE, **{"from": source.name, "to": kind.name}, clamp=kind.clamp,
+        self="@self@", elements=layer.output.elements, value=value,
         low=paren(params.clamp.low), high=paren(params.clamp.high),
     )  # fmt: skip
     function = Function(f"{layer.node.op}_{layer.output.elements}", text)
-    return Code("{f0}({x}, {y});", (function,), kernel=function.name)
+    return Code(f"{{f0}}({argument(source, '{x}')}, {argument(kind, '{y}')});", (function,), kernel=function.name)

@@ -13,7 +13,7 @@ from edgekit.deploy.c.text import fill
 from edgekit.graph.integer.exponential import EXP_STEPS
 from edgekit.graph.integer.params import SoftmaxParams
 
-_SATURATE = """\
+SATURATE = """\
 /* x * 2^exponent held within int32. */
 static int32_t @self@(int32_t x, int32_t exponent) {
     const int64_t wide = (int64_t)x * ((int64_t)1 << exponent);
@@ -99,7 +99,7 @@ def emit_softmax(layer: Layer) -> Code:
     depth = layer.output.dims[-1]
     factors = ", ".join(str(factor) for _, factor in EXP_STEPS)
     functions = (
-        Function("saturate_shift", _SATURATE),
+        Function("saturate_shift", SATURATE),
         Function("exp_negative", fill(_EXP, self="@self@", f0="@f0@", steps=len(EXP_STEPS), factors=factors)),
         Function("one_over_one_plus", _RECIPROCAL),
         Function(f"softmax_{layer.output.elements // depth}x{depth}", _rows(params, layer.output.elements, depth)),

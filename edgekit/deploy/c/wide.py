@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from edgekit.deploy.c.kernel import Code, Layer
+from edgekit.graph.integer.params import PadParams, SliceParams, TransposeParams
 from edgekit.graph.tensor import Tensor
 
 
@@ -37,6 +40,34 @@ def element(tensor: Tensor) -> Element:
     return _ELEMENTS[tensor.dtype]
 
 
+def by_bytes(emit: Callable[[Layer], Code]) -> Callable[[Layer], Code]:
+    """An emitter of an operator that only moves values, made to move int16 as pairs of bytes: one more axis of 2."""
+
+    def either(layer: Layer) -> Code:
+        return emit(_paired(layer)) if layer.output.dtype == "int16" else emit(layer)
+
+    return either
+
+
+def _paired(layer: Layer) -> Layer:
+    rank, params = len(layer.output.dims), layer.params
+    if isinstance(params, TransposeParams):
+        params = TransposeParams((*params.perm, rank))
+    elif isinstance(params, SliceParams):
+        params = SliceParams((*params.begin, 0), (*params.size, 2), (*params.stride, 1))
+    elif isinstance(params, PadParams):
+        params = PadParams((*params.pads, (0, 0)), params.value)
+    inputs = tuple(tensor.replace(shape=(*tensor.dims, 2), data=None) for tensor in layer.inputs)
+    output = layer.output.replace(shape=(*layer.output.dims, 2))
+    return replace(layer, params=params, inputs=inputs, output=output)
+
+
 def argument(kind: Element, place: str) -> str:
-    """A pointer into the int8 arena as a pointer to ``kind``; the planner aligns every tensor to 16 bytes."""
-    return place if kind.name == "int8_t" else f"({kind.name} *)(void *)({place})"
+    """A pointer into the int8 arena as a pointer to ``kind``; the planner aligns every tensor to 16 bytes.
+
+    ``{y}`` is written to, everything else is read.
+    """
+    if kind.name == "int8_t":
+        return place
+    const = "" if place == "{y}" else "const "
+    return f"({const}{kind.name} *)({const}void *)({place})"

@@ -95,7 +95,7 @@ def _gelu(node: Node) -> Expression:
     """ONNX operator Gelu (opset 20)."""
     if node.attrs.get("approximate", "none") == "tanh":
         cubic = ("add", "x", ("mul", 0.044715, ("pow", "x", 3.0)))
-        inner = ("tanh", ("mul", float(np.sqrt(2 / np.pi)), cubic))
+        inner: Expression = ("tanh", ("mul", float(np.sqrt(2 / np.pi)), cubic))
     else:
         inner = ("erf", ("mul", "x", float(np.sqrt(0.5))))
     return ("mul", ("mul", "x", 0.5), ("add", inner, 1.0))
