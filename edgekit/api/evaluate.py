@@ -165,6 +165,8 @@ def evaluate_models(
     from edgekit.train.evaluation.selection import default_selection, training_groups
 
     paths = list(dict.fromkeys(Path(path) for path in (*models, *(path for pair in compare for path in pair))))
+    if mean and len(paths) < 2:
+        raise BadConfigError("an ensemble needs two models or more", where="--mean", mend="name several")
     _check_files(paths, predictions, plot, page)
     predictors = open_models(paths, frontend, labels, device, hop_ms)  # before any audio is decoded
     manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)

@@ -42,7 +42,7 @@ def insight_sections(model: EvaluatedModel) -> Iterator[Section]:
         yield _embedding(model, network)
     yield _filters(model, network)
     if can_look(network):
-        yield _attention(model, network)  # type: ignore[arg-type]
+        yield _attention(model, network)
 
 
 def _embedding(model: EvaluatedModel, network: nn.Module) -> Section:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ class AttentionPicture:
     rollout: np.ndarray
 
 
-def can_look(model: nn.Module) -> bool:
+def can_look(model: nn.Module) -> TypeGuard[SmallVit | LargeVit]:
     """Whether the model has a class token that looks at patches of the spectrogram."""
     return isinstance(model, SmallVit | LargeVit)
 
