@@ -27,6 +27,7 @@ GATES = ("leakage", "duplicates", "rejected")
 REFERENCE_DEVICE = "a"
 LOUD_OFFSET = 0.01
 MUCH_SILENCE = 0.1
+MOST_COLUMNS = 12
 _LISTED = 200  # groups of duplicates in the JSON; the number of all is beside them
 
 
@@ -53,9 +54,14 @@ class Inspection:
     survey: Survey | None = None
 
     def cross_tables(self) -> dict[tuple[str, str], dict[str, dict[str, int]]]:
-        """(rows, columns) → row value → column value → clips, for every two groups that occur."""
+        """(rows, columns) → row value → column value → clips, for every two groups that occur.
+
+        The group with more values has the rows, so that tables are tall rather than wide.
+        """
         found = {}
-        for rows, columns in combinations(self.counts, 2):
+        for first, second in combinations(self.counts, 2):
+            wide = len(self.counts[second]) > max(len(self.counts[first]), MOST_COLUMNS)
+            rows, columns = (second, first) if wide else (first, second)
             pairs = Counter((getattr(clip, rows), getattr(clip, columns)) for clip in self.manifest.clips)
             found[rows, columns] = {
                 row: {column: pairs[row, column] for column in self.counts[columns] if pairs[row, column]}

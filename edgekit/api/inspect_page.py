@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekit.api.inspect import Inspection, device_spectra, level_rows, reference_of
+from edgekit.api.inspect import MOST_COLUMNS, Inspection, device_spectra, level_rows, reference_of
 from edgekit.data.inspect.fingerprint import ALIKE, MAX_CLIPS
 from edgekit.data.inspect.spectrum import CENTRES
 from edgekit.data.inspect.survey import Survey
 from edgekit.report import data_figures as figures
 from edgekit.report.page import Figure, Page, Section, Table, key_values, write_page
 
-_MOST_COLUMNS = 12
 _MOST_ROWS = 200
 
 
@@ -107,7 +106,7 @@ def _balance(found: Inspection) -> Section:
     tables = []
     for (rows, columns), cells in found.cross_tables().items():
         names = list(found.counts[columns])
-        if len(names) <= _MOST_COLUMNS and len(cells) <= _MOST_ROWS:
+        if len(names) <= MOST_COLUMNS and len(cells) <= _MOST_ROWS:
             body = tuple((row, *(f"{line.get(name, 0):,}" for name in names)) for row, line in cells.items())
             tables.append(_table((rows, *(f">{name}" for name in names)), body, f"clips by {rows} and {columns}"))
     by_split = (
