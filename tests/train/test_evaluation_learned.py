@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -65,18 +68,27 @@ def test_too_few_clips_to_project() -> None:
         project(np.zeros((4, 3)), "pca")
 
 
-def test_umap_is_offered_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "umap.py").write_text(
-        "class UMAP:\n"
-        "    def __init__(self, n_components, n_neighbors, random_state):\n"
-        "        self.said = (n_components, n_neighbors, random_state)\n"
-        "    def fit_transform(self, x):\n"
-        "        assert self.said == (2, 9, 5)\n"
-        "        return x[:, :2] + 100\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
+class _Umap:
+    """In place of umap.UMAP: notes what it is asked for and moves the points."""
+
+    asked: ClassVar[dict[str, int]] = {}
+
+    def __init__(self, **options: int) -> None:
+        _Umap.asked = options
+
+    def fit_transform(self, x: np.ndarray) -> np.ndarray:
+        out: np.ndarray = x[:, :2] + 100
+        return out
+
+
+def test_umap_is_offered_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("umap")
+    module.__spec__ = ModuleSpec("umap", None)
+    module.UMAP = _Umap  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "umap", module)
     assert installed_methods()[0] == "umap"
     x = np.random.default_rng(0).normal(size=(10, 4))
     found = project(x, "umap", seed=5)
     np.testing.assert_array_equal(found.points, x[:, :2] + 100)
+    assert _Umap.asked == {"n_components": 2, "n_neighbors": 9, "random_state": 5}
     assert found.note == "UMAP, 9 neighbours, seed 5"
