@@ -21,6 +21,7 @@ Lifetimes = Mapping[str, tuple[int, int]]
 IN_PLACE_OPS: Mapping[str, frozenset[str]] = {
     "edge": frozenset(
         {"relu", "relu6", "logistic", "tanh", "leaky_relu", "hard_swish", "rsqrt", "reshape", *BINARY_OPS}
+        | {"pointwise", "lookup", "softmax"}
     ),
     "tflite": frozenset(
         {"RELU", "RELU6", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "ADD", "SUB", "MUL"}
