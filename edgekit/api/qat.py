@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +95,7 @@ def fine_tuned(
     manifest = read_data(options.data)
     if tuple(manifest.labels) != checkpoint.labels:
         raise BadConfigError("the data has other labels than the run", where=str(options.run), mend="use its own data")
+    teach, teachers = _teaching(options, recipe, manifest.labels)
     twin = FakeQuantTwin(graph, integer)
     resting = options.epochs - max(1, options.epochs // 6)
 
@@ -113,7 +114,8 @@ def fine_tuned(
         cache=cache,
         progress=progress,
         stand_in=StandIn(twin, f"{checkpoint.model}: fake-quantized twin", epoch_begins),
-        **_teaching(options, recipe, manifest.labels),
+        teach=teach,
+        teachers=teachers,
     )
     twin.load_state_dict(dict(load_checkpoint(options.folder).weights))
     return twin.integer_graph()
@@ -159,12 +161,14 @@ def _recipe(options: QatOptions, checkpoint: Checkpoint, base: str) -> Recipe:
     return dataclasses.replace(recipe, about=about, frontend=frontend, distillation=choice, start=Start())
 
 
-def _teaching(options: QatOptions, recipe: Recipe, labels: tuple[str, ...]) -> dict[str, object]:
-    """The teacher's part of :func:`run_training`'s arguments."""
+def _teaching(
+    options: QatOptions, recipe: Recipe, labels: tuple[str, ...]
+) -> tuple[Callable[[AudioCache], Teaching] | None, Sequence[str]]:
+    """What makes the teachers, and their digests, for :func:`run_training`."""
     if recipe.distillation.off:
         if options.teachers:
             raise BadConfigError("the run had no teacher", where="--teacher", mend="leave it out")
-        return {}
+        return None, ()
     from edgekit.api.distill import open_teaching, teacher_digests
 
     if not options.teachers:
@@ -178,4 +182,4 @@ def _teaching(options: QatOptions, recipe: Recipe, labels: tuple[str, ...]) -> d
     def teach(training: AudioCache) -> Teaching:
         return open_teaching(paths, training, labels)
 
-    return {"teach": teach, "teachers": teacher_digests(paths, recipe)}
+    return teach, teacher_digests(paths, recipe)

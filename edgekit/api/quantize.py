@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from edgekit.api.calibration import calibration_clips
+from edgekit.api.float_leftover import lowered
 from edgekit.api.qat import QatOptions, fine_tuned
 from edgekit.api.quantize_result import AccuracyDrop, QuantizeResult
 from edgekit.core.errors import BadConfigError
 from edgekit.core.files import write_bytes, write_text
 from edgekit.core.progress import Progress, silent
-from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def quantize(
         progress: told about every long step.
 
     Raises:
-        UnsupportedOpError: the model is quantized already, or holds operators without integer form.
+        UnsupportedOpError: the model is quantized already.
+        StaysFloatError: it holds operators without integer form; all of them are listed.
         DigestMismatchError: the calibration was made by another front-end.
         DataError: nothing to calibrate with, NaN, silence, a wrong shape.
         EdgekitError: a damaged file, an impossible option, a missing package.
@@ -100,7 +101,7 @@ def quantize(
 
     target = tflite_path(Path(out))
     _check_options(method, qat=qat is not None, sensitivity=sensitivity, test=test, report=report, budgets=budgets)
-    graph = lower(load_graph(model, dims))
+    graph = lowered(load_graph(model, dims), str(model))
     require_float(graph)
     given = calibration_clips(
         graph, calibration, select=select, clips=clips, frontend=frontend, cache=cache, progress=progress

@@ -87,10 +87,8 @@ def drop_rows(drop: AccuracyDrop) -> tuple[tuple[str, str], ...]:
 
 def _lost(interval: Interval) -> str:
     """The drop is the negative of (int8 − float)."""
-    return (
-        f"{-100 * interval.value:.2f} points, {100 * interval.level:.0f} % interval "
-        f"{-100 * interval.high:.2f} … {-100 * interval.low:.2f} ({interval.units} drawn)"
-    )
+    value, low, high = (0.0 - 100.0 * end for end in (interval.value, interval.high, interval.low))
+    return f"{value:.2f} points, {100 * interval.level:.0f} % interval {low:.2f} … {high:.2f} ({interval.units} drawn)"
 
 
 def _summary(result: QuantizeResult) -> Section:

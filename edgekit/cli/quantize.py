@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +60,9 @@ if TYPE_CHECKING:
 @click.option("--eval-select", help="Which of them. Default: split=test, where there is one.")
 @click.option("--budget", "budgets", multiple=True, help="Budget that the result must keep; exit 1 if it does not.")
 @click.option("--report", type=click.Path(path_type=Path), help="HTML page to write; needs --eval.")
+@click.option(
+    "--allow-float", is_flag=True, help="Where operators have no integer form: leave them, write a QDQ ONNX alone."
+)
 @click.option("--frontend", help="Preset or frontend.json, for a model that names none.")
 @click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="TFLite file to write.")
@@ -86,6 +91,7 @@ def command(
     eval_select: str | None,
     budgets: tuple[str, ...],
     report: Path | None,
+    allow_float: bool,
     frontend: str | None,
     dims: tuple[str, ...],
     out: Path,
@@ -107,7 +113,7 @@ def command(
         )
     elif data or train_select or valid or teachers or overrides:
         raise click.UsageError("--data, --train, --valid, --teacher and --set belong to --qat.")
-    with progress_bar() as progress:
+    with progress_bar() as progress, _leaving_float(allow_float, model, calib, out, dims, form):
         result = quantize(
             model,
             calib,
@@ -137,6 +143,29 @@ def command(
         _print(result)
     if result.verdict is not None and result.verdict.outcome != "pass":
         raise click.exceptions.Exit(1 if result.verdict.outcome == "fail" else 2)
+
+
+@contextlib.contextmanager
+def _leaving_float(
+    allowed: bool, model: Path, calib: str, out: Path, dims: tuple[str, ...], form: str
+) -> Iterator[None]:
+    """With --allow-float, what cannot become integer throughout is quantized in part, and the command is done."""
+    from edgekit.api.float_leftover import StaysFloatError, quantize_partly
+    from edgekit.cli.check_budget import parse_dims
+
+    try:
+        yield
+    except StaysFloatError as error:
+        if not allowed:
+            raise
+        result = quantize_partly(model, calib, out, error.left, parse_dims(dims))
+        if form == "json":
+            click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2, allow_nan=False))
+        else:
+            click.echo(f"wrote {result.qdq}, for ONNX Runtime alone")
+            for item in result.left:
+                click.echo(f"left in float    {item}")
+        raise click.exceptions.Exit(0) from error
 
 
 def _qat_options(

@@ -18,6 +18,7 @@ from edgekit.core.progress import Progress, silent
 from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.passes.check_edge import WEIGHTED
+from edgekit.graph.passes.widen import widths
 from edgekit.graph.tensor import Quantization
 from edgekit.graph.tensor import Tensor as GraphTensor
 from edgekit.quantize.twin_kernels import WEIGHTED_KERNELS
@@ -105,7 +106,8 @@ def _rounded(
     shape[axis] = -1
     step = np.broadcast_to(nearest.quant.scale, (weights.dims[axis],)).astype(np.float64).reshape(shape)
     ratio = np.asarray(weights.data, np.float64) / step
-    seen = (np.clip(np.rint(values[0] / scale) + zero_point, -128, 127) - zero_point) * scale
+    limits = np.iinfo(widths(graph)[node.inputs[0]])
+    seen = (np.clip(np.rint(values[0] / scale) + zero_point, limits.min, limits.max) - zero_point) * scale
     dims = (graph.tensor(node.inputs[0]).dims, graph.tensor(node.outputs[0]).dims)
     layer = _Layer(
         node,
@@ -146,7 +148,7 @@ class _Layer:
             error = (self._outputs(part, floor + up) - self.y[part]).square().mean() / size
             loss = error + _regulariser(up, number / options.steps) / up.numel()
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
         with torch.no_grad():
             out: np.ndarray = (floor + (_rectified(variable) >= 0.5).float()).numpy()

@@ -2,7 +2,8 @@
 
 An activation of the twin (quantize/twin.py) is a tensor of whole numbers and a scale, as on the device; rounding is
 passed straight through by the gradient. With x = steps · scale, the gradient of the scale is that of Learned Step Size
-Quantization: round(x/s) − x/s within the int8 range, the clipped step outside (Esser et al. 2020, equation 3).
+Quantization: round(x/s) − x/s within the range of the integers, the clipped step outside (Esser et al. 2020,
+equation 3).
 """
 
 from __future__ import annotations
@@ -10,11 +11,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-LOW, HIGH = -128, 127
-"""int8."""
+
+@dataclass(frozen=True)
+class Grid:
+    """The integers that an activation is stored as, apart from its scale.
+
+    Attributes:
+        zero_point: the integer that is real 0.
+        width: "int8" or "int16".
+    """
+
+    zero_point: int
+    width: str = "int8"
+
+    def bounds(self, activation: str = "none", scale: float = 1.0) -> tuple[int, int]:
+        """Least and largest q − zero_point, with a fused activation at ``scale``."""
+        limits = np.iinfo(self.width)
+        low, high = int(limits.min) - self.zero_point, int(limits.max) - self.zero_point
+        if activation != "none":
+            low = max(low, 0)
+        if activation == "relu6":
+            high = min(high, int(6.0 / scale + 0.5))
+        return low, high
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,21 +46,17 @@ class Steps:
     Attributes:
         values: float32 [N, *dims] of whole numbers, q − zero_point.
         scale: float32 scalar.
-        zero_point: of the int8 form.
+        grid: its zero point and width.
     """
 
     values: Tensor
     scale: Tensor
-    zero_point: int
+    grid: Grid
 
     @property
     def real(self) -> Tensor:
         """What the steps stand for, float32 [N, *dims]."""
         return self.values * self.scale
-
-    def moved(self, values: Tensor) -> Steps:
-        """Other steps of the same scale."""
-        return Steps(values, self.scale, self.zero_point)
 
 
 class _Straight(torch.autograd.Function):
@@ -55,7 +73,7 @@ class _Straight(torch.autograd.Function):
 
 def straight(x: Tensor, values: Tensor) -> Tensor:
     """``values`` in the forward direction, the identity of ``x`` backwards."""
-    out: Tensor = _Straight.apply(x, values)  # type: ignore[no-untyped-call]
+    out: Tensor = _Straight.apply(x, values)
     return out
 
 
@@ -65,29 +83,28 @@ def half_away(x: Tensor) -> Tensor:
 
 
 def requantize(
-    ratio: Tensor, scale: Tensor, zero_point: int, activation: str = "none", exact: Tensor | None = None
+    ratio: Tensor, scale: Tensor, grid: Grid, activation: str = "none", exact: Tensor | None = None
 ) -> Steps:
     """Steps of an output from its quotient by the scale.
 
     Args:
         ratio: float32 [N, *dims], real value / scale, not yet rounded; the gradient's path.
         scale: of the output.
-        zero_point: of the output.
+        grid: of the output.
         activation: "none", "relu" or "relu6", clipped in steps as the kernels do.
         exact: q − zero_point as the integer kernel gives it, where that is known; otherwise ``ratio`` is rounded.
     """
-    low, high = step_bounds(float(scale.detach()), zero_point, activation)
-    clipped = torch.clamp(ratio, low, high)
+    clipped = torch.clamp(ratio, *grid.bounds(activation, float(scale.detach())))
     with torch.no_grad():
         values = half_away(clipped) if exact is None else exact.to(clipped.dtype)
-    return Steps(straight(clipped, values), scale, zero_point)
+    return Steps(straight(clipped, values), scale, grid)
 
 
-def unrounded(ratio: Tensor, scale: Tensor, zero_point: int, activation: str = "none") -> Steps:
+def unrounded(ratio: Tensor, scale: Tensor, grid: Grid, activation: str = "none") -> Steps:
     """An output left in float: steps that are not whole, clipped by the activation alone."""
     if activation == "none":
-        return Steps(ratio, scale, zero_point)
-    return Steps(torch.clamp(ratio, 0.0, 6.0 / float(scale) if activation == "relu6" else None), scale, zero_point)
+        return Steps(ratio, scale, grid)
+    return Steps(torch.clamp(ratio, 0.0, 6.0 / float(scale) if activation == "relu6" else None), scale, grid)
 
 
 def rescaled(sums: Tensor, factors: Tensor) -> Tensor:
@@ -111,16 +128,6 @@ def rescaled(sums: Tensor, factors: Tensor) -> Tensor:
     return (high + half - (high < 0).to(torch.int64) * half.clamp_max(1)) >> right
 
 
-def step_bounds(scale: float, zero_point: int, activation: str) -> tuple[int, int]:
-    """Least and largest q − zero_point that an int8 output with a fused activation can have."""
-    low, high = LOW - zero_point, HIGH - zero_point
-    if activation != "none":
-        low = max(low, 0)
-    if activation == "relu6":
-        high = min(high, int(6.0 / scale + 0.5))
-    return low, high
-
-
 class LearnedScale(nn.Module):
     """One activation scale (of a group that shares it), learned as a factor of where calibration put it.
 
@@ -128,19 +135,19 @@ class LearnedScale(nn.Module):
 
     Args:
         scale: where calibration put it.
-        zero_point: stays; it is what makes real 0 exact.
+        grid: stays; its zero point is what makes real 0 exact.
         elements: activation values a clip that use the scale; the gradient is divided by the root of
-            elements · 127 (Esser et al. 2020, section 2.2).
+            elements · largest integer (Esser et al. 2020, section 2.2).
     """
 
     start: Tensor
 
-    def __init__(self, scale: float, zero_point: int, elements: int) -> None:
+    def __init__(self, scale: float, grid: Grid, elements: int) -> None:
         super().__init__()
         self.register_buffer("start", torch.tensor(scale, dtype=torch.float32))
         self.logarithm = nn.Parameter(torch.zeros(()))
-        self.zero_point = zero_point
-        self.slowdown = float((elements * HIGH) ** -0.5)
+        self.grid = grid
+        self.slowdown = float((elements * int(np.iinfo(grid.width).max)) ** -0.5)
 
     def forward(self) -> Tensor:
         """The scale, float32 scalar; its gradient is slowed down."""
@@ -157,10 +164,10 @@ class FixedScale(nn.Module):
 
     start: Tensor
 
-    def __init__(self, scale: float, zero_point: int) -> None:
+    def __init__(self, scale: float, grid: Grid) -> None:
         super().__init__()
         self.register_buffer("start", torch.tensor(scale, dtype=torch.float32))
-        self.zero_point = zero_point
+        self.grid = grid
 
     def forward(self) -> Tensor:
         """The scale, float32 scalar."""

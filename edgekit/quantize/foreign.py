@@ -45,15 +45,39 @@ def quantized_by(method: str, model: Path, graph: Graph, clips: np.ndarray) -> G
     inputs = _onnx_inputs(model, graph, clips)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         out = Path(folder) / "quantized.onnx"
-        with _quiet():
-            try:
-                METHODS[method](model, inputs, out)
-            except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                mend = "quantize with edgekit's own method: leave --method out"
-                raise EdgekitError(f"{method} failed: {reason}", where=str(model), mend=mend) from error
+        _run(method, model, inputs, out)
         integer = lower(load_graph(out), clips)
     return integer.replace(name=graph.name, metadata=dict(graph.metadata))
+
+
+def partly_quantized(model: Path, name: str, dims: tuple[int, ...], clips: np.ndarray) -> bytes:
+    """QDQ ONNX by ONNX Runtime of a model that need not become integer throughout.
+
+    Args:
+        model: float ``.onnx``.
+        name: of its input.
+        dims: of its input.
+        clips: float32 [N, …] in the file's layout, or with channels last.
+
+    Raises:
+        EdgekitError: ONNX Runtime failed.
+    """
+    arranged = clips if clips.shape[1:] == dims[1:] or clips.ndim < 4 else np.moveaxis(clips, -1, 1)
+    feeds = [{name: np.ascontiguousarray(clip, np.float32).reshape(dims)} for clip in arranged]
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        out = Path(folder) / "quantized.onnx"
+        _run("ort", model, feeds, out)
+        return out.read_bytes()
+
+
+def _run(method: str, model: Path, feeds: list[dict[str, np.ndarray]], out: Path) -> None:
+    with _quiet():
+        try:
+            METHODS[method](model, feeds, out)
+        except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            mend = "quantize with edgekit's own method: leave --method out"
+            raise EdgekitError(f"{method} failed: {reason}", where=str(model), mend=mend) from error
 
 
 def _onnx_inputs(model: Path, graph: Graph, clips: np.ndarray) -> list[dict[str, np.ndarray]]:
@@ -71,7 +95,7 @@ def _by_ort(model: Path, inputs: list[dict[str, np.ndarray]], out: Path) -> None
     quantization = require("onnxruntime.quantization", EXTRA)
     shapes = require("onnxruntime.quantization.shape_inference", EXTRA)
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[name-defined]
         def __init__(self) -> None:
             self.rest = iter(inputs)
 

@@ -43,6 +43,44 @@ def _axes(attrs: Attrs) -> tuple[int, ...]:
     return tuple(axis + 1 for axis in attrs["axes"])
 
 
+def _matmul(x: Sequence[Tensor], attrs: Attrs, dims: Dims) -> Tensor:
+    first, second = (ranked(side, len(dims)) for side in x)
+    first = first.transpose(-1, -2) if attrs["adj_x"] else first
+    second = second.transpose(-1, -2) if attrs["adj_y"] else second
+    return torch.matmul(first, second).reshape(-1, *dims)
+
+
+FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
+    "add": torch.add,
+    "sub": torch.sub,
+    "mul": torch.mul,
+    "div": torch.div,
+    "pow": torch.pow,
+    "min": torch.minimum,
+    "max": torch.maximum,
+    "neg": torch.neg,
+    "abs": torch.abs,
+    "exp": torch.exp,
+    "log": torch.log,
+    "erf": torch.erf,
+    "tanh": torch.tanh,
+    "logistic": torch.sigmoid,
+    "softplus": functional.softplus,
+    "sin": torch.sin,
+    "cos": torch.cos,
+}
+"""The functions of graph/integer/functions.py with a gradient."""
+
+
+def expression(formula: Any, x: Tensor) -> Tensor:
+    """A function of one value (graph/integer/functions.py) of each element of ``x``."""
+    if isinstance(formula, str):
+        return x
+    if isinstance(formula, int | float):
+        return torch.tensor(float(formula), dtype=x.dtype, device=x.device)
+    return FUNCTIONS[formula[0]](*(expression(part, x) for part in formula[1:]))
+
+
 REAL_KERNELS: Mapping[str, RealKernel] = {
     "add": _binary(torch.add),
     "sub": _binary(torch.sub),
@@ -55,6 +93,9 @@ REAL_KERNELS: Mapping[str, RealKernel] = {
     "hard_swish": _unary(functional.hardswish),
     "leaky_relu": lambda x, attrs, dims: functional.leaky_relu(x[0], float(attrs["alpha"])),
     "rsqrt": lambda x, attrs, dims: torch.rsqrt(x[0].clamp_min(1e-12)),
+    "quantize": lambda x, attrs, dims: x[0],
+    "batch_matmul": _matmul,
+    "pointwise": lambda x, attrs, dims: expression(attrs["expression"], x[0]).expand_as(x[0]),
     "softmax": lambda x, attrs, dims: torch.softmax(x[0] * float(attrs["beta"]), dim=-1),
 }
 """Operators whose output is rounded to a scale of its own."""
@@ -97,7 +138,9 @@ def _slice(x: Sequence[Tensor], attrs: Attrs, dims: Dims) -> Tensor:
 
 
 def _concat(x: Sequence[Tensor], attrs: Attrs, dims: Dims) -> Tensor:
-    return torch.cat(list(x), dim=attrs["axis"] + 1)
+    """A constant part is repeated for every clip."""
+    clips = max(len(part) for part in x)
+    return torch.cat([part.expand(clips, *part.shape[1:]) for part in x], dim=attrs["axis"] + 1)
 
 
 MOVING_KERNELS: Mapping[str, MovingKernel] = {
