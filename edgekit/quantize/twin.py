@@ -92,9 +92,13 @@ class FakeQuantTwin(nn.Module):
             self.scales.append(module)
 
     def _weights(self, node: Node) -> TwinWeights:
-        bias = self.graph.tensor(node.inputs[2]).data if len(node.inputs) > 2 and node.inputs[2] else None
+        """The float weights, and the integer graph's bias, which may have been corrected."""
+        stored = [self.integer.tensor(name) if name else None for name in _named(self.integer, node.name).inputs[1:]]
+        quant = stored[0].quant if stored[0] is not None else None
+        bias = None
+        if len(stored) > 1 and stored[1] is not None and stored[1].quant is not None:
+            bias = np.asarray(stored[1].data, np.float64) * stored[1].quant.scale.astype(np.float64)
         weights = np.asarray(self.graph.tensor(node.inputs[1]).data)
-        quant = self.integer.tensor(_named(self.integer, node.name).inputs[1]).quant
         return TwinWeights(weights, bias, WEIGHTED[node.op], quant is not None and not quant.per_tensor)
 
     def _add_constant(self, node: Node, position: int) -> None:
