@@ -101,7 +101,7 @@ class Workshop:
             "label": clip.label,
             "split": clip.split,
             "fold": clip.fold,
-            "device": job.copy.device or clip.device,
+            "device": job.copy.device or self._heard_by(job.copy) or clip.device,
             "speaker": clip.speaker,
             "source": clip.source or clip.id,
             "sample_rate": info.sample_rate,
@@ -119,19 +119,35 @@ class Workshop:
             start = round(copy.start * rate)
             signal = signal[start : start + round(copy.seconds * rate)]
         taps = self.responses(rate).taps if self.plan.needs_responses else None
-        studio = Studio(rate, taps, copy.response)
+        studio = Studio(rate, taps, self._response(copy))
         for place, step in enumerate(self.plan.chains[copy.chain]):
-            text = f"{self.seed}/{self.plan.name}/{clips[0].id}/{copy.number}/{place}"
-            words = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint32)
-            signal = step.apply(signal, studio, np.random.default_rng(words))
+            draw = np.random.default_rng(np.frombuffer(self._hash(copy, str(place)), np.uint32))
+            signal = step.apply(signal, studio, draw)
         return to_int16(signal), rate
 
+    def _hash(self, copy: Copy, purpose: str) -> bytes:
+        """What everything drawn for a copy follows from."""
+        clip = self.manifest.clips[copy.sources[0]].id
+        return hashlib.sha256(f"{self.seed}/{self.plan.name}/{clip}/{copy.number}/{purpose}".encode()).digest()
+
+    def _response(self, copy: Copy) -> int | None:
+        """The impulse response of a copy: the plan's choice, or drawn; None where no step convolves."""
+        if not any(isinstance(step, ImpulseResponse) for step in self.plan.chains[copy.chain]):
+            return None
+        if copy.response is not None:
+            return copy.response
+        return int.from_bytes(self._hash(copy, "response")[:8], "big") % len(self.responses(0))
+
+    def _heard_by(self, copy: Copy) -> str | None:
+        """Name of the response that a copy is convolved with: it is no longer a clip of its source's device."""
+        response = self._response(copy)
+        return None if response is None else self.responses(0).names[response]
+
     def _text(self, copy: Copy) -> str:
-        """The steps of a copy, with the response where the plan chose it."""
+        """The steps of a copy, with the name of the response."""
+        heard_by = self._heard_by(copy)
         names = [step.name for step in self.plan.chains[copy.chain]]
-        if copy.response is not None and any(isinstance(s, ImpulseResponse) for s in self.plan.chains[copy.chain]):
-            names[names.index(ImpulseResponse.name)] += f":{self.responses(0).names[copy.response]}"
-        return "+".join(names) or self.plan.mode
+        return "+".join(f"{n}:{heard_by}" if n == ImpulseResponse.name else n for n in names) or self.plan.mode
 
     @contextlib.contextmanager
     def open(self, jobs: Sequence[Job], shard: tuple[int, int]) -> Iterator[None]:

@@ -167,6 +167,23 @@ def test_devices_are_balanced_by_convolution(small_set, tmp_path) -> None:
         np.testing.assert_allclose(got, wanted, atol=1.0 / 32768)
 
 
+def test_a_convolved_copy_is_a_clip_of_the_device_that_its_response_is_of(small_set, tmp_path) -> None:
+    responses = tmp_path / "responses"
+    responses.mkdir()
+    for name, place in (("near", 0), ("far", 5)):
+        soundfile.write(responses / f"{name}.wav", np.eye(1, 9, place)[0] + 0.5 * np.eye(1, 9, 2)[0], 8000)
+    changes = {"responses": str(responses), "share": 0.4}
+    made = augment(small_set, "impulse-response", tmp_path / "out", changes=changes)
+    assert made.clips == 4  # two of the five training clips of device a, by two responses
+    rows = list(csv.DictReader((tmp_path / "out" / "manifest.csv").open()))
+    assert sorted(row["device"] for row in rows) == ["far", "far", "near", "near"]
+    assert all(row["augmentation"] == f"impulse-response:{row['device']}" for row in rows)
+    (tmp_path / "any.toml").write_text('mode = "copies"\ncopies = 9\n[[chain]]\nimpulse-response = {}\ngain = {}\n')
+    augment(small_set, tmp_path / "any.toml", tmp_path / "drawn", changes={"responses": str(responses)})
+    devices = [row["device"] for row in csv.DictReader((tmp_path / "drawn" / "manifest.csv").open())]
+    assert len(devices) == 54 and set(devices) == {"near", "far"}
+
+
 def test_what_cannot_be_done_is_refused(small_set, plan, tmp_path) -> None:
     out = tmp_path / "out"
     unsplit = tmp_path / "unsplit"
