@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgekit import __version__
 from edgekit.core.digest import digest_bytes
@@ -21,6 +21,9 @@ from edgekit.features.spec import FrontendSpec, from_json, load_spec
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.graph.passes.integer_core import integer_core
+
+if TYPE_CHECKING:
+    from edgekit.deploy.frontend.generate import Precision
 
 NO_FRONTEND = "none"
 """Says that a model is to be compiled without its front-end."""
@@ -90,7 +93,7 @@ def generate(
     }
     costs: dict[str, Any] = {}
     if spec is not None:
-        costs = _add_frontend(files, spec, safe, model)
+        costs = _add_frontend(files, spec, safe, model, frontend_precision(spec, target, optimize))
     return Sources(
         name=safe,
         files=files,
@@ -146,15 +149,29 @@ def check_frontend(core: Graph, spec: FrontendSpec, digest: str) -> None:
         )
 
 
-def _add_frontend(files: dict[str, str], spec: FrontendSpec, name: str, model: Model) -> dict[str, Any]:
+def frontend_precision(spec: FrontendSpec, target: Target, optimize: Optimize) -> Precision:
+    """64-bit integers, which keep features within 1e-3, where they are affordable and nothing else was asked for.
+
+    Magnitudes always have them: their logarithm reaches twice as far below full scale as that of powers.
+    """
+    return "exact" if spec.power == 1 or (optimize == "balanced" and target.fpu) else "fast"
+
+
+def _add_frontend(
+    files: dict[str, str], spec: FrontendSpec, name: str, model: Model, precision: Precision
+) -> dict[str, Any]:
     # Here, because the front-end's tables need scientific code that a model alone does not.
     from edgekit.deploy.frontend.generate import generate_frontend
 
     scale, zero_point = model.input.scale_zero()
-    made = generate_frontend(spec, name, scale, zero_point)
+    made = generate_frontend(spec, name, scale, zero_point, precision=precision)
     files[f"{name}_frontend.h"] = made.header
     files[f"{name}_frontend.c"] = made.source
-    return {"frontend_state_bytes": made.state_bytes, "frontend_table_bytes": made.table_bytes}
+    return {
+        "frontend_state_bytes": made.state_bytes,
+        "frontend_table_bytes": made.table_bytes,
+        "frontend_precision": precision,
+    }
 
 
 def _manifest(api: Interface, target: Target, optimize: Optimize) -> dict[str, Any]:

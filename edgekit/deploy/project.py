@@ -18,6 +18,7 @@ from edgekit.deploy.toolchain import COMMON_FLAGS, Toolchain, find_toolchain
 __all__ = ["Image", "Sources", "build", "check_ram", "generate", "project_files", "stub_name"]
 
 PROJECT_FOLDER = "project"
+FRONTEND_SOURCE = "_frontend.c"
 
 _CONFIG = """\
 /* Names of the generated model for the project around it. */
@@ -159,15 +160,31 @@ def _compile_image(files: Mapping[str, str], target: Target, compiler: Toolchain
     sources = [name for name in sorted(files) if name.endswith(".c") and not name.endswith("/library.c")]
     arguments = [*compiler.target_flags(target), *COMMON_FLAGS, *compiler.optimization(target, optimize)]
     arguments += ["-I.", f"-I{PROJECT_FOLDER}"]
+    compile_only = list(arguments)
     if target.kind == "mcu":
         if not compiler.ships_libc_headers:
             arguments.append(f"-I{PROJECT_FOLDER}/freestanding")
+            compile_only.append(f"-I{PROJECT_FOLDER}/freestanding")
         scripts = [name for name in files if name.endswith(".ld")]
         arguments += [*compiler.image_flags, *(f"-Wl,-T,{script}" for script in scripts[:1])]
     try:
-        return compiler.run([*arguments, *sources, "-o", image_name(target)], work)
+        objects, warnings = _compile_frontend(sources, [*compile_only, "-O2"], compiler, work)
+        linked = [name for name in sources if not name.endswith(FRONTEND_SOURCE)] + objects
+        return warnings + compiler.run([*arguments, *linked, "-o", image_name(target)], work)
     except TargetError as error:
         raise _too_large(str(error), target) or error from None
+
+
+def _compile_frontend(
+    sources: list[str], arguments: list[str], compiler: Toolchain, work: Path
+) -> tuple[list[str], str]:
+    """The front-end is loops in C, which are worth their size; returns its objects and the compiler's warnings."""
+    names = [name for name in sources if name.endswith(FRONTEND_SOURCE)]
+    objects = [name.removesuffix(".c") + ".o" for name in names]
+    texts = [
+        compiler.run([*arguments, "-c", name, "-o", made], work) for name, made in zip(names, objects, strict=True)
+    ]
+    return objects, "".join(texts)
 
 
 def _too_large(message: str, target: Target) -> TargetError | None:

@@ -40,7 +40,13 @@ def ring_capacity(spec: FrontendSpec) -> int:
     return capacity
 
 
-def state_bytes(spec: FrontendSpec) -> int:
-    """Bytes of state of the generated front-end: cells of 16 bytes, ring, two counters, padded to an alignment of 8."""
-    raw = spec.n_fft // 2 * 16 + (2 * ring_capacity(spec) + 3) // 4 * 4 + 8
-    return (raw + 7) // 8 * 8
+def state_bytes(spec: FrontendSpec, cell: int = 16) -> int:
+    """Bytes of state of the generated front-end: cells, ring, two counters, padded to the cells' alignment.
+
+    Args:
+        spec: of the front-end.
+        cell: bytes of a point of the transform, 16 with 64-bit integers and 8 with 32-bit ones.
+    """
+    raw = spec.n_fft // 2 * cell + (2 * ring_capacity(spec) + 3) // 4 * 4 + 8
+    alignment = cell // 2
+    return -(-raw // alignment) * alignment

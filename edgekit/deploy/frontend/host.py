@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.core.errors import TargetError
-from edgekit.deploy.frontend.generate import FeatureType, FrontendSources, generate_frontend
+from edgekit.deploy.frontend.generate import FeatureType, FrontendSources, Precision, generate_frontend
 from edgekit.deploy.target import find_target
 from edgekit.deploy.toolchain import COMMON_FLAGS, Toolchain, find_toolchain
 from edgekit.features.spec import FrontendSpec
@@ -74,6 +74,7 @@ def host_frontend(
     dtype: FeatureType = "float32",
     input_scale: float = 1.0,
     input_zero_point: int = 0,
+    precision: Precision = "exact",
     *,
     toolchain: Toolchain | None = None,
     flags: Sequence[str] = (),
@@ -84,7 +85,7 @@ def host_frontend(
         MissingDependencyError: no C compiler.
         TargetError: it does not compile or load.
     """
-    sources = generate_frontend(spec, "host", input_scale, input_zero_point, dtype)
+    sources = generate_frontend(spec, "host", input_scale, input_zero_point, dtype, precision)
     compiler = toolchain or find_toolchain(find_target("host"))
     with tempfile.TemporaryDirectory(prefix="edgekit-frontend-") as name:
         folder = Path(name)

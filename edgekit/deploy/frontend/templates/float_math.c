@@ -3,13 +3,6 @@ typedef union {
     uint32_t bits;
 } fe_float;
 
-/* v * unit, where unit is a power of two; the error is that of one rounding to float. */
-static inline float fe_to_float(int64_t v, float unit) {
-    const int32_t high = (int32_t)((v + INT64_C(0x80000000)) >> 32);
-    const int32_t low = (int32_t)(v - (int64_t)high * INT64_C(0x100000000));
-    return ((float)high * 4294967296.0f + (float)low) * unit;
-}
-
 /* Natural logarithm of a normal positive float, within 1e-7 of max(1, |ln x|): x = m * 2^e with m from 0.707 to 1.414
  * and ln m = 2 * atanh((m - 1) / (m + 1)). */
 static float fe_ln(float x) {

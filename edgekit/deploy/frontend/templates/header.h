@@ -24,8 +24,8 @@ extern "C" {
 /* One point of the transform; holds the point's power (or magnitude) once the transform is done. */
 typedef union {
     struct {
-        int64_t re;
-        int64_t im;
+        $cell_type re;
+        $cell_type im;
     } z;
     float power;
 } ${name}_frontend_cell;

@@ -1,8 +1,8 @@
 /* Audio front-end "$name". Written by edgekit; do not edit.
  * Front-end digest: $digest
  *
- * The window and the transform run in 64-bit integers, so that a quiet bin beside a loud one is not lost in rounding:
- * 32-bit floats are 60 dB too coarse for that. Powers, mel sums and logarithms run in 32-bit floats.
+ * $precision_text
+ * Powers, mel sums and logarithms run in 32-bit floats.
  * Compile with -ffp-contract=off: then every machine gives the same bytes.
  */
 #include "${name}_frontend.h"
