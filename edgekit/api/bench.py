@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekit.bench.cortex_m import CPU_MODELS
 from edgekit.bench.elf import read_elf
-from edgekit.bench.emulate import Emulation, emulate
+from edgekit.bench.emulate import Emulation, Kind, emulate
 from edgekit.bench.host import HostModel, host_model
+from edgekit.bench.qemu import qemu_version, run_in_qemu
 from edgekit.bench.sizes import image_sizes
 from edgekit.core.errors import BadConfigError
 from edgekit.core.measurement import Measurement
@@ -21,7 +23,7 @@ from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
 from edgekit.core.quantity import Quantity
 from edgekit.deploy.generate import Sources, choose_frontend, generate
-from edgekit.deploy.project import build
+from edgekit.deploy.project import Image, build
 from edgekit.deploy.target import Target, find_target
 from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.integer_core import integer_core
@@ -125,13 +127,14 @@ def _latency(model: HostModel, features: np.ndarray) -> dict[str, Quantity]:
 
 
 def _on_core(inputs: _Inputs, target: Target) -> Measurement:
-    runner = f"unicorn {require('unicorn', 'mcu').__version__}"
+    emulator = _unicorn if target.name in CPU_MODELS else _qemu
+    runner = qemu_version() if emulator is _qemu else f"unicorn {require('unicorn', 'mcu').__version__}"
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
         image = build(inputs.sources, target, Path(folder) / "image")
-        run = emulate(image, inputs.features, counted=COUNTED_CLIPS)
+        run = emulator(image, inputs, "features")
         if not inputs.equal(run.scores):
             return inputs.measurement(target, runner, False)
-        pcm = emulate(image, inputs.pcm, "pcm") if inputs.sources.has_frontend else None
+        pcm = emulator(image, inputs, "pcm") if inputs.sources.has_frontend else None
         if pcm is not None and not _same_on_host(inputs, pcm):
             return inputs.measurement(target, runner, False)
         sizes = image_sizes(read_elf(image.path))
@@ -143,6 +146,18 @@ def _on_core(inputs: _Inputs, target: Target) -> Measurement:
         stack=Quantity(max(run.stack, pcm.stack if pcm else 0), "B", "emulated", caveat="high-water mark from reset"),
         details=_details(run, pcm, sizes.stack_reserved),
     )  # fmt: skip
+
+
+def _unicorn(image: Image, inputs: _Inputs, kind: Kind) -> Emulation:
+    if kind == "pcm":
+        return emulate(image, inputs.pcm, kind)
+    return emulate(image, inputs.features, counted=COUNTED_CLIPS)
+
+
+def _qemu(image: Image, inputs: _Inputs, kind: Kind) -> Emulation:
+    """For cores that unicorn does not have."""
+    clips = inputs.pcm if kind == "pcm" else inputs.features
+    return run_in_qemu(image, clips, inputs.expected.shape[1], kind, counted=True)
 
 
 def _same_on_host(inputs: _Inputs, run: Emulation) -> bool:

@@ -34,6 +34,17 @@ def qemu_program() -> str:
     return path
 
 
+def qemu_version() -> str:
+    """For instance "QEMU 7.2.22".
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    done = subprocess.run([qemu_program(), "--version"], capture_output=True, text=True, check=False)
+    words = done.stdout.split()
+    return f"QEMU {words[3]}" if len(words) > 3 else "QEMU"
+
+
 def run_in_qemu(
     image: Image, clips: np.ndarray, outputs: int, kind: Kind = "features", *, counted: bool = False
 ) -> Emulation:

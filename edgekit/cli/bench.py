@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("bench")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL…", type=click.Path(path_type=Path))
-@click.option("--target", "targets", multiple=True, help="cpu or cortex-m0 … cortex-m33; repeatable.  [cpu, cortex-m4]")
+@click.option("--target", "targets", multiple=True, help="cpu or cortex-m0 … cortex-m55; repeatable.  [cpu, cortex-m4]")
 @click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
 @click.option("--clips", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Inputs compared.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random inputs.")

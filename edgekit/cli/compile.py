@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @click.command("compile")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--target", required=True, help="cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33 or cpu.")
+@click.option("--target", required=True, help="cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33, cortex-m55 or cpu.")
 @click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
 @click.option("--project", metavar="NAME|DIR", help="Folder of firmware_stubs that the C drops into.")
 @click.option("--name", help="Prefix of the C API; default: from the file's name.")

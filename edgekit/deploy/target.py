@@ -64,6 +64,7 @@ class Target:
         architecture: instruction set, in Arm's terms.
         fpu: single-precision floating-point unit present.
         dsp: Armv7E-M / Armv8-M DSP extension present.
+        mve: Helium present: the integer vector extension of Armv8.1-M.
         zig_target, zig_cpu: ``-target`` and ``-mcpu`` of ``zig cc``.
         gcc_flags: flags of arm-none-eabi-gcc.
         board: memory map; None for the host.
@@ -80,6 +81,7 @@ class Target:
     gcc_flags: tuple[str, ...] = ()
     board: Board | None = None
     stack_bytes: int = 4 * KIB
+    mve: bool = False
 
     def __post_init__(self) -> None:
         if self.kind == "mcu" and (self.board is None or not self.zig_target or not self.zig_cpu):
@@ -91,8 +93,13 @@ class Target:
 
     @property
     def isa(self) -> Isa:
-        """The instruction set that kernels are chosen for; portable C is there beside every one."""
-        return "dsp" if self.dsp else "portable"
+        """The strongest of :attr:`isas`."""
+        return self.isas[0] if self.isas else "portable"
+
+    @property
+    def isas(self) -> tuple[Isa, ...]:
+        """The instruction sets that kernels are chosen for, the strongest first; portable C is there beside all."""
+        return (*(("mve",) if self.mve else ()), *(("dsp",) if self.dsp else ()))
 
     @property
     def memory(self) -> Board:
@@ -141,6 +148,12 @@ _TABLE = (
         zig_target="thumb-freestanding-eabihf", zig_cpu="cortex_m33+fp_armv8d16sp+dsp",
         gcc_flags=("-mcpu=cortex-m33", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
         board=_board("nucleo-u575zi-q", 2048, 768),
+    ),
+    Target(
+        "cortex-m55", "mcu", "Armv8.1-M Mainline", fpu=True, dsp=True, mve=True,
+        zig_target="thumb-freestanding-eabihf", zig_cpu="cortex_m55+mve_fp+fp_armv8d16sp+dsp",
+        gcc_flags=("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"),
+        board=_board("mps3-an547", 512, 512, "mps3-an547"),
     ),
     Target("cpu", "host", "this machine", fpu=True, dsp=False),
 )  # fmt: skip

@@ -50,7 +50,7 @@ class Toolchain:
 
     def optimization(self, target: Target, optimize: str) -> tuple[str, ...]:
         """Flags for a purpose of deploy/c/choice.py; they come behind COMMON_FLAGS."""
-        assembly = target.kind == "mcu" and target.isa != "portable"
+        assembly = target.kind == "mcu" and target.isa == "dsp"
         return SMALL_FLAGS if optimize == "size" or (optimize == "balanced" and assembly) else ()
 
     def target_flags(self, target: Target) -> tuple[str, ...]:

@@ -42,6 +42,12 @@ static void enable_fpu(void) {
     *cpacr |= 0xFu << 20;
     __asm__ volatile("dsb\n\tisb" ::: "memory");
 #endif
+#if defined(__ARM_ARCH_8_1M_MAIN__)
+    /* CCR.LOB: the core remembers low-overhead loops instead of running their LE at every turn. */
+    volatile uint32_t *ccr = (volatile uint32_t *)0xE000ED14u;
+    *ccr |= 1u << 19;
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+#endif
 }
 
 /* Word loops with volatile pointers: before .data and .bss exist, nothing may turn into a call of memcpy. */

@@ -10,7 +10,9 @@ from edgekit.core.errors import BadConfigError, TargetError
 from edgekit.deploy.target import MCU_TARGETS, TARGETS, Region, find_target
 
 
-@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cpu"])
+@pytest.mark.parametrize(
+    "name", ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cpu"]
+)
 def test_every_promised_target_is_there(name: str) -> None:
     assert find_target(name).name == name
 

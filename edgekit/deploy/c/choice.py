@@ -18,6 +18,9 @@ from edgekit.deploy.c.dsp import depthwise_conv2d as dsp_depthwise
 from edgekit.deploy.c.dsp import fully_connected as dsp_dense
 from edgekit.deploy.c.emitters import EMITTERS, WIDE_EMITTERS
 from edgekit.deploy.c.kernel import Code, Layer
+from edgekit.deploy.c.mve import conv2d as mve_conv2d
+from edgekit.deploy.c.mve import depthwise_conv2d as mve_depthwise
+from edgekit.deploy.c.mve import fully_connected as mve_dense
 
 Optimize = Literal["size", "speed", "balanced"]
 OPTIMIZE: tuple[Optimize, ...] = ("size", "speed", "balanced")
@@ -68,10 +71,11 @@ def emit_layer(layer: Layer, optimize: Optimize) -> Code:
     """
     if "int16" in (layer.output.dtype, layer.inputs[0].dtype):
         return WIDE_EMITTERS[layer.node.op](layer)
-    offers = [kernel for kernel in KERNELS.get((layer.node.op, layer.target.isa), ()) if kernel.applies(layer)]
-    if not offers:
-        return EMITTERS[layer.node.op](layer)
-    return min(offers, key=lambda kernel: _rank(kernel.cost(layer), optimize)).emit(layer)
+    for isa in layer.target.isas:
+        offers = [kernel for kernel in KERNELS.get((layer.node.op, isa), ()) if kernel.applies(layer)]
+        if offers:
+            return min(offers, key=lambda kernel: _rank(kernel.cost(layer), optimize)).emit(layer)
+    return EMITTERS[layer.node.op](layer)
 
 
 def _rank(cost: Cost, optimize: Optimize) -> tuple[float, float]:
@@ -124,6 +128,9 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
         ),
         ("depthwise_conv2d", "dsp"): (_only(dsp_depthwise.emit_depthwise_conv2d, dsp_depthwise.fits),),
         ("fully_connected", "dsp"): (_dense(dsp_dense.fits),),
+        ("conv2d", "mve"): (_only(mve_conv2d.emit_conv2d, mve_conv2d.fits),),
+        ("depthwise_conv2d", "mve"): (_only(mve_depthwise.emit_depthwise_conv2d, mve_depthwise.fits),),
+        ("fully_connected", "mve"): (_only(mve_dense.emit_fully_connected, mve_dense.fits),),
         ("avg_pool2d", "dsp"): (_only(dsp_avg_pool.emit_avg_pool2d, dsp_avg_pool.fits),),
     }
 )

@@ -9,6 +9,7 @@ import re
 
 from edgekit.deploy.c.dsp.intrinsics import DSP_HELPERS
 from edgekit.deploy.c.dsp.requantize import HELPERS as DSP_REQUANTIZE
+from edgekit.deploy.c.mve.requantize import HELPERS as MVE_HELPERS
 
 _PORTABLE: tuple[tuple[str, str], ...] = (
     (
@@ -103,7 +104,7 @@ typedef struct {
 """,
     ),
 )
-HELPERS = (*_PORTABLE, *DSP_HELPERS, *DSP_REQUANTIZE)
+HELPERS = (*_PORTABLE, *DSP_HELPERS, *DSP_REQUANTIZE, *MVE_HELPERS)
 """(name, definition), callees first."""
 
 
