@@ -74,6 +74,7 @@ class Corpus:
         words: the set of pre-training.
         mixed: sets that are joined to the real clips in fine-tuning, as NAME@SHARE.
         tuning: settings of the final runs.
+        teaching: settings of the teacher of the ablation.
         ablation: settings of the ablation's runs, which are many and shorter.
         classes: number of labels.
     """
@@ -86,6 +87,7 @@ class Corpus:
     words: str
     mixed: tuple[str, ...]
     tuning: tuple[str, ...]
+    teaching: tuple[str, ...]
     ablation: tuple[str, ...]
     classes: int
 
@@ -99,6 +101,7 @@ FSDD = Corpus(
     words="digits",
     mixed=("digits@0.6",),
     tuning=(),
+    teaching=("schedule.epochs=8",),
     ablation=("schedule.epochs=12",),
     classes=10,
 )
@@ -111,6 +114,7 @@ DSPSPEECH = Corpus(
     words="dspspeech-words",
     mixed=(),
     tuning=("schedule.epochs=20", "schedule.valid_every=2"),
+    teaching=("schedule.epochs=10",),
     ablation=("schedule.epochs=10", "schedule.valid_every=5"),
     classes=9,
 )
@@ -202,7 +206,8 @@ def _few_shot(corpus: Corpus, fold: str) -> Iterator[Experiment]:
 
 def _ablation(corpus: Corpus, fold: str) -> Iterator[Experiment]:
     """One run a step: no KD, KD, then one family of augmentations after the other, then synthetic pre-training."""
-    teacher = _experiment(corpus, "teacher", fold, corpus.teacher, with_sets=corpus.mixed, int8=False)
+    more: dict[str, Any] = {"with_sets": corpus.mixed, "overrides": corpus.teaching, "int8": False}
+    teacher = _experiment(corpus, "teacher", fold, corpus.teacher, **more)
     yield teacher
     off = tuple(setting for _, settings in LADDER for setting in settings)
     base = corpus.ablation
