@@ -16,6 +16,7 @@ class Augment:
 
     Attributes:
         shift_ms: the clip starts up to this much earlier or later; silence comes in.
+        roll_ms: the clip is rolled by up to this much either way; what leaves at one end comes in at the other.
         speed: resampled by a factor from 1/(1+speed) to 1+speed, so pitch, formants and tempo move together.
         gain_db: louder or softer by up to this.
         noise_probability: share of clips with noise mixed in: white to brown, or stretches of the clips whose label
@@ -40,6 +41,7 @@ class Augment:
     """
 
     shift_ms: float = 0.0
+    roll_ms: float = 0.0
     speed: float = 0.0
     gain_db: float = 0.0
     noise_probability: float = 0.0
@@ -61,6 +63,7 @@ class Augment:
 
     def __post_init__(self) -> None:
         _check("augment", shift_ms=(self.shift_ms, 0.0, 60_000.0), gain_db=(self.gain_db, 0.0, 60.0))
+        _check("augment", roll_ms=(self.roll_ms, 0.0, 60_000.0))
         _check("augment", speed=(self.speed, 0.0, 1.0), stretch=(self.stretch, 0.0, 1.0))
         _check("augment", formant_warp=(self.formant_warp, 0.0, 1.0), equaliser_db=(self.equaliser_db, 0.0, 60.0))
         _check("augment", noise_probability=(self.noise_probability, 0.0, 1.0))

@@ -45,6 +45,13 @@ def resample(pcm: Tensor, speeds: Tensor, samples: int) -> Tensor:
     return mixed * inside
 
 
+def roll_clips(pcm: Tensor, draw: Draw, most: int) -> Tensor:
+    """Each clip of [N, samples] rolled by up to ``most`` samples either way (PaSST's training rolls by 10,000)."""
+    by = torch.from_numpy(draw.integers(-most, most + 1, len(pcm))).to(pcm.device)
+    place = torch.arange(pcm.shape[1], device=pcm.device)
+    return pcm.gather(1, (place - by[:, None]) % pcm.shape[1])
+
+
 def scale_levels(pcm: Tensor, draw: Draw, gain_db: float) -> Tensor:
     """Each clip louder or softer by up to ``gain_db``, clipped to [-1, 1) as a converter would."""
     gains = 10.0 ** (draw.uniform(-gain_db, gain_db, len(pcm)) / 20.0)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from edgekit.augment.features import FeatureAugment, Pairing, draw_pairing
 from edgekit.augment.impulse import ImpulseBank, eligible_clips
-from edgekit.augment.waveform import Draw, NoiseBank
+from edgekit.augment.waveform import Draw, NoiseBank, roll_clips
 from edgekit.data.responses import load_responses, responses_folder
 from edgekit.features.spec import FrontendSpec
 from edgekit.features.torch_frontend import TorchFrontend
@@ -82,6 +82,8 @@ class BatchMaker(nn.Module):
     def forward(self, indices: np.ndarray, pcm: Tensor, views: np.ndarray | None, draw: Draw) -> TrainingBatch:
         """The batch of clips ``indices`` [N], whose waveforms [N, samples] are shifted, sped up and scaled already."""
         augment = self.augment
+        if augment.roll_ms:
+            pcm = roll_clips(pcm, draw, round(augment.roll_ms * self.frontend.spec.sample_rate / 1000.0))
         if self.impulses is not None:
             pcm = self.impulses.mix(pcm, draw, augment.impulse_probability, self.eligible[indices])
         if self.noise is not None:

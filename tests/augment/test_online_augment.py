@@ -8,7 +8,7 @@ import torch
 
 from edgekit.augment.features import FeatureAugment, mix_pairs, mix_styles, warp_table
 from edgekit.augment.spec import Augment
-from edgekit.augment.waveform import NoiseBank, draw_factors, resample, scale_levels, source_samples
+from edgekit.augment.waveform import NoiseBank, draw_factors, resample, roll_clips, scale_levels, source_samples
 from edgekit.features.presets import PRESETS
 from edgekit.features.reference import features as reference
 
@@ -58,6 +58,14 @@ def test_noise_leaves_the_other_clips_alone_and_fills_silence_softly() -> None:
     assert torch.equal(bank.mix(silence, np.random.default_rng(0), 0.0, (0.0, 1.0)), silence)
     level = bank.mix(silence, np.random.default_rng(0), 1.0, (0.0, 1.0)).square().mean(1).sqrt()
     assert bool((level > 10 ** (-71 / 20)).all()) and bool((level < 10 ** (-34 / 20)).all())
+
+
+def test_clips_are_rolled_as_numpy_rolls_them() -> None:
+    pcm = torch.arange(40.0).reshape(4, 10) + 1.0
+    out = roll_clips(pcm, np.random.default_rng(3), 6).numpy()
+    by = np.random.default_rng(3).integers(-6, 7, 4)
+    assert len(set(by.tolist())) > 1
+    np.testing.assert_array_equal(out, np.stack([np.roll(row, n) for row, n in zip(pcm.numpy(), by, strict=True)]))
 
 
 def test_gain_stays_inside_int16() -> None:
