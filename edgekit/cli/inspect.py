@@ -128,7 +128,8 @@ def _print_spectra(survey: Survey) -> None:
     found = device_spectra(survey)
     if len(found) < 2:
         return
-    reference, places = reference_of(found), range(1, len(CENTRES), 3)
+    reference = reference_of(found)
+    places = [place for place in range(1, len(CENTRES), 3) if not math.isnan(reference.decibels[place])]
     rows = [
         (
             item.group,
