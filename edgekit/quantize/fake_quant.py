@@ -141,13 +141,20 @@ class LearnedScale(nn.Module):
     """
 
     start: Tensor
+    zero_point: Tensor
 
     def __init__(self, scale: float, grid: Grid, elements: int) -> None:
         super().__init__()
         self.register_buffer("start", torch.tensor(scale, dtype=torch.float32))
         self.logarithm = nn.Parameter(torch.zeros(()))
-        self.grid = grid
+        self.register_buffer("zero_point", torch.tensor(grid.zero_point))
+        self.width = grid.width
         self.slowdown = float((elements * int(np.iinfo(grid.width).max)) ** -0.5)
+
+    @property
+    def grid(self) -> Grid:
+        """Zero point and width."""
+        return Grid(int(self.zero_point), self.width)
 
     def forward(self) -> Tensor:
         """The scale, float32 scalar; its gradient is slowed down."""
@@ -163,11 +170,18 @@ class FixedScale(nn.Module):
     """A scale that a kernel prescribes (softmax, logistic, tanh)."""
 
     start: Tensor
+    zero_point: Tensor
 
     def __init__(self, scale: float, grid: Grid) -> None:
         super().__init__()
         self.register_buffer("start", torch.tensor(scale, dtype=torch.float32))
-        self.grid = grid
+        self.register_buffer("zero_point", torch.tensor(grid.zero_point))
+        self.width = grid.width
+
+    @property
+    def grid(self) -> Grid:
+        """Zero point and width."""
+        return Grid(int(self.zero_point), self.width)
 
     def forward(self) -> Tensor:
         """The scale, float32 scalar."""
