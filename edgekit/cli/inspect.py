@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,13 +131,10 @@ def _print_spectra(survey: Survey) -> None:
         return
     reference = reference_of(found)
     places = [place for place in range(1, len(CENTRES), 3) if not math.isnan(reference.decibels[place])]
-    rows = [
-        (
-            item.group,
-            *(f"{value:+.1f}" if value == value else "–" for value in (item.decibels - reference.decibels)[places]),
-        )
-        for item in found
-    ]
+    rows = []
+    for item in found:
+        differences = (item.decibels - reference.decibels)[places]
+        rows.append((item.group, *("–" if math.isnan(value) else f"{value:+.1f}" for value in differences)))
     title = f"average third-octave levels less device {reference.group}'s, dB"
     click.echo("\n" + render_table(("device", *(f">{CENTRES[p]:.0f} Hz" for p in places)), rows, title), nl=False)
 
