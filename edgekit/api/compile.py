@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.digest import digest_file
+from edgekit.core.errors import TargetError
 from edgekit.core.files import atomic_folder, write_json
 from edgekit.core.optional import require
+from edgekit.deploy.c.choice import check_optimize
 from edgekit.deploy.c.identifiers import identifier
 from edgekit.deploy.generate import choose_frontend
 from edgekit.deploy.project import Image, Sources, check_ram, generate, project_files, write_files
 from edgekit.deploy.project import build as build_image
 from edgekit.deploy.target import Target, find_target
-from edgekit.deploy.toolchain import find_toolchain
+from edgekit.deploy.toolchain import ENTRY, find_toolchain
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 
@@ -36,6 +38,7 @@ class CompileResult:
         sources: the generated C and what is known about it.
         image: the built image, None when only sources were wanted.
         sizes: of the image; None without one, and for the host.
+        stack_bound: bytes of stack from reset on that no run exceeds; None where there is no image or no bound.
         manifest: contents of ``manifest.json``.
     """
 
@@ -45,6 +48,7 @@ class CompileResult:
     sources: Sources
     image: Image | None
     sizes: Sizes | None
+    stack_bound: int | None
     manifest: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
@@ -62,6 +66,7 @@ def compile(
     project: str | None = None,
     toolchain: str | None = None,
     build: bool = True,
+    optimize: str = "balanced",
 ) -> CompileResult:
     """Generate C for ``target`` and build it.
 
@@ -74,35 +79,36 @@ def compile(
         project: folder of firmware_stubs/ by name, or a path.
         toolchain: "zig", "arm-none-eabi-gcc", "gcc" or "cc" instead of the first that is there.
         build: False writes the sources only.
+        optimize: "size", "speed" or "balanced": what kernels and compiler flags are chosen for.
 
     Raises:
         BadFileError: the model cannot be read.
         UnsupportedOpError: an operator that has no kernel, or a model that is not integer.
         DigestMismatchError: model and front-end were not made for each other.
         TargetError: the image does not fit the target, or the compiler failed.
-        BadConfigError: an unknown target, project, toolchain or front-end; an unsafe name.
+        BadConfigError: an unknown target, project, toolchain, purpose or front-end; an unsafe name.
         MissingDependencyError: there is no compiler.
     """
-    path, chosen = Path(model), find_target(target)
+    path, chosen, purpose = Path(model), find_target(target), check_optimize(optimize)
     if build and chosen.kind == "mcu":
         require("elftools", "mcu")  # sizes are read from the image: said before anything is written
     graph = lower(load_graph(path))
     spec = choose_frontend(graph, frontend)
-    sources = generate(graph, spec, chosen, name if name is not None else identifier(path.stem))
+    sources = generate(graph, spec, chosen, name if name is not None else identifier(path.stem), purpose)
     folder = Path(out)
-    image, sizes = None, None
+    image, sizes, stack = None, None, None
     if build:
         compiler = find_toolchain(chosen, toolchain)
         image = build_image(sources, chosen, folder, toolchain=compiler, project=project)
-        sizes = _sizes(image)
+        sizes, stack = _sizes(image), _stack_bound(image)
     else:
         check_ram(sources, chosen)
         files = project_files(sources, chosen, project)
         with atomic_folder(folder) as work:
             write_files(files, work)
-    manifest = _manifest(path, sources, image, sizes)
+    manifest = _manifest(path, sources, image, sizes, stack)
     write_json(folder / MANIFEST, manifest)
-    return CompileResult(path, chosen, folder, sources, image, sizes, manifest)
+    return CompileResult(path, chosen, folder, sources, image, sizes, stack, manifest)
 
 
 def _sizes(image: Image) -> Sizes | None:
@@ -114,7 +120,22 @@ def _sizes(image: Image) -> Sizes | None:
     return image_sizes(read_elf(image.path))
 
 
-def _manifest(path: Path, sources: Sources, image: Image | None, sizes: Sizes | None) -> dict[str, Any]:
+def _stack_bound(image: Image) -> int | None:
+    """The bound from reset on; None for the host, and where calls cannot be followed (projects of users)."""
+    if image.target.kind == "host":
+        return None
+    from edgekit.bench.elf import read_elf
+    from edgekit.bench.stack import stack_bound
+
+    try:
+        return stack_bound(read_elf(image.path), ENTRY)
+    except TargetError:
+        return None
+
+
+def _manifest(
+    path: Path, sources: Sources, image: Image | None, sizes: Sizes | None, stack: int | None
+) -> dict[str, Any]:
     """The manifest of the sources with the digests of model and image; no dates: equal input gives equal text."""
     manifest = dict(sources.manifest)
     manifest["model_file"] = {"name": path.name, "digest": digest_file(path)}
@@ -125,5 +146,6 @@ def _manifest(path: Path, sources: Sources, image: Image | None, sizes: Sizes | 
             "digest": digest_file(image.path),
             "toolchain": image.toolchain,
             "sizes": sizes.to_json() if sizes else None,
+            "stack_bound_bytes": stack,
         }
     return manifest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,37 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Elf:
-    """What edgekit needs of an ELF image."""
+    """What edgekit needs of an ELF image.
+
+    Attributes:
+        path: of the file.
+        segments, sections, symbols: as above.
+        mapping: (address, code or data from here on), ascending: Arm's mapping symbols (ELF for the Arm Architecture,
+            5.5.5).
+    """
 
     path: Path
     segments: tuple[Segment, ...]
     sections: tuple[Section, ...]
     symbols: tuple[Symbol, ...]
+    mapping: tuple[tuple[int, bool], ...] = ()
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes that a loader writes to ``address``.
+
+        Raises:
+            BadFileError: no segment holds them.
+        """
+        for segment in self.segments:
+            begin = address - segment.address
+            if begin >= 0 and begin + size <= len(segment.data):
+                return segment.data[begin : begin + size]
+        raise BadFileError(f"has no bytes at {address:#x}", where=str(self.path), mend="build the image again")
+
+    def is_code(self, address: int) -> bool:
+        """Whether instructions, not literals, lie at ``address``, by the file's mapping symbols ($t and $d)."""
+        index = bisect.bisect_right(self.mapping, (address, True)) - 1
+        return index < 0 or self.mapping[index][1]
 
     def symbol(self, name: str) -> Symbol | None:
         """The symbol called ``name``, None when there is none."""
@@ -100,7 +126,13 @@ def _read(file: Any, path: Path) -> Elf:
         for part in file.iter_sections()
         if part["sh_flags"] & SHF_ALLOC
     )  # fmt: skip
-    return Elf(path, segments, sections, tuple(_symbols(file)))
+    return Elf(path, segments, sections, tuple(_symbols(file)), _mapping(file))
+
+
+def _mapping(file: Any) -> tuple[tuple[int, bool], ...]:
+    table = file.get_section_by_name(".symtab")
+    entries = table.iter_symbols() if table is not None else ()
+    return tuple(sorted((e["st_value"], e.name.startswith("$t")) for e in entries if e.name[:2] in ("$t", "$d")))
 
 
 def _symbols(file: Any) -> list[Symbol]:
