@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 @click.command("compile")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--target", required=True, help="cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33, cortex-m55 or cpu.")
+@click.option(
+    "--target", required=True, help="cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33, cortex-m55 or cpu."
+)
 @click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
 @click.option("--project", metavar="NAME|DIR", help="Folder of firmware_stubs that the C drops into.")
 @click.option("--name", help="Prefix of the C API; default: from the file's name.")
 @click.option("--toolchain", metavar="NAME", help="zig, arm-none-eabi-gcc, gcc or cc; default: the first found.")
+@click.option(
+    "--optimize", type=click.Choice(["size", "speed", "balanced"]), default="balanced", show_default=True,
+    help="What kernels are chosen for: little flash, few instructions, or both.",
+)  # fmt: skip
 @click.option("--sources-only", is_flag=True, help="Write the C, build nothing.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to fill.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -28,6 +34,7 @@ def command(
     project: str | None,
     name: str | None,
     toolchain: str | None,
+    optimize: str,
     sources_only: bool,
     output: Path,
     form: str,
@@ -37,7 +44,7 @@ def command(
 
     result = compile_model(
         model, target, out=output, frontend=frontend, name=name, project=project, toolchain=toolchain,
-        build=not sources_only,
+        build=not sources_only, optimize=optimize,
     )  # fmt: skip
     if result.image is not None and result.image.warnings:
         click.echo(result.image.warnings.rstrip(), err=True)
@@ -63,6 +70,8 @@ def _text(result: CompileResult) -> str:
             ("flash", f"{sizes.flash:,} B", f"of {board.flash.size:,} B on {board.name}"),
             ("RAM", f"{sizes.ram:,} B", f"of {board.ram.size:,} B, and {sizes.stack_reserved:,} B kept for the stack"),
         ]
+    if result.stack_bound is not None:
+        rows.append(("stack", f"{result.stack_bound:,} B at most", "computed from the image's calls"))
     if result.image is not None:
         rows.append(("image", str(result.image.path), result.image.toolchain))
     title = f"{result.model.name} for {result.target.name} in {result.folder}"
