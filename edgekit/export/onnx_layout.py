@@ -1,11 +1,17 @@
-"""The order of axes on either side: NHWC in the graph, NCHW in ONNX, for tensors of rank 4."""
+"""What ONNX does otherwise: NCHW where the graph is NHWC (tensors of rank 4), and where int16 needs another domain."""
 
 from __future__ import annotations
 
 from edgekit.export.onnx_builder import OnnxBuilder
+from edgekit.graph.graph import Graph
 
 TO_NCHW = (0, 3, 1, 2)
 TO_NHWC = (0, 2, 3, 1)
+
+
+def is_wide(graph: Graph) -> bool:
+    """Whether activations are int16."""
+    return any(tensor.dtype == "int16" for tensor in graph.tensors.values())
 
 
 def as_nhwc(builder: OnnxBuilder, x: str, rank: int, where: str) -> str:

@@ -79,7 +79,8 @@ def _mean(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> 
         axes = sorted(TO_NCHW.index(axis) for axis in axes)
         return builder.node("ReduceMean", inputs, f"{node.name}/mean", axes=axes, keepdims=int(keep))
     x = as_nhwc(builder, inputs[0], rank, node.name)
-    return builder.node("ReduceMean", [x], f"{node.name}/mean", axes=axes, keepdims=int(keep))
+    result = builder.node("ReduceMean", [x], f"{node.name}/mean", axes=axes, keepdims=int(keep))
+    return as_nchw(builder, result, len(graph.tensor(node.outputs[0]).dims), node.name)
 
 
 def _sum(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:

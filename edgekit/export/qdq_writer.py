@@ -11,15 +11,17 @@ from onnx import TensorProto, helper
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.core.files import write_bytes
 from edgekit.export.onnx_builder import OnnxBuilder
-from edgekit.export.onnx_layout import TO_NCHW
+from edgekit.export.onnx_layout import TO_NCHW, is_wide
 from edgekit.export.qdq_ops import emit
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import BINARY_OPS
 from edgekit.graph.tensor import Quantization, Tensor
 
-OPSET, _IR_VERSION = 17, 8
-WIDE_OPSET, _WIDE_IR_VERSION = 21, 10
-"""Where activations are int16: QuantizeLinear knows them since."""
+OPSET = 17
+_IR_VERSION = 8
+WIDE_DOMAIN = "com.microsoft"
+"""Of QuantizeLinear and DequantizeLinear where activations are int16: ONNX's own know int16 since opset 21, at which ONNX
+Runtime 1.31 moves some of them past a Reshape and then refuses their types."""
 
 
 def write_qdq_onnx(graph: Graph, path: Path) -> None:
@@ -67,10 +69,12 @@ class _Writer:
             final = out.node("Identity", [self._float[name]], name)
             outputs.append(_value_info(final, graph.tensor(name)))
         proto = helper.make_graph(out.nodes, graph.name or "model", inputs, outputs, out.initializers)
-        wide = any(tensor.dtype == "int16" for tensor in graph.tensors.values())
-        opset = [helper.make_opsetid("", WIDE_OPSET if wide else OPSET)]
-        version = _WIDE_IR_VERSION if wide else _IR_VERSION
-        model = helper.make_model(proto, opset_imports=opset, ir_version=version, producer_name="edgekit")
+        wide = is_wide(graph)
+        opsets = [helper.make_opsetid("", OPSET), *([helper.make_opsetid(WIDE_DOMAIN, 1)] if wide else [])]
+        for node in proto.node if wide else ():
+            if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+                node.domain = WIDE_DOMAIN
+        model = helper.make_model(proto, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="edgekit")
         helper.set_model_props(model, dict(sorted(graph.metadata.items())))
         return model
 
@@ -100,6 +104,8 @@ class _Writer:
         if tensor.quant is None or tensor.data is None or tensor.dtype not in ("int8", "int16", "int32", "int64"):
             raise UnsupportedOpError(f"{tensor.dtype} constant", where=tensor.name, mend="quantize the model first")
         data, axis = _onnx_layout(node, tensor)
+        if tensor.dtype == "int64":  # a bias beside int16: DequantizeLinear does not take its type
+            return self._out.constant(tensor.name, (data * tensor.quant.scale.astype(np.float64)).astype(np.float32))
         scale, zero = self._parameters(tensor.name, tensor.quant, data.dtype)
         attributes = {} if tensor.quant.per_tensor else {"axis": axis}
         stored = self._out.constant(tensor.name, data)

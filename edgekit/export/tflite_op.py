@@ -20,7 +20,16 @@ ACTIVATIONS = {
 }
 """Fused activations in the schema's numbers."""
 
-_WIDE_VERSIONS = {"SUM": 2, "SUB": 5, "MUL": 4, "SLICE": 4, "STRIDED_SLICE": 4, "TRANSPOSE": 5, "QUANTIZE": 2, "RESHAPE": 1}
+_WIDE_VERSIONS = {
+    "SUM": 2,
+    "SUB": 5,
+    "MUL": 4,
+    "SLICE": 4,
+    "STRIDED_SLICE": 4,
+    "TRANSPOSE": 5,
+    "QUANTIZE": 2,
+    "RESHAPE": 1,
+}
 """Versions of operators on int16 where they are not 3."""
 
 

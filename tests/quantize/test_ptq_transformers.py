@@ -10,6 +10,7 @@ import torch
 from float_networks import FloatBuilder, clips
 from int8_oracles import tflm_outputs
 
+from edgekit.export.qdq_writer import write_qdq_onnx
 from edgekit.export.tflite_writer import tflite_bytes, write_tflite
 from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph
@@ -19,7 +20,7 @@ from edgekit.graph.passes.widen import widen
 from edgekit.graph.readers.load import load_graph
 from edgekit.graph.readers.tflite_reader import read_tflite
 from edgekit.models.registry import build_model
-from edgekit.quantize.compare import compare
+from edgekit.quantize.compare import compare, dequantized_outputs
 from edgekit.quantize.ptq import PtqOptions, quantize_graph
 from edgekit.train.onnx_export import export_module
 
@@ -105,3 +106,21 @@ def test_part_of_fixed_scale_does_not_clip_the_others_of_a_concat() -> None:
     assert [node.op for node in integer.nodes].count("quantize") == 1
     difference = compare(graph, integer, clips(100, seed=1))
     assert difference.rms_error < 0.02 * difference.output_range
+
+
+@pytest.mark.parametrize("mode", ["norms", "all"])
+def test_onnx_runtime_gives_the_same_labels_from_the_qdq_file(mode: str, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    graph, features = _float_graph("layer norm, gelu", tmp_path)
+    integer = quantize_graph(graph, features, PtqOptions(observer="minmax", widths=mode))
+    write_qdq_onnx(integer, tmp_path / "qdq.onnx")
+    session = runtime.InferenceSession(str(tmp_path / "qdq.onnx"), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    found = np.concatenate([session.run(None, {name: clip.transpose(2, 0, 1)[None]})[0] for clip in features])
+    ours = dequantized_outputs(integer, features)
+    step = integer.tensor(integer.outputs[0]).scale_zero()[0]
+    assert np.abs(found - ours).max() < 12 * step
+    first, second = np.sort(ours, axis=1)[:, :-3:-1].T
+    clear = first - second > 12 * step
+    assert clear.sum() > 10
+    np.testing.assert_array_equal(found.argmax(axis=1)[clear], ours.argmax(axis=1)[clear])
