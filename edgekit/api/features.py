@@ -155,7 +155,7 @@ def plot_features(spec: FrontendSpec | str | Path, audio: str | Path, output: st
     values = features(front, decode(Path(audio), front.sample_rate)[: front.clip_samples])
     image = values if front.layout == "freq_time" else values.T
     hop = front.hop_length / front.sample_rate
-    label = "coefficient" if front.kind == "mfcc" else "mel bin"
+    label = {"mfcc": "coefficient", "scalogram": "wavelet"}.get(front.kind, "mel bin")
     write_picture(Path(output), image, hop, title=Path(audio).name, row_label=label)
 
 

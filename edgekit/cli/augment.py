@@ -53,6 +53,7 @@ def _shard(text: str) -> tuple[int, int]:
     is_eager=True,
     expose_value=False,
     callback=lambda context, _, wanted: _plans(context, wanted),
+    help="Print the plans that come with edgekit, and stop.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def augment(data: str, plan: str | None, output: Path | None, shard: str, form: str, **options: Any) -> None:
