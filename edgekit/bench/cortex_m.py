@@ -16,7 +16,8 @@ from edgekit.bench.semihosting import Console
 from edgekit.bench.thumb import count_instructions
 from edgekit.core.errors import TargetError
 from edgekit.core.optional import require
-from edgekit.deploy.target import Region, Target
+from edgekit.deploy.memory import Region
+from edgekit.deploy.target import Target
 
 CPU_MODELS: Mapping[str, str] = MappingProxyType(
     {
@@ -142,7 +143,7 @@ class Core:
 
     def _reset(self) -> int:
         """What the core does at reset: stack pointer and first address from the vector table."""
-        table = self._core.mem_read(self._target.memory.flash.origin, 8)
+        table = self._core.mem_read(self._target.memory.vectors, 8)
         self._core.reg_write(self._arm.UC_ARM_REG_SP, int.from_bytes(table[:4], "little"))
         return int.from_bytes(table[4:], "little")
 

@@ -206,8 +206,8 @@ def _linker_values(target: Target) -> dict[str, object]:
     board = target.memory
     return {
         "board": board.name,
-        "flash_origin": f"{board.flash.origin:#010x}",
-        "flash_size": board.flash.size,
+        "flash_origin": f"{board.vectors:#010x}",
+        "flash_size": board.flash.size - board.boot_bytes,
         "ram_origin": f"{board.ram.origin:#010x}",
         "ram_size": board.ram.size,
         "stack_size": target.stack_bytes,

@@ -7,51 +7,16 @@ runs unchanged on a core emulator and on QEMU's mps2 boards. The sizes are those
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from edgekit.core.errors import BadConfigError, TargetError
+from edgekit.deploy.boards import BOARDS
+from edgekit.deploy.memory import KIB, Board, Region
 
 Kind = Literal["mcu", "host"]
 Isa = Literal["portable", "dsp", "mve", "neon"]
-KIB = 1024
-
-
-@dataclass(frozen=True)
-class Region:
-    """A block of memory: first address and size in bytes."""
-
-    origin: int
-    size: int
-
-    def __post_init__(self) -> None:
-        if self.origin < 0 or self.size <= 0 or self.origin + self.size > 1 << 32:
-            raise BadConfigError(
-                f"memory region {self.origin:#x}+{self.size:#x} is not in a 32-bit address space",
-                mend="give an origin ≥ 0 and a size > 0 below 4 GiB",
-            )
-
-    @property
-    def end(self) -> int:
-        """First address behind the region."""
-        return self.origin + self.size
-
-
-@dataclass(frozen=True)
-class Board:
-    """The default board of a core: a real one on which the sizes can be checked.
-
-    Attributes:
-        name: the vendor's name.
-        flash, ram: memory that an image may use.
-        qemu_machine: QEMU machine with the same core on which an image of this map runs, "" where there is none.
-    """
-
-    name: str
-    flash: Region
-    ram: Region
-    qemu_machine: str = ""
 
 
 @dataclass(frozen=True)
@@ -169,7 +134,7 @@ ALIASES: MappingProxyType[str, str] = MappingProxyType(
 
 
 def find_target(name: str) -> Target:
-    """The target called ``name`` (also "host", "m4", …).
+    """The target called ``name`` (also "host", "m4", …), or the core of the board called so on that board's memory.
 
     Raises:
         BadConfigError: no such target; the message lists the allowed names.
@@ -177,6 +142,10 @@ def find_target(name: str) -> Target:
     key = ALIASES.get(name, name)
     if key in TARGETS:
         return TARGETS[key]
-    near = difflib.get_close_matches(name, [*TARGETS, *ALIASES], n=1)
+    if name in BOARDS:
+        core, board = BOARDS[name]
+        return replace(TARGETS[core], board=board)
+    near = difflib.get_close_matches(name, [*TARGETS, *ALIASES, *BOARDS], n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise BadConfigError(f"unknown target {name!r}", mend=f"{hint}use one of {', '.join(TARGETS)}")
+    known = f"{', '.join(TARGETS)}, or a board: {', '.join(BOARDS)}"
+    raise BadConfigError(f"unknown target {name!r}", mend=f"{hint}use one of {known}")

@@ -13,8 +13,9 @@ from edge_graphs import Builder
 from edgekit.core.errors import BadConfigError, MissingDependencyError, TargetError
 from edgekit.deploy import toolchain
 from edgekit.deploy.generate import generate
+from edgekit.deploy.memory import Board, Region
 from edgekit.deploy.project import build
-from edgekit.deploy.target import Board, Region, Target, find_target
+from edgekit.deploy.target import Target, find_target
 from edgekit.deploy.toolchain import find_toolchain
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer

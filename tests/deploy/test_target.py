@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from edgekit.core.errors import BadConfigError, TargetError
-from edgekit.deploy.target import MCU_TARGETS, TARGETS, Region, find_target
+from edgekit.deploy.memory import Region
+from edgekit.deploy.target import MCU_TARGETS, TARGETS, find_target
 
 
 @pytest.mark.parametrize(
