@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgekit.data.cache import AudioCache
     from edgekit.train.distillation.module import Teaching
     from edgekit.train.recipe import Recipe
+    from edgekit.train.run_keeper import Watch
 
 
 def distill(
@@ -34,6 +35,7 @@ def distill(
     devices: int = 1,
     overwrite: bool = False,
     cache: Path | None = None,
+    watch: Watch | None = None,
     progress: Progress = silent,
 ) -> TrainResult:
     """Train, or go on with, the run ``out`` under ``teachers``.
@@ -54,6 +56,7 @@ def distill(
         devices: processes under Lightning's DDP.
         overwrite: throw away what ``out`` holds.
         cache: folder of decoded audio.
+        watch: told after every validated epoch; what it raises ends the run there.
         progress: told about decoding and training.
 
     Raises:
@@ -82,6 +85,7 @@ def distill(
         overwrite=overwrite,
         cache=cache,
         progress=progress,
+        watch=watch,
         teach=teach,
         teachers=teacher_digests(paths, resolved),
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgekit.data.manifest import Manifest, Rejected
     from edgekit.train.distillation.module import Teaching
     from edgekit.train.recipe import Recipe
+    from edgekit.train.run_keeper import Watch
     from edgekit.train.stand_in import StandIn
 
 Data: TypeAlias = "str | Path | Manifest | Sequence[str | Path | Manifest]"
@@ -76,6 +77,7 @@ def train(
     devices: int = 1,
     overwrite: bool = False,
     cache: Path | None = None,
+    watch: Watch | None = None,
     progress: Progress = silent,
 ) -> TrainResult:
     """Train, or go on with, the run ``out``.
@@ -93,6 +95,7 @@ def train(
         devices: processes under Lightning's DDP.
         overwrite: throw away what ``out`` holds.
         cache: folder of decoded audio.
+        watch: told after every validated epoch; what it raises ends the run there.
         progress: told about decoding and training.
 
     Raises:
@@ -113,6 +116,7 @@ def train(
         overwrite=overwrite,
         cache=cache,
         progress=progress,
+        watch=watch,
     )
 
 
@@ -130,6 +134,7 @@ def run_training(
     teach: Callable[[AudioCache], Teaching] | None = None,
     teachers: Sequence[str] = (),
     stand_in: StandIn | None = None,
+    watch: Watch | None = None,
 ) -> TrainResult:
     """Decode, open the run folder and train; what :func:`train` and :func:`edgekit.api.distill.distill` share.
 
@@ -145,6 +150,7 @@ def run_training(
         progress: told about decoding and training.
         teach: makes the teachers for the decoded training clips.
         teachers: their digests, which a resumed run must find again.
+        watch: told after every validated epoch; what it raises ends the run there.
         stand_in: what is trained in place of the recipe's model.
     """
     if device not in DEVICES:
@@ -173,6 +179,7 @@ def run_training(
         devices=devices,
         progress=progress,
         teaching=teaching,
+        watch=watch,
         stand_in=stand_in,
     )
     return TrainResult(

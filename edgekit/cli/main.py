@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "features": ("features", "Describe, compute and verify audio front-ends."),
     "train": ("train", "Train a student by a recipe."),
     "distill": ("distill", "Train a student under teachers, or store what they say."),
+    "sweep": ("sweep", "Search a recipe's keys under a budget."),
     "soup": ("soup", "Mix the weights of several runs into one."),
     "eval": ("evaluate", "Accuracy, confusion matrix and per-group tables of a run or model."),
     "export": ("export", "Write a run as ONNX with front-end and labels."),

@@ -37,7 +37,7 @@ from edgekit.train.checkpoint import Checkpoint, load_checkpoint
 from edgekit.train.dataset import ClipBatches
 from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
-from edgekit.train.run_keeper import STATE, RunKeeper
+from edgekit.train.run_keeper import STATE, RunKeeper, Watch
 from edgekit.train.stand_in import Epochs, StandIn
 from edgekit.train.start import start_from, weights_file
 
@@ -62,6 +62,7 @@ def train_student(
     progress: Progress,
     teaching: Teaching | None = None,
     stand_in: StandIn | None = None,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
     """Train until the recipe's last epoch and write the run folder; goes on from ``last.ckpt`` where there is one.
 
@@ -97,7 +98,7 @@ def train_student(
         batches = ClipBatches(train, labels, spec.clip_samples, recipe, world=devices)
         module = _module(model, TorchFrontend(spec), batches, valid, recipe, labels, teaching)
         write_text(folder / "frontend.json", spec.canonical() + "\n")
-        keeper = RunKeeper(folder, template, recipe, progress)
+        keeper = RunKeeper(folder, template, recipe, progress, watch)
         state = folder / STATE
         trainer = make_trainer(recipe, device, devices, [keeper, *([Epochs(stand_in)] if stand_in else [])])
         _fit(trainer, module, state if state.is_file() else None)

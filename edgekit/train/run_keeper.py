@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,24 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from edgekit.core.files import atomic_path, write_text
 from edgekit.core.progress import Progress
 from edgekit.train.checkpoint import FILE_NAME, Checkpoint, save_checkpoint
+from edgekit.train.evaluation.metrics import Scores
 from edgekit.train.recipe import Recipe
 
 STATE = "last.ckpt"
 
 
+Watch = Callable[[int, Scores], None]
+"""``watch(epoch, scores)`` after an epoch was validated and written; what it raises ends the run there."""
+
+
 class RunKeeper(Callback):
     """Validates, keeps the best weights, writes history and loop state at the end of every epoch."""
 
-    def __init__(self, folder: Path, template: Checkpoint, recipe: Recipe, progress: Progress) -> None:
+    def __init__(
+        self, folder: Path, template: Checkpoint, recipe: Recipe, progress: Progress, watch: Watch | None = None
+    ) -> None:
         self.folder, self.template, self.recipe, self.progress = folder, template, recipe, progress
+        self.watch = watch
         self.rows: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {}
         self.started = time.monotonic()
@@ -64,6 +73,8 @@ class RunKeeper(Callback):
         write_text(self.folder / "history.csv", _csv(self.rows))
         with atomic_path(self.folder / STATE) as temporary:
             trainer.save_checkpoint(temporary)
+        if self.watch is not None and scores:
+            self.watch(epoch, scores)
 
     def metrics(self) -> dict[str, Any]:
         """What the kept weights scored."""

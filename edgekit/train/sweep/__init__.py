@@ -1,0 +1,1 @@
+"""Searches over recipes with Optuna: many workers, one storage, budgets that are kept."""
