@@ -245,7 +245,7 @@ def split_clips(manifest: Manifest, train: str | None, valid: str | None) -> tup
     """Training and validation clips; the manifest's helpers train in any case and never validate.
 
     Raises:
-        DataError: no selection and no splits, or a clip in both.
+        DataError: no selection and no splits, a clip in both, or a helper with the source of a validation clip.
     """
     from edgekit.data.selector import select_clips
 
@@ -269,4 +269,17 @@ def split_clips(manifest: Manifest, train: str | None, valid: str | None) -> tup
             where=manifest.name,
             mend="choose selections that do not overlap",
         )
+    _check_helpers(helpers, validation)
     return dataclasses.replace(training, clips=training.clips + helpers.clips), validation
+
+
+def _check_helpers(helpers: Manifest, validation: Manifest | None) -> None:
+    """Refuse helpers that were cut from or made of what validates."""
+    origins = {clip.source or clip.id for clip in validation.clips} if validation else set()
+    made = [clip.id for clip in helpers.clips if (clip.source or clip.id) in origins]
+    if made:
+        raise DataError(
+            f"{len(made)} clips of a set given with @ share a source with validation clips, for instance {made[0]}",
+            where=helpers.name,
+            mend="give that set without @: copies are then selected as their originals are",
+        )

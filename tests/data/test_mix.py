@@ -56,6 +56,20 @@ def test_helpers_train_whatever_is_selected_and_never_validate(real: Path, spoke
     assert validation is None and len(training) == 16 + 60
 
 
+def test_helpers_made_of_validation_clips_are_refused(real: Path, tmp_path: Path) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    rows = [f"copy-{number}.wav,yes,s{number:02d},real-yes-{number}.wav" for number in range(4)]
+    for number in range(4):
+        (copies / f"copy-{number}.wav").write_bytes(b"")
+    (copies / "manifest.csv").write_text("\n".join(["path,label,speaker,source", *rows]) + "\n")
+    with pytest.raises(DataError, match=r"1 clips of a set given with @ share a source .* copy-3\.wav"):
+        split_clips(read_data([real, f"{copies}@1"]), "speaker=s00..s02", "speaker=s03")
+    training, validation = split_clips(read_data([real, copies]), "speaker=s00..s02", "speaker=s03")
+    assert validation is not None and {clip.speaker for clip in validation.clips} == {"s03"}
+    assert sum(clip.id.startswith("copy") for clip in training.clips) == 3
+
+
 def test_without_a_share_a_further_set_is_selected_from_as_the_first(real: Path, spoken: Path) -> None:
     training, validation = split_clips(read_data([real, spoken]), None, None)
     assert {clip.split for clip in training.clips} == {"train"} and len(training) == 60
