@@ -79,7 +79,7 @@ def _rescaled_parts(node: Node, tensors: dict[str, Tensor]) -> tuple[Node, list[
 def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
     """The graph without fake_quant nodes, and the quantization that each states for the tensor it reads."""
     alias: dict[str, str] = {}
-    found: dict[str, Quantization] = {}
+    found = _widest(graph)
     nodes = []
     for original in graph.nodes:
         node = original.replace(inputs=tuple(alias.get(name, name) for name in original.inputs))
@@ -87,14 +87,12 @@ def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
             nodes.append(node)
             continue
         source = node.inputs[0]
-        axis = len(graph.tensor(source).dims) - 1 if len(node.attrs["scale"]) > 1 else None
-        stated = Quantization(np.array(node.attrs["scale"]), np.array(node.attrs["zero_point"]), axis)
-        if source in found and not _same(found[source], stated):
+        stated = _stated(graph, node)
+        if _same(found[source], stated):
+            alias[node.outputs[0]] = source
+        else:
             nodes.append(Node("quantize", node.name, (source,), node.outputs))
             found[node.outputs[0]] = stated
-            continue
-        found[source] = stated
-        alias[node.outputs[0]] = source
     # A fake_quant in front of an output leaves the output's name to the tensor that it read.
     names = {alias[name]: name for name in graph.outputs if name in alias}
     if any(name in graph.inputs for name in names):
@@ -108,6 +106,24 @@ def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
         for node in nodes
     ]
     return graph.rebuild(renamed, tensors), {names.get(name, name): quant for name, quant in found.items()}
+
+
+def _widest(graph: Graph) -> dict[str, Quantization]:
+    """What is stated for each tensor that no fake_quant makes; of several statements the one that clips least."""
+    fakes = [node for node in graph.nodes if node.op == "fake_quant"]
+    made = {node.outputs[0] for node in fakes}
+    found: dict[str, Quantization] = {}
+    for node in fakes:
+        name, stated = node.inputs[0], _stated(graph, node)
+        if name not in made and (name not in found or np.sum(stated.scale) > np.sum(found[name].scale)):
+            found[name] = stated
+    return found
+
+
+def _stated(graph: Graph, node: Node) -> Quantization:
+    """The parameters of a fake_quant."""
+    axis = len(graph.tensor(node.inputs[0]).dims) - 1 if len(node.attrs["scale"]) > 1 else None
+    return Quantization(np.array(node.attrs["scale"]), np.array(node.attrs["zero_point"]), axis)
 
 
 def _same(first: Quantization, second: Quantization) -> bool:

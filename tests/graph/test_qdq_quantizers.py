@@ -1,0 +1,188 @@
+"""QDQ models as NNCF, ONNX Runtime and torchao write them, against ONNX Runtime: at most a step apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgekit.graph.graph import Graph
+from edgekit.graph.integer.interpreter import run_integer
+from edgekit.graph.passes.common_step import common_steps
+from edgekit.graph.passes.lower import lower
+from edgekit.graph.readers.load import load_graph
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+helper, numpy_helper = onnx.helper, onnx.numpy_helper
+
+SHAPE = (1, 2, 8, 6)
+
+
+class Qdq:
+    """An ONNX graph with quantizers in it."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+        self.nodes: list[Any] = []
+        self.constants: dict[str, np.ndarray] = {}
+
+    def constant(self, name: str, value: object, dtype: type = np.float32) -> str:
+        self.constants[name] = np.asarray(value, dtype)
+        return name
+
+    def op(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
+
+    def quantized(
+        self, name: str, scale: object, zero: object, dtype: type = np.uint8, label: str = "", axis: int = 1
+    ) -> str:
+        key = f"{name}{label}"
+        parameters = [self.constant(f"{key}_s", scale), self.constant(f"{key}_z", zero, dtype)]
+        attributes = {"axis": axis} if np.ndim(scale) else {}
+        self.op("QuantizeLinear", [name, *parameters], f"{key}_q", **attributes)
+        return self.op("DequantizeLinear", [f"{key}_q", *parameters], f"{key}_dq", **attributes)
+
+    def weights(self, name: str, shape: tuple[int, ...]) -> str:
+        """int8 weights with a scale a channel."""
+        self.constant(f"{name}_i", self.rng.integers(-127, 128, shape), np.int8)
+        self.constant(f"{name}_s", self.rng.uniform(0.002, 0.006, shape[0]))
+        self.constant(f"{name}_z", np.zeros(shape[0]), np.int8)
+        return self.op("DequantizeLinear", [f"{name}_i", f"{name}_s", f"{name}_z"], name, axis=0)
+
+    def model(self, output: str, tmp_path: Any) -> Any:
+        graph = helper.make_graph(
+            self.nodes,
+            "qdq",
+            [helper.make_tensor_value_info("x", 1, SHAPE)],
+            [helper.make_tensor_value_info(output, 1, None)],
+            [numpy_helper.from_array(value, name) for name, value in self.constants.items()],
+        )
+        path = tmp_path / "qdq.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        return path
+
+
+def compared(path: Any, clips: int = 60) -> tuple[Graph, np.ndarray, np.ndarray]:
+    """The integer graph, its outputs, and those of ONNX Runtime without its own fusions, channels last."""
+    x = np.random.default_rng(1).normal(0, 1, (clips, *SHAPE[1:])).astype(np.float32)
+    options = runtime.SessionOptions()
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = runtime.InferenceSession(str(path), options)
+    expected = np.concatenate([session.run(None, {"x": clip[None]})[0] for clip in x])
+    graph = lower(load_graph(path))
+    assert {tensor.dtype for tensor in graph.tensors.values()} <= {"int8", "int32"}
+    scale, zero_point = graph.tensor(graph.inputs[0]).scale_zero()
+    steps = np.clip(np.rint(np.moveaxis(x, 1, -1) / scale) + zero_point, -128, 127).astype(np.int8)
+    scale, zero_point = graph.tensor(graph.outputs[0]).scale_zero()
+    actual = (run_integer(graph, steps).astype(np.float64) - zero_point) * scale
+    return graph, actual, np.moveaxis(expected, 1, -1) if expected.ndim == 4 else expected
+
+
+def stem(build: Qdq, channels: int = 4, norm: bool = False) -> str:
+    """Quantized input, convolution, perhaps a norm, ReLU."""
+    x = build.quantized("x", 0.03, 128)
+    y = build.op("Conv", [x, build.weights("w", (channels, 2, 3, 3))], "conv", pads=[1, 1, 1, 1])
+    if norm:
+        for name, low, high in (("gamma", 0.3, 2), ("beta", -1, 1), ("mean", -1, 1), ("var", 0.5, 2)):
+            build.constant(name, build.rng.uniform(low, high, channels))
+        y = build.op("BatchNormalization", [y, "gamma", "beta", "mean", "var"], "bn")
+    return build.op("Relu", [y], "relu")
+
+
+def test_norm_behind_stored_integers_is_folded_into_their_scales(tmp_path: Any) -> None:
+    build = Qdq()
+    output = build.quantized(stem(build, norm=True), 0.02, 0)
+    graph, actual, expected = compared(build.model(output, tmp_path))
+    stored = np.moveaxis(np.asarray(graph.tensor(graph.nodes[0].inputs[1]).data, np.int64), -1, 1)
+    np.testing.assert_array_equal(np.abs(stored), np.abs(build.constants["w_i"].astype(np.int64)))
+    assert np.abs(actual - expected).max() <= 0.02 * 1.001
+    assert np.mean(np.abs(actual - expected) > 0.01) < 0.01
+
+
+def test_scales_of_each_channel_in_front_of_a_depthwise_layer_keep_every_integer(tmp_path: Any) -> None:
+    build = Qdq()
+    relu = stem(build)
+    scales = [0.004, 0.02, 0.011, 0.03]
+    y = build.quantized(relu, scales, [0, 0, 0, 0])
+    y = build.op("Conv", [y, build.weights("d", (4, 1, 3, 3))], "depth", group=4, pads=[1, 1, 1, 1])
+    output = build.quantized(y, 0.05, 120)
+    graph, actual, expected = compared(build.model(output, tmp_path))
+    for node, name in zip(graph.nodes, ("w", "d"), strict=True):
+        stored = np.asarray(graph.tensor(node.inputs[1]).data, np.int64)
+        order = (0, 3, 1, 2) if node.op == "conv2d" else (3, 0, 1, 2)
+        np.testing.assert_array_equal(stored.transpose(order), build.constants[f"{name}_i"])
+    assert np.abs(actual - expected).max() <= 0.05 * 1.001
+    assert np.mean(np.abs(actual - expected) > 0.02) < 0.02
+
+
+def test_scales_of_each_channel_elsewhere_become_one_that_holds_them_all(tmp_path: Any) -> None:
+    build = Qdq()
+    y = build.quantized(stem(build), [0.03, 0.06, 0.045, 0.09], [0, 0, 0, 0])
+    y = build.op("Conv", [y, build.weights("p", (3, 4, 1, 1))], "point")
+    graph, actual, expected = compared(build.model(build.quantized(y, 0.04, 128), tmp_path))
+    middle = graph.tensor(graph.nodes[0].outputs[0])
+    assert middle.scale_zero() == (pytest.approx(0.09), -128)
+    reach = np.abs(build.constants["p_i"] * build.constants["p_s"][:, None, None, None]).sum(axis=1).max()
+    assert np.abs(actual - expected).max() <= 0.045 * reach + 0.04
+
+
+def test_an_output_left_in_float_gets_the_range_that_it_can_reach(tmp_path: Any) -> None:
+    build = Qdq()
+    y = build.op("GlobalAveragePool", [build.quantized(stem(build), 0.02, 0)], "pool")
+    y = build.op("Flatten", [build.quantized(y, 0.008, 0)], "flat")
+    output = build.op("Gemm", [y, build.weights("g", (5, 4))], "logits", transB=1)
+    graph, actual, expected = compared(build.model(output, tmp_path))
+    scale, zero_point = graph.tensor("logits").scale_zero()
+    reach = 255 * 0.008 * np.abs(build.constants["g_i"] * build.constants["g_s"][:, None]).sum(axis=1).max()
+    assert (127 - zero_point) * scale <= reach and (-128 - zero_point) * scale >= -reach
+    assert (127 - zero_point) * scale >= expected.max() and (-128 - zero_point) * scale <= expected.min()
+    assert np.abs(actual - expected).max() <= 1.5 * scale + 0.008
+
+
+def test_clips_give_an_output_left_in_float_a_finer_range(tmp_path: Any) -> None:
+    build = Qdq()
+    y = build.op("GlobalAveragePool", [build.quantized(stem(build), 0.02, 0)], "pool")
+    y = build.op("Flatten", [build.quantized(y, 0.008, 0)], "flat")
+    path = build.model(build.op("Gemm", [y, build.weights("g", (5, 4))], "logits", transB=1), tmp_path)
+    clips = np.random.default_rng(2).normal(0, 1, (30, 8, 6, 2)).astype(np.float32)
+    scales = [lower(load_graph(path), given).tensor("logits").scale_zero()[0] for given in (None, clips)]
+    assert scales[1] < 0.8 * scales[0]
+
+
+def test_a_tensor_quantized_in_two_ways_is_rescaled_for_the_second(tmp_path: Any) -> None:
+    build = Qdq()
+    relu = stem(build)
+    left = build.op("Conv", [build.quantized(relu, 0.02, 0), build.weights("p", (4, 4, 1, 1))], "point")
+    right = build.quantized(relu, 0.035, 10, label="_again")
+    y = build.op("Add", [build.quantized(left, 0.05, 128), right], "sum")
+    graph, actual, expected = compared(build.model(build.quantized(y, 0.06, 128), tmp_path))
+    assert [node.op for node in graph.nodes].count("quantize") == 1
+    assert graph.tensor(graph.nodes[0].outputs[0]).scale_zero() == (pytest.approx(0.035), -118)  # clips less
+    reach = np.abs(build.constants["p_i"] * build.constants["p_s"][:, None, None, None]).sum(axis=1).max()
+    assert np.abs(actual - expected).max() <= 0.0175 * reach + 0.05 + 0.06
+
+
+def test_asymmetric_weights_are_refused(tmp_path: Any) -> None:
+    from edgekit.core.errors import UnsupportedOpError
+
+    build = Qdq()
+    relu = stem(build)
+    build.constants["w_z"] += np.int8(3)
+    with pytest.raises(UnsupportedOpError, match="float weights in a QDQ model"):
+        lower(load_graph(build.model(build.quantized(relu, 0.02, 0), tmp_path)))
+
+
+def test_steps_of_scaled_integers_are_found_again() -> None:
+    rng = np.random.default_rng(0)
+    integers = rng.integers(-127, 128, (6, 20))
+    integers[:, 0] = 127
+    scales = rng.uniform(1e-4, 3, 6)
+    found = common_steps((integers * scales[:, None]).astype(np.float32).astype(np.float64), 0)
+    np.testing.assert_allclose(found, scales, rtol=1e-5)
+
+
+def test_weights_that_were_never_integers_have_no_step() -> None:
+    assert common_steps(np.random.default_rng(0).normal(0, 1, (4, 30)), 0) is None
