@@ -46,12 +46,14 @@ SETS: dict[str, SynthConfig] = {
 WAVEFORM = ("augment.shift_ms=0", "augment.gain_db=0", "augment.noise_probability=0")
 WARPS = ("augment.speed=0", "augment.stretch=0", "augment.formant_warp=0")
 EQUALISER = ("augment.equaliser_db=0",)
+TRIM = ("augment.trim_probability=0",)
 MASKS = ("augment.time_masks=0", "augment.frequency_masks=0")
 MIXUP = ("augment.mixup_probability=0",)
 LADDER = (
     ("+ shift, gain, noise", WAVEFORM),
     ("+ speed, stretch, formants", WARPS),
     ("+ equaliser", EQUALISER),
+    ("+ trimmed edges", TRIM),
     ("+ masks", MASKS),
     ("+ mixup", MIXUP),
 )
@@ -67,9 +69,8 @@ class Corpus:
 
     Attributes:
         dataset: its folder.
-        recipe: of the student from random weights.
         pre: recipe of pre-training on synthetic keywords.
-        tune: recipe that goes on from these weights.
+        tune: recipe that goes on from these weights; the ablation and few-shot begin with it from random ones.
         teacher: recipe of the larger model.
         words: the set of pre-training.
         mixed: sets that are joined to the real clips in fine-tuning, as NAME@SHARE.
@@ -80,7 +81,6 @@ class Corpus:
     """
 
     dataset: str
-    recipe: str
     pre: str
     tune: str
     teacher: str
@@ -94,7 +94,6 @@ class Corpus:
 
 FSDD = Corpus(
     dataset="fsdd",
-    recipe="kws-dscnn-8khz-level",
     pre="kws-dscnn-8khz-level",
     tune="kws-dscnn-8khz-level-tune",
     teacher="kws-teacher-8khz",
@@ -107,7 +106,6 @@ FSDD = Corpus(
 )
 DSPSPEECH = Corpus(
     dataset="dspspeech",
-    recipe="kws-dscnn-robust",
     pre="kws-dscnn-robust",
     tune="kws-dscnn-robust",
     teacher="kws-teacher-2s",
@@ -188,7 +186,7 @@ def _few_shot(corpus: Corpus, fold: str) -> Iterator[Experiment]:
         )
         common: dict[str, Any] = {"clips": clips, "overrides": settings}
         final = f"{corpus.dataset}/final/{0 if corpus is DSPSPEECH else fold}"
-        yield _experiment(corpus, "few-shot from scratch", fold, corpus.recipe, **common)
+        yield _experiment(corpus, "few-shot from scratch", fold, corpus.tune, **common)
         yield _experiment(
             corpus, "few-shot pre-trained", fold, corpus.tune, start=f"{corpus.words}/pre-training", **common
         )
@@ -196,7 +194,7 @@ def _few_shot(corpus: Corpus, fold: str) -> Iterator[Experiment]:
             corpus,
             "few-shot distilled",
             fold,
-            corpus.recipe,
+            corpus.tune,
             teachers=(final,),
             views=4,
             clips=clips,
@@ -211,14 +209,14 @@ def _ablation(corpus: Corpus, fold: str) -> Iterator[Experiment]:
     yield teacher
     off = tuple(setting for _, settings in LADDER for setting in settings)
     base = corpus.ablation
-    yield _experiment(corpus, "ablation 0: no KD, no augmentation", fold, corpus.recipe, overrides=(*base, *off))
+    yield _experiment(corpus, "ablation 0: no KD, no augmentation", fold, corpus.tune, overrides=(*base, *off))
     taught: dict[str, Any] = {"teachers": (teacher.name,), "views": 4}
     step = "ablation 1: + KD"
-    yield _experiment(corpus, step, fold, corpus.recipe, overrides=(*base, *off, *SOFT), **taught)
+    yield _experiment(corpus, step, fold, corpus.tune, overrides=(*base, *off, *SOFT), **taught)
     for number, (name, settings) in enumerate(LADDER):
         off = off[len(settings) :]
         step = f"ablation {2 + number}: {name}"
-        yield _experiment(corpus, step, fold, corpus.recipe, overrides=(*base, *off, *SOFT), **taught)
+        yield _experiment(corpus, step, fold, corpus.tune, overrides=(*base, *off, *SOFT), **taught)
     step = f"ablation {2 + len(LADDER)}: + synthetic pre-training"
     start = f"{corpus.words}/pre-training"
-    yield _experiment(corpus, step, fold, corpus.recipe, start=start, overrides=(*base, *SOFT), **taught)
+    yield _experiment(corpus, step, fold, corpus.tune, start=start, overrides=(*base, *SOFT), **taught)

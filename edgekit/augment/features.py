@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgekit.augment.spec import Augment
+from edgekit.augment.trim import trim_edges
 from edgekit.augment.waveform import Draw, draw_factors
 from edgekit.core.errors import BadConfigError
 from edgekit.features.mel import hz_to_mel, mel_to_hz
@@ -29,7 +30,7 @@ def check_augment(augment: Augment, spec: FrontendSpec) -> None:
     if spec.kind == "scalogram" and augment.formant_warp:
         raise BadConfigError("formant_warp needs a mel axis", where="recipe", mend="set augment.formant_warp=0")
     if spec.kind == "mfcc":
-        for name in ("formant_warp", "equaliser_db", "frequency_masks", "mixstyle_probability"):
+        for name in ("formant_warp", "equaliser_db", "frequency_masks", "mixstyle_probability", "trim_probability"):
             if getattr(augment, name):
                 raise BadConfigError(f"augment.{name} needs mel bins", where="recipe", mend=f"set augment.{name}=0")
 
@@ -47,8 +48,10 @@ class FeatureAugment:
         self.frequency_axis = 5 - self.time_axis
 
     def __call__(self, x: Tensor, draw: Draw) -> Tensor:
-        """All steps in order: warp, equaliser, style, masks."""
+        """All steps in order: trim, warp, equaliser, style, masks."""
         augment = self.augment
+        if augment.trim_probability:
+            x = trim_edges(x, draw, augment, self.spec, self.time_axis)
         if augment.stretch or self._warps is not None:
             x = self._warp(x, draw)
         if augment.equaliser_db:

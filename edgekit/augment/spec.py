@@ -35,6 +35,9 @@ class Augment:
         equaliser_db: a random smooth curve over the mel bins of up to this many dB, as another microphone has it.
         mixstyle_probability, mixstyle_alpha: share of batches in which each clip takes over part of another's mean and
             deviation of every bin (Freq-MixStyle), and the Beta parameter.
+        trim_probability: share of clips whose edges are silenced up to the first, and from the last, frame whose
+            loudest bin lies less than a threshold below the clip's, see :mod:`edgekit.augment.trim`.
+        trim_db: (lowest, highest) of that threshold in dB.
         time_masks, time_mask_frames, frequency_masks, frequency_mask_bins: SpecAugment; widths are drawn from 0 to
             the given one and filled with the features' mean.
         mixup_probability, mixup_alpha: share of batches in which clips are mixed in pairs, and the Beta parameter.
@@ -54,6 +57,8 @@ class Augment:
     equaliser_db: float = 0.0
     mixstyle_probability: float = 0.0
     mixstyle_alpha: float = 0.4
+    trim_probability: float = 0.0
+    trim_db: tuple[float, float] = (12.0, 45.0)
     time_masks: int = 0
     time_mask_frames: int = 0
     frequency_masks: int = 0
@@ -71,6 +76,9 @@ class Augment:
         _check(
             "augment", mixup_probability=(self.mixup_probability, 0.0, 1.0), mixup_alpha=(self.mixup_alpha, 1e-3, 100)
         )
+        _check("augment", trim_probability=(self.trim_probability, 0.0, 1.0))
+        if not 0.0 <= self.trim_db[0] <= self.trim_db[1]:
+            raise BadConfigError("trim_db is no range of depths", where="augment", mend="write [lowest, highest]")
         _check("augment", mixstyle_probability=(self.mixstyle_probability, 0.0, 1.0))
         _check("augment", mixstyle_alpha=(self.mixstyle_alpha, 1e-3, 100))
         for name in ("time_masks", "time_mask_frames", "frequency_masks", "frequency_mask_bins"):

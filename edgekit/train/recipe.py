@@ -145,7 +145,7 @@ _LATER: Mapping[str, tuple[str, ...]] = {
     "distillation": (),
     "start": (),
     "windows": (),
-    "augment": ("roll_ms", "impulse_probability", "impulse_responses", "impulse_device"),
+    "augment": ("roll_ms", "impulse_probability", "impulse_responses", "impulse_device", "trim_probability", "trim_db"),
     "schedule": (
         "warmup",
         "flat_epochs",
