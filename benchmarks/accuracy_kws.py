@@ -78,6 +78,7 @@ class Corpus:
         teaching: settings of the teacher of the ablation.
         ablation: settings of the ablation's runs, which are many and shorter.
         classes: number of labels.
+        ladder: the ablation's augmentations.
     """
 
     dataset: str
@@ -90,6 +91,7 @@ class Corpus:
     teaching: tuple[str, ...]
     ablation: tuple[str, ...]
     classes: int
+    ladder: tuple[tuple[str, tuple[str, ...]], ...] = LADDER
 
 
 FSDD = Corpus(
@@ -115,6 +117,7 @@ DSPSPEECH = Corpus(
     teaching=("schedule.epochs=10",),
     ablation=("schedule.epochs=10", "schedule.valid_every=5"),
     classes=9,
+    ladder=tuple(step for step in LADDER if step[1] != TRIM),
 )
 NEW_SPEAKERS = "spk21..spk25"
 
@@ -207,16 +210,16 @@ def _ablation(corpus: Corpus, fold: str) -> Iterator[Experiment]:
     more: dict[str, Any] = {"with_sets": corpus.mixed, "overrides": corpus.teaching, "int8": False}
     teacher = _experiment(corpus, "teacher", fold, corpus.teacher, **more)
     yield teacher
-    off = tuple(setting for _, settings in LADDER for setting in settings)
+    off = tuple(setting for _, settings in corpus.ladder for setting in settings)
     base = corpus.ablation
     yield _experiment(corpus, "ablation 0: no KD, no augmentation", fold, corpus.tune, overrides=(*base, *off))
     taught: dict[str, Any] = {"teachers": (teacher.name,), "views": 4}
     step = "ablation 1: + KD"
     yield _experiment(corpus, step, fold, corpus.tune, overrides=(*base, *off, *SOFT), **taught)
-    for number, (name, settings) in enumerate(LADDER):
+    for number, (name, settings) in enumerate(corpus.ladder):
         off = off[len(settings) :]
         step = f"ablation {2 + number}: {name}"
         yield _experiment(corpus, step, fold, corpus.tune, overrides=(*base, *off, *SOFT), **taught)
-    step = f"ablation {2 + len(LADDER)}: + synthetic pre-training"
+    step = f"ablation {2 + len(corpus.ladder)}: + synthetic pre-training"
     start = f"{corpus.words}/pre-training"
     yield _experiment(corpus, step, fold, corpus.tune, start=start, overrides=(*base, *SOFT), **taught)

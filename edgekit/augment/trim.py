@@ -1,7 +1,7 @@
 """Edges of words, cut as another segmentation would cut them.
 
-Recordings of single words were cut out of a longer one by somebody's threshold: one corpus keeps the faint fricatives at
-both ends of "six", another has only its vowel left. A model learns the threshold of its training clips unless that
+Recordings of single words were cut out of a longer one by somebody's threshold: one corpus keeps the faint fricatives
+at both ends of "six", another has only its vowel left. A model learns the threshold of its training clips unless that
 varies.
 """
 
