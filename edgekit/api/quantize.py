@@ -15,6 +15,7 @@ from edgekit.api.quantize_result import AccuracyDrop, QuantizeResult
 from edgekit.core.errors import BadConfigError
 from edgekit.core.files import write_bytes, write_text
 from edgekit.core.progress import Progress, silent
+from edgekit.graph.passes.lower import lower, lower_unrounded
 from edgekit.graph.readers.load import load_graph
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def quantize(
     Nothing is written unless everything succeeded (but a fine-tuning's run folder); no operator stays in float.
 
     Args:
-        model: ``.onnx`` (or float ``.tflite``).
+        model: ``.onnx`` (or float ``.tflite``). One with QuantizeLinear (of NNCF, ONNX Runtime, torchao) keeps its
+            own integers and scales; ``calibration`` gives those that it leaves open, and nothing else may be asked for.
         calibration: manifest, path of a data set, ``.npz`` of features, or array of features [N, H, W, C].
         out: the ``.tflite`` to write.
         select: clips of a data set; by default ``split=train`` where there is one, else all.
@@ -101,14 +103,21 @@ def quantize(
 
     target = tflite_path(Path(out))
     _check_options(method, qat=qat is not None, sensitivity=sensitivity, test=test, report=report, budgets=budgets)
-    graph = lowered(load_graph(model, dims), str(model))
+    read = load_graph(model, dims)
+    rounded = any(node.op == "QuantizeLinear" for node in read.nodes)
+    if rounded and (method != "ptq" or qat is not None or sensitivity or ptq is not None):
+        raise BadConfigError("is quantized already", where=str(model), mend="give clips and an output alone")
+    graph = lower_unrounded(read) if rounded else lowered(read, str(model))
     require_float(graph)
     given = calibration_clips(
         graph, calibration, select=select, clips=clips, frontend=frontend, cache=cache, progress=progress
     )
     features = check_clips(graph, given)
     options = ptq or PtqOptions()
-    base, integer = _integer(Path(model), graph, features, method, options, progress)
+    if rounded:
+        base, integer = graph, lower(read, features)
+    else:
+        base, integer = _integer(Path(model), graph, features, method, options, progress)
     if qat is not None:
         integer = fine_tuned(base, integer, qat, cache, progress)
     drop = None if test is None else _accuracy(graph, integer, test, frontend, cache, progress)
@@ -116,10 +125,10 @@ def quantize(
         model=Path(model),
         tflite=target,
         qdq=target.with_suffix(".qdq.onnx"),
-        method=method + ("+qat" if qat else ""),
+        method="qdq" if rounded else method + ("+qat" if qat else ""),
         operators=dict(sorted(Counter(node.op for node in integer.nodes).items())),
         calibration_clips=len(features),
-        observer=options.observer if method == "ptq" else "",
+        observer=options.observer if method == "ptq" and not rounded else "",
         input_scale=integer.tensor(integer.inputs[0]).scale_zero()[0],
         input_zero_point=integer.tensor(integer.inputs[0]).scale_zero()[1],
         constant_bytes=sum(tensor.nbytes for tensor in integer.tensors.values() if tensor.constant),
@@ -127,7 +136,7 @@ def quantize(
         accuracy=drop,
         qat_run=qat.folder if qat else None,
     )
-    if sensitivity or (report is not None and method == "ptq"):
+    if sensitivity or (report is not None and method == "ptq" and not rounded):
         from edgekit.quantize.sensitivity import sensitivity as measure
 
         result = replace(result, sensitivity=measure(base, integer, features, progress))

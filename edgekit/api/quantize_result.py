@@ -52,7 +52,7 @@ class QuantizeResult:
     Attributes:
         model: the float model.
         tflite, qdq: the files written.
-        method: "ptq", "nncf" or "ort"; "+qat" where training followed.
+        method: "ptq", "nncf" or "ort"; "+qat" where training followed; "qdq" of a model that was quantized already.
         operators: how often each integer operator occurs; none is float.
         calibration_clips: over how many clips the ranges were taken.
         observer: by which observer; empty where another quantizer chose.

@@ -45,6 +45,13 @@ if TYPE_CHECKING:
 )
 @click.option("--equalise", is_flag=True, help="Even out the weights of neighbouring layers first.")
 @click.option("--adaround", is_flag=True, help="Round weights by what becomes of their layer's outputs (needs torch).")
+@click.option(
+    "--widths",
+    type=click.Choice(["none", "norms", "attention", "all"]),
+    default="norms",
+    show_default=True,
+    help="What computes in int16 instead of int8.",
+)
 @click.option("--qat", type=click.Path(path_type=Path), help="Train on, fake-quantized, by the recipe of this run.")
 @click.option("--data", "data", multiple=True, help="With --qat: recordings to train with.  [default: --calib]")
 @click.option("--train", "train_select", help="With --qat: training clips.  [default: --select]")
@@ -78,6 +85,7 @@ def command(
     bias_correction: bool,
     equalise: bool,
     adaround: bool,
+    widths: str,
     qat: Path | None,
     data: tuple[str, ...],
     train_select: str | None,
@@ -99,6 +107,8 @@ def command(
 ) -> None:
     """Make the float model MODEL integer-only: OUT.tflite, and OUT.qdq.onnx beside it.
 
+    A QDQ ONNX of another quantizer keeps its integers and scales.
+
     With --qat, the fake-quantized model is trained on from there, in the run folder OUT.qat; the same command goes on
     with a training that was interrupted. Exit code 1 says that a budget is not kept.
     """
@@ -113,6 +123,14 @@ def command(
         )
     elif data or train_select or valid or teachers or overrides:
         raise click.UsageError("--data, --train, --valid, --teacher and --set belong to --qat.")
+    ptq = PtqOptions(
+        observer=observer,
+        per_channel_dense=per_channel_dense,
+        bias_correction=bias_correction,
+        equalise=equalise,
+        adaround=adaround,
+        widths=widths,
+    )
     with progress_bar() as progress, _leaving_float(allow_float, model, calib, out, dims, form):
         result = quantize(
             model,
@@ -121,13 +139,7 @@ def command(
             select=select,
             clips=clips,
             method=method,  # type: ignore[arg-type]
-            ptq=PtqOptions(
-                observer=observer,
-                per_channel_dense=per_channel_dense,
-                bias_correction=bias_correction,
-                equalise=equalise,
-                adaround=adaround,
-            ),
+            ptq=None if ptq == PtqOptions() else ptq,
             qat=training,
             sensitivity=sensitivity,
             test=TestClips(test, eval_select) if test is not None else None,

@@ -178,3 +178,18 @@ def test_allow_float_writes_a_file_for_onnx_runtime_and_says_what_is_left(
         session = runtime.InferenceSession(str(path))
         logits.append(np.concatenate([session.run(None, {"features": clip[None]})[0] for clip in x]))
     assert np.abs(logits[1] - logits[0]).max() < 0.1 * np.ptp(logits[0])
+
+
+def test_a_qdq_model_keeps_its_integers(
+    model: Path, features: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first.tflite", tmp_path / "second.tflite"
+    assert main(["quantize", str(model), "--calib", str(features), "-o", str(first)]) == 0
+    arguments = ["quantize", str(first.with_suffix(".qdq.onnx")), "--calib", str(features), "-o", str(second)]
+    assert main(arguments) == 0
+    assert "qdq" in capsys.readouterr().out
+    graphs = [lower(load_graph(path)) for path in (first, second)]
+    for before, after in zip(graphs[0].nodes, graphs[1].nodes, strict=True):
+        assert graphs[0].tensor(before.outputs[0]).scale_zero() == graphs[1].tensor(after.outputs[0]).scale_zero()
+    line = failure([*arguments[1:4], "--sensitivity"], tmp_path / "o.tflite", capsys)
+    assert "is quantized already" in line

@@ -14,7 +14,7 @@ from edgekit.graph.passes.fold_affine import fold_affine
 from edgekit.graph.passes.fold_pad import fold_pad
 from edgekit.graph.passes.fuse_activation import fuse_activation
 from edgekit.graph.passes.merge_reshape import merge_reshape
-from edgekit.graph.passes.qdq import integer_graph
+from edgekit.graph.passes.qdq import integer_graph, without_rounding
 
 FLOAT_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_dead,
@@ -54,6 +54,20 @@ def lower(graph: Graph, clips: np.ndarray | None = None) -> Graph:
             where=graph.name,
             mend="export it again",
         ) from error
+
+
+def lower_unrounded(graph: Graph) -> Graph:
+    """The float edge graph that a QDQ model (``onnx`` dialect) rounds: weights as stored, activations not rounded.
+
+    Raises:
+        As :func:`lower`.
+    """
+    from edgekit.graph.passes.lower_onnx import lower_onnx
+
+    lowered, _ = lower_onnx(graph)
+    for step in (*FLOAT_PASSES, without_rounding, *FINAL_PASSES):
+        lowered = step(lowered)
+    return lowered
 
 
 _MISFITS = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError)

@@ -76,6 +76,12 @@ def _rescaled_parts(node: Node, tensors: dict[str, Tensor]) -> tuple[Node, list[
     return node.replace(inputs=tuple(names)), before
 
 
+def without_rounding(graph: Graph) -> Graph:
+    """The float graph itself, without fake_quant."""
+    bare, _ = _without_fakes(graph)
+    return bare.rebuild(node.replace(op="reshape") if node.op == "quantize" else node for node in bare.nodes)
+
+
 def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
     """The graph without fake_quant nodes, and the quantization that each states for the tensor it reads."""
     alias: dict[str, str] = {}
