@@ -23,6 +23,7 @@ _PUBLIC: dict[str, str] = {
     "EdgekitError": "edgekit.core.errors",
     "train": "edgekit.api.train",
     "distill": "edgekit.api.distill",
+    "list_recipes": "edgekit.api.recipes",
     "sweep": "edgekit.api.sweep",
     "soup": "edgekit.api.soup",
     "store_logits": "edgekit.api.logits",

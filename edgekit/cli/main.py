@@ -16,6 +16,7 @@ from edgekit.core.errors import EdgekitError
 COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("data", "List, inspect, fetch and synthesise data sets."),
     "features": ("features", "Describe, compute and verify audio front-ends."),
+    "recipes": ("recipes", "List the recipes, or print one with its base and settings resolved."),
     "train": ("train", "Train a student by a recipe."),
     "distill": ("distill", "Train a student under teachers, or store what they say."),
     "sweep": ("sweep", "Search a recipe's keys under a budget."),

@@ -15,6 +15,7 @@ from edgekit.core.limits import check_limits as _check
 from edgekit.data.windows import Windows
 from edgekit.features.spec import FrontendSpec, load_spec
 from edgekit.train.distillation.choice import Distillation
+from edgekit.train.published import Published
 from edgekit.train.start_choice import Start
 
 
@@ -144,6 +145,7 @@ _LATER: Mapping[str, tuple[str, ...]] = {
     "class_weights": (),
     "distillation": (),
     "start": (),
+    "published": (),
     "windows": (),
     "augment": ("roll_ms", "impulse_probability", "impulse_responses", "impulse_device", "trim_probability", "trim_db"),
     "schedule": (
@@ -163,7 +165,9 @@ them go on."""
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A training run: front-end, model, optimiser, schedule, augmentation, class weights, distillation, start, seed."""
+    """A training run: front-end, model, optimiser, schedule, augmentation, class weights, distillation, start, seed,
+    and the published figures that it is to be held against.
+    """
 
     name: str
     about: str = ""
@@ -177,6 +181,7 @@ class Recipe:
     distillation: Distillation = field(default_factory=Distillation)
     windows: Windows = field(default_factory=Windows)
     start: Start = field(default_factory=Start)
+    published: Published = field(default_factory=Published)
 
     def __post_init__(self) -> None:
         _check("recipe", seed=(self.seed, 0, 2**31 - 1))

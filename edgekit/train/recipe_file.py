@@ -15,6 +15,9 @@ from edgekit.core.errors import BadConfigError
 from edgekit.train.recipe import Recipe
 
 _LARGEST_FILE = 1 << 20
+_MOST_BASES = 8
+_DEPENDENT = (("name", "arguments"), ("preset", "fields"))
+"""Of a table: a key, and the key whose values make no sense with another value of the first."""
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -24,21 +27,18 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe by name or from a ``.toml`` file, with ``a.b=value`` overrides applied.
+    """A recipe by name or from a ``.toml`` file, on top of its ``base``, with ``a.b=value`` overrides applied.
+
+    ``base = "other"`` names a recipe, or a file beside this one: what this recipe sets wins, key by key. With another
+    model or front-end than the base's, the base's arguments or fields are left out.
 
     Raises:
-        BadConfigError: no such recipe, not TOML, an unknown key, a value of the wrong type or out of range.
+        BadConfigError: no such recipe, not TOML, a base that leads back to itself, an unknown key, a value of the wrong
+            type or out of range.
     """
     name = str(name_or_path)
-    if name in recipe_names():
-        text = (resources.files("edgekit.train") / "recipes" / f"{name}.toml").read_text("utf-8")
-    else:
-        text = _read(Path(name))
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadConfigError(f"not TOML: {error}", where=name, mend="mend the file") from error
-    table.setdefault("name", Path(name).stem)
+    table = _composed(name, ())
+    table["name"] = table.get("name", Path(name).stem)
     for override in overrides:
         _apply(table, override)
     return recipe_from(table, where=name)
@@ -59,6 +59,46 @@ def to_toml(recipe: Recipe) -> str:
     lines: list[str] = []
     _write_table(recipe.to_json(), "", lines)
     return "\n".join(lines) + "\n"
+
+
+def _composed(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+    """The table of a recipe merged onto those of its bases; names and published figures are not inherited."""
+    if name in above or len(above) > _MOST_BASES:
+        raise BadConfigError(f"leads to itself: {' → '.join((*above, name))}", where="base", mend="name another base")
+    if name in recipe_names():
+        text = (resources.files("edgekit.train") / "recipes" / f"{name}.toml").read_text("utf-8")
+    else:
+        text = _read(Path(name))
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfigError(f"not TOML: {error}", where=name, mend="mend the file") from error
+    base = table.pop("base", None)
+    if base is None:
+        return table
+    if not isinstance(base, str):
+        raise BadConfigError(f"base is {base!r}", where=name, mend="give the name of a recipe or a file")
+    if base not in recipe_names():
+        base = str(Path(name).parent / base)
+    below = _composed(base, (*above, name))
+    for key in ("name", "about", "published"):
+        below.pop(key, None)
+    return _merged(below, table)
+
+
+def _merged(below: dict[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """``table`` on top of ``below``, tables key by key."""
+    out = dict(below)
+    for key, value in table.items():
+        under = out.get(key)
+        if isinstance(value, Mapping) and isinstance(under, dict):
+            for chosen, dependent in _DEPENDENT:
+                if value.get(chosen, under.get(chosen)) != under.get(chosen):
+                    under = {name: item for name, item in under.items() if name != dependent}
+            out[key] = _merged(under, value)
+        else:
+            out[key] = value
+    return out
 
 
 def _read(path: Path) -> str:

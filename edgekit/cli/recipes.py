@@ -1,0 +1,32 @@
+"""``edgekit recipes``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command("recipes")
+@click.argument("recipe", required=False)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With RECIPE: settings to apply.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(recipe: str | None, overrides: tuple[str, ...], form: str) -> None:
+    """List the recipes that come with edgekit; of RECIPE (a name or a TOML file), print every key."""
+    from edgekit.api.recipes import list_recipes, show_recipe
+
+    if recipe is not None:
+        click.echo(show_recipe(recipe, overrides), nl=False)
+        return
+    if overrides:
+        raise click.UsageError("--set belongs to one RECIPE.")
+    found = list_recipes()
+    if form == "json":
+        click.echo(json.dumps({"schema_version": 1, "recipes": [item.to_json() for item in found]}, indent=2))
+        return
+    for item in found:
+        click.echo(f"{item.name}{'  (needs a teacher)' if item.taught else ''}")
+        click.echo(f"    {item.about}")
+        if item.published:
+            figure = item.published["figure"] or "architecture only"
+            click.echo(f"    published: {figure} [{item.published['source']}]")
