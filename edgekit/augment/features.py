@@ -132,17 +132,19 @@ def mix_styles(x: Tensor, draw: Draw, augment: Augment, time_axis: int) -> Tenso
     """Freq-MixStyle (Schmid et al., DCASE 2022): statistics of every bin over time, blended in random pairs.
 
     With a clip's μ and σ over time and a partner's μ', σ': (x − μ)/σ · (λσ + (1−λ)σ') + λμ + (1−λ)μ',
-    λ ~ Beta(α, α), ε = 1e-6 in σ; the whole batch or none of it.
+    λ ~ Beta(α, α), ε = 1e-6 in σ; the whole batch or none of it. ``mixstyle_over = "all"`` is MixStyle (Zhou et al.,
+    ICLR 2021) on features, which have one channel: μ and σ of the whole clip.
     """
+    axes = (time_axis,) if augment.mixstyle_over == "time" else (2, 3)
     happens = draw.random() < augment.mixstyle_probability
     share = draw.beta(augment.mixstyle_alpha, augment.mixstyle_alpha, (len(x), 1, 1, 1))
     partner = torch.from_numpy(draw.permutation(len(x))).to(x.device)
     if not happens:
         return x
     weight = torch.as_tensor(share, dtype=x.dtype, device=x.device)
-    mean = x.mean(time_axis, keepdim=True)
+    mean = x.mean(axes, keepdim=True)
     centred = x - mean
-    deviation = (centred.square().mean(time_axis, keepdim=True) + 1e-6).sqrt()
+    deviation = (centred.square().mean(axes, keepdim=True) + 1e-6).sqrt()
     mixed_mean = weight * mean + (1.0 - weight) * mean[partner]
     mixed_deviation = weight * deviation + (1.0 - weight) * deviation[partner]
     return torch.addcmul(mixed_mean, centred, mixed_deviation / deviation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from edgekit.core.errors import BadConfigError
 from edgekit.core.limits import check_limits as _check
@@ -35,6 +36,8 @@ class Augment:
         equaliser_db: a random smooth curve over the mel bins of up to this many dB, as another microphone has it.
         mixstyle_probability, mixstyle_alpha: share of batches in which each clip takes over part of another's mean and
             deviation of every bin (Freq-MixStyle), and the Beta parameter.
+        mixstyle_over: "time" takes mean and deviation of every bin over time (Freq-MixStyle), "all" those of the whole
+            clip (MixStyle).
         trim_probability: share of clips whose edges are silenced up to the first, and from the last, frame whose
             loudest bin lies less than a threshold below the clip's, see :mod:`edgekit.augment.trim`.
         trim_db: (lowest, highest) of that threshold in dB.
@@ -57,6 +60,7 @@ class Augment:
     equaliser_db: float = 0.0
     mixstyle_probability: float = 0.0
     mixstyle_alpha: float = 0.4
+    mixstyle_over: Literal["time", "all"] = "time"
     trim_probability: float = 0.0
     trim_db: tuple[float, float] = (12.0, 45.0)
     time_masks: int = 0

@@ -131,6 +131,22 @@ def test_mixup_mixes_features_and_targets_alike() -> None:
     assert float(y.max(1).values.min()) >= 0.5
 
 
+def test_plain_mixstyle_blends_the_statistics_of_whole_clips_and_keeps_their_pattern() -> None:
+    noise = torch.randn(5, 1, 20, 30, generator=torch.Generator().manual_seed(0))
+    x = 3 * noise + torch.arange(5.0).reshape(5, 1, 1, 1)
+    augment = Augment(mixstyle_probability=1.0, mixstyle_alpha=0.4, mixstyle_over="all")
+    out = mix_styles(x, np.random.default_rng(2), augment, 3).numpy()
+    draw = np.random.default_rng(2)  # the same draws, in the order of the method's text
+    draw.random()
+    share, partner = draw.beta(0.4, 0.4, (5, 1, 1, 1)).ravel(), draw.permutation(5)
+    for statistic in (np.mean, np.std):
+        own = statistic(x.numpy(), axis=(1, 2, 3))
+        wanted = share * own + (1 - share) * own[partner]
+        np.testing.assert_allclose(statistic(out, axis=(1, 2, 3)), wanted, atol=1e-4)
+    for before, after in zip(x.numpy(), out, strict=True):
+        assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99999
+
+
 @pytest.mark.parametrize("time_axis", [2, 3])
 def test_mixstyle_gives_each_bin_blended_statistics(time_axis: int) -> None:
     x = torch.randn(4, 1, 30, 30, generator=torch.Generator().manual_seed(0)) * 3 + 1
