@@ -13,7 +13,7 @@ from edgekit.core.optional import require
 from edgekit.deploy.c.choice import check_optimize
 from edgekit.deploy.c.identifiers import identifier
 from edgekit.deploy.generate import choose_frontend
-from edgekit.deploy.project import Image, Sources, check_ram, generate, project_files, write_files
+from edgekit.deploy.project import Image, Sources, check_ram, generate, has_image, project_files, write_files
 from edgekit.deploy.project import build as build_image
 from edgekit.deploy.target import Target, find_target
 from edgekit.deploy.toolchain import ENTRY, find_toolchain
@@ -72,11 +72,12 @@ def compile(
 
     Args:
         model: int8 ``.tflite`` or QDQ ``.onnx``.
-        target: "cortex-m0", "m3", "m4", "m7", "m33", or "cpu" for this machine.
+        target: "cortex-m0", "m3", "m4", "m7", "m33", "m55", a board such as "nrf52840-dk", or "cpu" for this machine.
         out: folder for sources, project, image and manifest; nothing appears there when something fails.
         frontend: None takes the one embedded in the model, "none" leaves it out, else a preset, file or spec.
         name: prefix of the C API; made from the file's name when None.
-        project: folder of firmware_stubs/ by name, or a path.
+        project: folder of firmware_stubs/ by name, or a path. Those that another build system builds (arduino, zephyr,
+            esp-idf, tflm) are only written.
         toolchain: "zig", "arm-none-eabi-gcc", "gcc" or "cc" instead of the first that is there.
         build: False writes the sources only.
         optimize: "size", "speed" or "balanced": what kernels and compiler flags are chosen for.
@@ -90,6 +91,7 @@ def compile(
         MissingDependencyError: there is no compiler.
     """
     path, chosen, purpose = Path(model), find_target(target), check_optimize(optimize)
+    build = build and has_image(chosen, project)
     if build and chosen.kind == "mcu":
         require("elftools", "mcu")  # sizes are read from the image: said before anything is written
     graph = lower(load_graph(path))

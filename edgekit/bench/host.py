@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.core.errors import BadConfigError, TargetError
-from edgekit.deploy.project import PROJECT_FOLDER, Sources, project_files, write_files
+from edgekit.deploy.project import Sources, project_files, write_files
+from edgekit.deploy.stub import PROJECT_FOLDER
 from edgekit.deploy.target import find_target
 from edgekit.deploy.toolchain import COMMON_FLAGS, Toolchain, find_toolchain
 

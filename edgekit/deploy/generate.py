@@ -154,6 +154,10 @@ def frontend_precision(spec: FrontendSpec, target: Target, optimize: Optimize) -
 
     Magnitudes always have them: their logarithm reaches twice as far below full scale as that of powers.
     """
+    from edgekit.deploy.frontend import fixed
+
+    if not target.fpu and fixed.fits(spec):
+        return "fixed"
     return "exact" if spec.power == 1 or (optimize == "balanced" and target.fpu) else "fast"
 
 
@@ -187,6 +191,7 @@ def _manifest(api: Interface, target: Target, optimize: Optimize) -> dict[str, A
         "optimize": optimize,
         "frontend_digest": api.frontend_digest or None,
         "frontend_compiled": api.frontend is not None,
+        "sample_rate": None if api.frontend is None else api.frontend.sample_rate,
         "labels": list(api.labels),
         "input_bytes": api.input_size,
         "output_bytes": api.output_size,

@@ -9,15 +9,14 @@ from pathlib import Path
 
 from edgekit.core.errors import BadConfigError, TargetError
 from edgekit.core.files import atomic_folder
-from edgekit.core.resources import resource_folder
 from edgekit.deploy.c.text import fill
 from edgekit.deploy.generate import Sources, generate
+from edgekit.deploy.stub import PROJECT_FOLDER, find_stub, stub_files, template_values
 from edgekit.deploy.target import Target
 from edgekit.deploy.toolchain import COMMON_FLAGS, Toolchain, find_toolchain
 
 __all__ = ["Image", "Sources", "build", "check_ram", "generate", "project_files", "stub_name"]
 
-PROJECT_FOLDER = "project"
 FRONTEND_SOURCE = "_frontend.c"
 
 _CONFIG = """\
@@ -89,27 +88,27 @@ def project_files(sources: Sources, target: Target, project: str | None = None) 
 
     Args:
         sources: of :func:`generate`.
-        target: fills the linker script.
+        target: fills the templates.
         project: name of a folder in firmware_stubs/, or a path; None takes :func:`stub_name`.
 
     Raises:
         BadConfigError: no such project.
     """
-    name = project or stub_name(target)
-    folder = Path(name) if Path(name).is_dir() else resource_folder("firmware_stubs") / name
-    if not folder.is_dir():
-        known = sorted(path.name for path in resource_folder("firmware_stubs").iterdir() if path.is_dir())
-        raise BadConfigError(f"there is no project {name!r}", mend=f"use one of {', '.join(known)}, or a folder")
-    files = dict(sources.files)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix != ".md":
-            text = path.read_text(encoding="utf-8")
-            relative = path.relative_to(folder)
-            if path.suffix == ".in":
-                relative, text = relative.with_suffix(""), fill(text, **_linker_values(target))
-            files[f"{PROJECT_FOLDER}/{relative.as_posix()}"] = text
-    files[f"{PROJECT_FOLDER}/model_config.h"] = _config(sources)
-    return files
+    stub = find_stub(project or stub_name(target))
+    prefix = f"{stub.sources}/" if stub.sources else ""
+    files = {prefix + path: text for path, text in sources.files.items()}
+    files |= stub_files(stub, template_values(sources, target, stub))
+    config = f"{stub.config_folder}/model_config.h" if stub.config_folder else "model_config.h"
+    return files | {config: _config(sources)}
+
+
+def has_image(target: Target, project: str | None) -> bool:
+    """Whether edgekit itself builds an image of the project; others are for a build system of their own.
+
+    Raises:
+        BadConfigError: no such project.
+    """
+    return find_stub(project or stub_name(target)).image
 
 
 def build(
@@ -120,8 +119,12 @@ def build(
     Raises:
         TargetError: the image does not fit the board, or the compiler failed.
         MissingDependencyError: there is no compiler.
-        BadConfigError: no such project.
+        BadConfigError: no such project, or one that another build system builds.
     """
+    if not has_image(target, project):
+        raise BadConfigError(
+            f"{project} is built by another build system", mend="write its sources only; see its README"
+        )
     check_ram(sources, target)
     compiler = toolchain or find_toolchain(target)
     files = project_files(sources, target, project)
@@ -200,18 +203,6 @@ def _too_large(message: str, target: Target) -> TargetError | None:
                 mend="make the model smaller, or choose a target with more memory",
             )
     return None
-
-
-def _linker_values(target: Target) -> dict[str, object]:
-    board = target.memory
-    return {
-        "board": board.name,
-        "flash_origin": f"{board.vectors:#010x}",
-        "flash_size": board.flash.size - board.boot_bytes,
-        "ram_origin": f"{board.ram.origin:#010x}",
-        "ram_size": board.ram.size,
-        "stack_size": target.stack_bytes,
-    }
 
 
 def _config(sources: Sources) -> str:

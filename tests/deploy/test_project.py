@@ -67,6 +67,8 @@ def test_host_program_prints_the_interpreters_best_score(tmp_path: Path) -> None
 
 def test_unknown_projects_and_toolchains_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadConfigError, match="cortex-m-bare"):
+        build(generate(_graph(), None, M4, "m"), M4, tmp_path / "out", project="fortran")
+    with pytest.raises(BadConfigError, match="another build system"):
         build(generate(_graph(), None, M4, "m"), M4, tmp_path / "out", project="arduino")
     with pytest.raises(BadConfigError, match="arm-none-eabi-gcc"):
         find_toolchain(M4, "msvc")
