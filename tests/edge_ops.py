@@ -257,6 +257,47 @@ EXPRESSIONS = (
 """GELU, its approximation, and two more."""
 
 
+def _two_sided(rng: np.random.Generator, op: str) -> Builder:
+    """x with a maximum of x around it, or with a constant; the second may be smaller."""
+    builder = _image(rng)
+    first = builder.x
+    if rng.integers(2):
+        shape = _pick(rng, first.dims, (1, 1, 1, first.dims[3]), (first.dims[3],))
+        values = random_int8(rng, shape)  # type: ignore[arg-type]
+        quantization = first.quant if op != "squared_difference" else builder.activation("unused", (1,)).quant
+        builder.tensors.pop("unused", None)
+        second = builder.keep(Tensor("constant", shape, "int8", quantization, values)).name  # type: ignore[arg-type]
+    else:
+        builder.pool2d("max_pool2d", (3, 3), pad="SAME")
+        second = builder.x.name
+    if op == "squared_difference":
+        scale = (first.scale_zero()[0] * float(rng.uniform(5, 200))) * first.scale_zero()[0]
+        output = builder.activation(op, first.dims, scale=scale)
+    else:
+        builder.x = first
+        output = builder.same(op, first.dims)
+    builder.append(op, (first.name, second), output)
+    return builder
+
+
+def _resize(rng: np.random.Generator, op: str) -> Builder:
+    builder = _image(rng)
+    size = _pair(rng, 1, 24)
+    align, half = _pick(rng, (False, False), (True, False), (False, True))  # type: ignore[misc]
+    output = builder.same(op, (1, *size, builder.x.dims[3]))
+    builder.append(op, ("input",), output, {"size": size, "align_corners": align, "half_pixel": half})
+    return builder
+
+
+def _mirror_pad(rng: np.random.Generator) -> Builder:
+    builder = _image(rng)
+    pads = ((0, 0), _pair(rng, 0, 3), _pair(rng, 0, 3), (0, 0))
+    shape = tuple(dim + sum(pair) for dim, pair in zip(builder.x.dims, pads, strict=True))
+    attrs = {"pads": pads, "mode": _pick(rng, "reflect", "symmetric")}
+    builder.append("mirror_pad", ("input",), builder.same("padded", shape), attrs)
+    return builder
+
+
 def _pointwise(rng: np.random.Generator) -> Builder:
     builder = _image(rng)
     builder.x = builder.activation("input", builder.x.dims, scale=float(np.exp(rng.uniform(-5, -3))))
@@ -290,6 +331,9 @@ OPS: dict[str, Callable[[np.random.Generator], Builder]] = {
     "hard_swish": partial(_rescaling, op="hard_swish"),
     "rsqrt": _rsqrt,
     "batch_matmul": _batch_matmul,
+    **{op: partial(_two_sided, op=op) for op in ("minimum", "maximum", "squared_difference")},
+    **{op: partial(_resize, op=op) for op in ("resize_nearest", "resize_bilinear")},
+    "mirror_pad": _mirror_pad,
     "pointwise": _pointwise,
     "quantize": _requantize,
 }

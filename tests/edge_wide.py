@@ -16,7 +16,7 @@ STEPS = 256
 WIDE_OPS = (
     "conv2d", "conv2d with groups", "depthwise_conv2d", "fully_connected", "avg_pool2d", "max_pool2d", "mean", "sum",
     "add", "sub", "mul", "pad", "reshape", "transpose", "slice", "concat", "softmax", "logistic", "tanh", "rsqrt",
-    "batch_matmul", "quantize",
+    "batch_matmul", "quantize", "minimum", "maximum", "resize_nearest",
 )  # fmt: skip
 """Those of edge_ops.OPS that have an int16 form."""
 

@@ -1,4 +1,4 @@
-"""QDQ ONNX forms of batch_matmul and of functions that are tables."""
+"""QDQ ONNX forms of batch_matmul, table functions, resizing, and minimum, maximum and squared_difference."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from edgekit.export.onnx_layout import as_nchw, as_nhwc
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.functions import Expression
 from edgekit.graph.integer.lookup import prepare_lookup
+from edgekit.graph.integer.resize import gathered_axes
 
 if TYPE_CHECKING:
     from edgekit.export.qdq_ops import Emit
@@ -62,5 +63,51 @@ def _lookup(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -
     return builder.node("Gather", [real, index], f"{node.name}/lookup", axis=0)
 
 
-PRODUCTS: Mapping[str, Emit] = {"batch_matmul": _batch_matmul, "pointwise": _pointwise, "lookup": _lookup}
+def _pair(kind: str) -> Emit:
+    """Min and Max with broadcasting, in the graph's order of axes."""
+
+    def write(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+        ranks = [len(graph.tensor(name).dims) for name in (*node.inputs, *node.outputs)]
+        sides = [as_nhwc(builder, name, rank, node.name) for name, rank in zip(inputs, ranks[:2], strict=True)]
+        if kind == "SquaredDifference":
+            difference = builder.node("Sub", sides, f"{node.name}/difference")
+            result = builder.node("Mul", [difference, difference], f"{node.name}/square")
+        else:
+            result = builder.node(kind, sides, f"{node.name}/{node.op}")
+        return as_nchw(builder, result, ranks[2], node.name)
+
+    return write
+
+
+def _gather(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    """resize_nearest, mirror_pad: a Gather along every axis on which elements move."""
+    dims = graph.tensor(node.inputs[0]).dims
+    x = as_nhwc(builder, inputs[0], len(dims), node.name)
+    for axis, line in enumerate(gathered_axes(node.op, node.attrs, dims)):
+        if line != tuple(range(dims[axis])):
+            places = builder.constant(f"{node.name}/places{axis}", np.array(line, np.int64))
+            x = builder.node("Gather", [x, places], f"{node.name}/gather{axis}", axis=axis)
+    return as_nchw(builder, x, len(dims), node.name)
+
+
+def _bilinear(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
+    size = graph.tensor(node.outputs[0]).dims
+    target = builder.constant(f"{node.name}/sizes", np.array((size[0], size[3], *size[1:3]), np.int64))
+    centres = "half_pixel" if node.attrs["half_pixel"] else "asymmetric"
+    centres = "align_corners" if node.attrs["align_corners"] else centres
+    attributes = {"mode": "linear", "coordinate_transformation_mode": centres}
+    return builder.node("Resize", [inputs[0], "", "", target], f"{node.name}/resize", **attributes)
+
+
+PRODUCTS: Mapping[str, Emit] = {
+    "batch_matmul": _batch_matmul,
+    "pointwise": _pointwise,
+    "lookup": _lookup,
+    "minimum": _pair("Min"),
+    "maximum": _pair("Max"),
+    "squared_difference": _pair("SquaredDifference"),
+    "resize_nearest": _gather,
+    "mirror_pad": _gather,
+    "resize_bilinear": _bilinear,
+}
 """Operators of this file."""

@@ -14,14 +14,14 @@ from edgekit.export.onnx_builder import OnnxBuilder
 from edgekit.export.onnx_layout import TO_NCHW, is_wide
 from edgekit.export.qdq_ops import emit
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import BINARY_OPS
+from edgekit.graph.ops import PAIR_OPS
 from edgekit.graph.tensor import Quantization, Tensor
 
 OPSET = 17
 _IR_VERSION = 8
 WIDE_DOMAIN = "com.microsoft"
-"""Of QuantizeLinear and DequantizeLinear where activations are int16: ONNX's own know int16 since opset 21, at which ONNX
-Runtime 1.31 moves some of them past a Reshape and then refuses their types."""
+"""Of QuantizeLinear and DequantizeLinear where activations are int16: ONNX's own know int16 since opset 21, at which
+ONNX Runtime 1.31 moves some of them past a Reshape and then refuses their types."""
 
 
 def write_qdq_onnx(graph: Graph, path: Path) -> None:
@@ -121,7 +121,7 @@ class _Writer:
 def _onnx_layout(node: Node, tensor: Tensor) -> tuple[np.ndarray, int]:
     """Constant data in ONNX's order, and the channel axis there."""
     data = np.asarray(tensor.data)
-    if node.op in BINARY_OPS or node.op in ("concat", "batch_matmul"):
+    if node.op in PAIR_OPS or node.op == "concat":
         return (data.transpose(TO_NCHW) if data.ndim == 4 else data), 0
     if tensor.name != node.inputs[1] or node.op == "fully_connected":
         return data, 0

@@ -11,6 +11,7 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.export.padding import Axis, NamedPadding, named_padding
 from edgekit.export.tflite_op import ACTIVATIONS, TfliteOp, int32_constant, version
 from edgekit.export.tflite_products import PRODUCT_WRITERS
+from edgekit.export.tflite_resizing import RESIZING_WRITERS
 from edgekit.graph.graph import Graph, Node
 
 _PADDINGS = {"SAME": tflite.Padding.SAME, "VALID": tflite.Padding.VALID}
@@ -216,6 +217,7 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "hard_swish": _hard_swish,
     "rsqrt": _elementwise("RSQRT"),
     **PRODUCT_WRITERS,
+    **RESIZING_WRITERS,
     "quantize": _elementwise("QUANTIZE", "QuantizeOptions"),
     "dequantize": _elementwise("DEQUANTIZE", "DequantizeOptions"),
 }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.graph.integer.functions import evaluate
+from edgekit.graph.integer.resize import gathered_axes
 
 Kernel = Callable[[Sequence[np.ndarray | None], Mapping[str, Any], tuple[int, ...]], np.ndarray]
 """(inputs, attributes, output shape without the clips) → output."""
@@ -214,6 +215,31 @@ def pointwise(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarr
     return evaluate(attrs["expression"], _need(inputs[0])).astype(np.float32)
 
 
+def gathered(op: str) -> Kernel:
+    """resize_nearest, mirror_pad: elements at positions along each axis."""
+
+    def kernel(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+        x = _need(inputs[0])
+        return x[np.ix_(range(len(x)), *gathered_axes(op, attrs, x.shape[1:]))]
+
+    return kernel
+
+
+def resize_bilinear(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
+    """Four neighbours, mixed by distance."""
+    x = _need(inputs[0])
+    for axis in (2, 3):
+        size, outputs = x.shape[axis], dims[axis - 1]
+        corners = attrs["align_corners"] and outputs > 1
+        scale = (size - 1) / (outputs - 1) if corners else size / outputs
+        places = (np.arange(outputs) + 0.5) * scale - 0.5 if attrs["half_pixel"] else np.arange(outputs) * scale
+        lower = np.maximum(np.floor(places).astype(int), 0)
+        upper = np.minimum(np.ceil(places).astype(int), size - 1)
+        weight = (places - lower).astype(np.float32).reshape(-1, *(1,) * (x.ndim - axis - 1))
+        x = np.take(x, lower, axis) * (1 - weight) + np.take(x, upper, axis) * weight
+    return x
+
+
 KERNELS: Mapping[str, Kernel] = {
     "conv2d": conv2d,
     "depthwise_conv2d": depthwise_conv2d,
@@ -240,5 +266,11 @@ KERNELS: Mapping[str, Kernel] = {
     "rsqrt": rsqrt,
     "batch_matmul": batch_matmul,
     "pointwise": pointwise,
+    "minimum": _binary(np.minimum),
+    "maximum": _binary(np.maximum),
+    "squared_difference": _binary(lambda x, y: np.square(x - y)),
+    "resize_nearest": gathered("resize_nearest"),
+    "mirror_pad": gathered("mirror_pad"),
+    "resize_bilinear": resize_bilinear,
     "quantize": reshape,  # between two float tensors: marks where integer widths meet (passes/widen.py)
 }

@@ -34,6 +34,12 @@ hard_swish          x: x · relu6(x + 3) / 6
 rsqrt               x ≥ 0: 1 / √max(x, 1e-12)
 batch_matmul        x[…,M,K]  y[…,K,C]: […,M,C]; the axes in front             adj_x, adj_y (bool): that operand's last
                     broadcast                                                   two axes are exchanged
+minimum, maximum    x  y (broadcasting)
+squared_difference  x  y (broadcasting): (x − y)²
+resize_nearest      x[N,H,W,C]                                                   size (h,w)  align_corners  half_pixel
+resize_bilinear                                                                  (bool), as TFLite's options
+mirror_pad          x                                                            pads as pad  mode "reflect" or
+                                                                                 "symmetric"
 pointwise           x: any function of one value: GELU, SiLU, erf, …             expression (integer/functions.py)
 lookup              x  table int8[256]: table[x + 128]; int8 alone
 quantize            float32 → int8 or int16, or between integers of any scale
@@ -81,6 +87,12 @@ EDGE_OPS: tuple[str, ...] = (
     "hard_swish",
     "rsqrt",
     "batch_matmul",
+    "minimum",
+    "maximum",
+    "squared_difference",
+    "resize_nearest",
+    "resize_bilinear",
+    "mirror_pad",
     "pointwise",
     "lookup",
     "quantize",
@@ -90,9 +102,15 @@ EDGE_OPS: tuple[str, ...] = (
 ACTIVATIONS: tuple[str, ...] = ("none", "relu", "relu6")
 
 BINARY_OPS = frozenset({"add", "sub", "mul"})
-"""Operators of two activations with broadcasting; either side may be a constant."""
+"""Operators of two activations with broadcasting and a fused activation; either side may be a constant."""
 
-SAME_SCALE_OPS = frozenset({"avg_pool2d", "max_pool2d", "pad", "reshape", "transpose", "slice", "concat"})
+PAIR_OPS = BINARY_OPS | {"batch_matmul", "minimum", "maximum", "squared_difference"}
+"""All operators of two activations."""
+
+SAME_SCALE_OPS = frozenset(
+    {"avg_pool2d", "max_pool2d", "pad", "reshape", "transpose", "slice", "concat"}
+    | {"minimum", "maximum", "resize_nearest", "resize_bilinear", "mirror_pad"}
+)
 """Operators whose integer form has one scale and zero point for all its inputs and its output."""
 
 FIXED_OUTPUTS: Mapping[str, tuple[float, int]] = {
@@ -111,7 +129,7 @@ TABLE_OPS = frozenset({"pointwise", "lookup"})
 INT16_OPS = frozenset(
     {"conv2d", "depthwise_conv2d", "fully_connected", "avg_pool2d", "max_pool2d", "mean", "sum", *BINARY_OPS}
     | {"batch_matmul", "pad", "reshape", "transpose", "slice", "concat", "softmax", "logistic", "tanh", "rsqrt"}
-    | {"quantize", "dequantize"}
+    | {"quantize", "dequantize", "minimum", "maximum", "resize_nearest"}
 )
 """Operators that TFLM computes on int16 activations, too (zero point 0; weights int8, bias int64)."""
 
@@ -125,7 +143,7 @@ def fixed_output(op: str, dtype: str) -> tuple[float, int] | None:
 
 def activation_inputs(node: Node) -> tuple[str, ...]:
     """Inputs of an edge node that are activations, or constants of the same kind as activations (not weights)."""
-    return node.inputs if node.op in BINARY_OPS or node.op in ("concat", "batch_matmul") else node.inputs[:1]
+    return node.inputs if node.op in PAIR_OPS or node.op == "concat" else node.inputs[:1]
 
 
 FRONTEND_KEY = "edgekit.frontend"

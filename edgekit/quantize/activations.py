@@ -82,8 +82,8 @@ def sharing_groups(graph: Graph) -> list[tuple[str, ...]]:
     for node in graph.nodes:
         for name in activation_inputs(node) if node.op in SHARING_OPS else ():
             if name not in parent:
-                if node.op == "concat":
-                    continue  # a constant part takes the scale of the others
+                if node.op in ("concat", "minimum", "maximum"):
+                    continue  # a constant side takes the scale of the others
                 raise UnsupportedOpError(f"{node.op} of a constant", where=node.name, mend="fold constants first")
             parent[root(node.outputs[0])] = root(name)
     groups: dict[str, list[str]] = {}

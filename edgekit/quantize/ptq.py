@@ -11,7 +11,7 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import EDGE_OPS
+from edgekit.graph.ops import EDGE_OPS, SAME_SCALE_OPS
 from edgekit.graph.passes.check_edge import WEIGHTED, check_edge
 from edgekit.graph.passes.rescale_parts import rescale_parts
 from edgekit.graph.passes.widen import WIDE, WIDTH, widen, widths
@@ -146,7 +146,7 @@ def _quantized_node(
     """The node with constants of its own (an integer bias depends on the node's input scale), and these."""
     if node.op in WEIGHTED:
         return _weighted_node(graph, node, quants, per_channel_dense or node.op != "fully_connected")
-    shared = quants[node.outputs[0]] if node.op == "concat" else None
+    shared = quants[node.outputs[0]] if node.op in SAME_SCALE_OPS else None
     dtype = node.attrs.get(WIDTH, "int8")
     constants = [
         _own(graph, node, quantize_constant(graph.tensor(name), dtype, shared))

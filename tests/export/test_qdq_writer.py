@@ -116,7 +116,8 @@ def test_operator_is_within_one_step(op: str) -> None:
         dims = graph.tensor("input").dims
         clips = random_int8(np.random.default_rng(seed), (20, *(dims[1:] if dims[0] == 1 else dims)))
         difference = run_integer(graph, clips).astype(int).ravel() - onnxruntime_int8(graph, clips).ravel()
-        assert np.abs(difference).max() <= 1
+        # TFLite resizes by steps of 1/1024 of an element, ONNX Runtime by float32 ones.
+        assert np.abs(difference).max() <= (4 if op == "resize_bilinear" else 1)
         assert np.mean(difference == 0) > 0.7  # TFLite rounds twice, ONNX Runtime once
 
 

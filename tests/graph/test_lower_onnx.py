@@ -223,12 +223,6 @@ def test_clip_to_relu6_and_relu(bench, opset):
     assert ops(graph) == ["relu", "relu6"]
 
 
-def test_other_clips_are_refused(bench):
-    path = bench.save([node("Clip", ["x", "lo", "hi"], ["y"])], [1, 8], {"lo": np.float32(-1), "hi": np.float32(1)})
-    with pytest.raises(UnsupportedOpError, match="Clip to"):
-        lower(load_graph(path))
-
-
 def test_explicit_padding_folds_into_a_convolution_but_not_into_a_pool(bench):
     constants = {"p": np.array([0, 0, 1, 2, 0, 0, 3, 1], np.int64), "w": bench.floats(4, 2, 3, 3)}
     nodes = [node("Pad", ["x", "p"], ["a"]), node("Conv", ["a", "w"], ["y"], pads=[1, 0, 0, 1])]

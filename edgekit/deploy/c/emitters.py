@@ -7,15 +7,18 @@ from types import MappingProxyType
 
 from edgekit.deploy.c.add import emit_add
 from edgekit.deploy.c.batch_matmul import emit_batch_matmul
+from edgekit.deploy.c.bilinear import emit_resize_bilinear
 from edgekit.deploy.c.conv2d import emit_conv2d
 from edgekit.deploy.c.depthwise_conv2d import emit_depthwise_conv2d
 from edgekit.deploy.c.fully_connected import emit_fully_connected
+from edgekit.deploy.c.gather import emit_gather
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.layout import emit_pad, emit_reshape
 from edgekit.deploy.c.lookup import emit_lookup
 from edgekit.deploy.c.mean import emit_mean
 from edgekit.deploy.c.moves import emit_concat, emit_slice, emit_transpose
 from edgekit.deploy.c.mul import emit_mul
+from edgekit.deploy.c.pairs import emit_extreme, emit_squared_difference
 from edgekit.deploy.c.pool2d import emit_avg_pool2d, emit_max_pool2d
 from edgekit.deploy.c.requantize import emit_requantize
 from edgekit.deploy.c.softmax import emit_softmax
@@ -43,6 +46,12 @@ EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
         "concat": by_bytes(emit_concat),
         "softmax": emit_softmax,
         "batch_matmul": emit_batch_matmul,
+        "minimum": emit_extreme,
+        "maximum": emit_extreme,
+        "squared_difference": emit_squared_difference,
+        "resize_nearest": by_bytes(emit_gather),
+        "mirror_pad": emit_gather,
+        "resize_bilinear": emit_resize_bilinear,
         "relu": emit_requantize,
         "relu6": emit_requantize,
         **dict.fromkeys((*TABLES, "lookup"), emit_lookup),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edgekit.deploy.c.kernel import Code, Layer
-from edgekit.graph.integer.params import PadParams, SliceParams, TransposeParams
+from edgekit.graph.integer.params import GatherParams, PadParams, SliceParams, TransposeParams
 from edgekit.graph.tensor import Tensor
 
 
@@ -55,6 +55,8 @@ def _paired(layer: Layer) -> Layer:
         params = TransposeParams((*params.perm, rank))
     elif isinstance(params, SliceParams):
         params = SliceParams((*params.begin, 0), (*params.size, 2), (*params.stride, 1))
+    elif isinstance(params, GatherParams):
+        params = GatherParams((*params.axes, (0, 1)))
     elif isinstance(params, PadParams):
         params = PadParams((*params.pads, (0, 0)), params.value)
     inputs = tuple(tensor.replace(shape=(*tensor.dims, 2), data=None) for tensor in layer.inputs)

@@ -237,6 +237,38 @@ class WideRsqrtParams:
 
 
 @dataclass(frozen=True)
+class GatherParams:
+    """resize_nearest, mirror_pad: the output's elements along each axis are the input's at ``axes[axis]``."""
+
+    axes: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One axis of resize_bilinear: both neighbours of every output position, and the second's weight in 1/1024."""
+
+    lower: tuple[int, ...]
+    upper: tuple[int, ...]
+    weight: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class BilinearParams:
+    """resize_bilinear: rows and columns."""
+
+    rows: Line
+    columns: Line
+    clamp: Clamp
+
+
+@dataclass(frozen=True)
+class ExtremeParams:
+    """minimum, maximum: which of the two."""
+
+    largest: bool
+
+
+@dataclass(frozen=True)
 class MatmulParams:
     """batch_matmul: Σ (x − zero_points[0]) · (y − zero_points[1]), rescaled, + output_zero_point.
 
@@ -307,6 +339,9 @@ Params = (
     | WideSigmoidParams
     | WideRsqrtParams
     | MatmulParams
+    | GatherParams
+    | BilinearParams
+    | ExtremeParams
     | LookupParams
     | RequantizeParams
     | QuantizeParams

@@ -6,7 +6,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import ACTIVATIONS, BINARY_OPS, EDGE_OPS, INT16_OPS, SAME_SCALE_OPS, activation_inputs
+from edgekit.graph.ops import ACTIVATIONS, EDGE_OPS, INT16_OPS, PAIR_OPS, SAME_SCALE_OPS, activation_inputs
 from edgekit.graph.passes.shapes import infer_output
 from edgekit.graph.tensor import Tensor
 
@@ -78,7 +78,7 @@ def _check_types(graph: Graph, node: Node) -> None:
     for tensor in activations:
         if tensor.dtype in ("int8", "int16"):
             _check_activation(tensor, node)
-    if (node.op in BINARY_OPS or node.op == "batch_matmul") and any(tensor.dtype != y.dtype for tensor in activations):
+    if node.op in PAIR_OPS and any(tensor.dtype != y.dtype for tensor in activations):
         raise UnsupportedOpError(f"{node.op} of different element types", where=node.name)
     if node.op in WEIGHTED:
         _check_weights(graph, node, x.dtype)

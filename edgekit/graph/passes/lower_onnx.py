@@ -13,6 +13,7 @@ from edgekit.graph.passes import onnx_elementwise as elementwise
 from edgekit.graph.passes import onnx_pooling as pooling
 from edgekit.graph.passes import onnx_quantization as quantization
 from edgekit.graph.passes import onnx_reshaping as reshaping
+from edgekit.graph.passes import onnx_resizing as resizing
 from edgekit.graph.passes import onnx_slicing as slicing
 from edgekit.graph.passes import onnx_weighted as weighted
 from edgekit.graph.passes.onnx_builder import MAX_INDEX, Builder, unsupported
@@ -199,6 +200,11 @@ RULES: Mapping[str, Rule] = {
     "InstanceNormalization": attention.instance_norm,
     POINTWISE: elementwise.pointwise,
     "Pow": elementwise.power,
+    **dict.fromkeys(("Resize", "Upsample"), resizing.resize),
+    "Tile": resizing.tile,
+    "Expand": resizing.expand,
+    "Min": resizing.extreme("minimum"),
+    "Max": resizing.extreme("maximum"),
     "Neg": elementwise.negative,
     "Gather": slicing.gather,
     "QuantizeLinear": quantization.quantize_linear,

@@ -31,14 +31,16 @@ def leaky_relu(node: Node, build: Builder) -> None:
 
 
 def clip(node: Node, build: Builder) -> None:
-    """Clip(0, 6) → relu6, Clip(0, ∞) → relu."""
+    """Clip(0, 6) → relu6, Clip(0, ∞) → relu, other bounds → pointwise."""
     view = build.view(node)
     low, high = (_bound(node, build, *bound) for bound in ((1, "min", -np.inf), (2, "max", np.inf)))
     if low == -np.inf and high == np.inf:
         build.result(node, view)
         return
     if low != 0 or (high != 6 and high < 3e38):
-        raise unsupported(node, f"Clip to {low} … {high}")
+        bounded = ("min", ("max", "x", float(max(low, -3e38))), float(min(high, 3e38)))
+        build.result(node, view.like(build.emit("pointwise", node.name, [view.name], {"expression": bounded})))
+        return
     build.result(node, view.like(build.emit("relu6" if high == 6 else "relu", node.name, [view.name], {})))
 
 
@@ -52,7 +54,7 @@ def add(node: Node, build: Builder) -> None:
     """Add of two activations → add; with a constant → affine."""
     x, y = build.value(node, 0), build.value(node, 1)
     if isinstance(x, View) and isinstance(y, View):
-        build.result(node, _of_views(node, build, x, y))
+        build.result(node, of_views(node, build, x, y))
     else:
         view, constant = _sides(node, x, y)
         build.result(node, build.affine(node, view, np.ones(()), constant))
@@ -62,7 +64,7 @@ def sub(node: Node, build: Builder) -> None:
     """Sub of two activations → sub; with a constant on either side → affine."""
     x, y = build.value(node, 0), build.value(node, 1)
     if isinstance(x, View) and isinstance(y, View):
-        build.result(node, _of_views(node, build, x, y))
+        build.result(node, of_views(node, build, x, y))
         return
     view, constant = _sides(node, x, y)
     sign = 1.0 if view is x else -1.0
@@ -73,7 +75,7 @@ def mul(node: Node, build: Builder) -> None:
     """Mul of two activations → mul; with a constant → affine."""
     x, y = build.value(node, 0), build.value(node, 1)
     if isinstance(x, View) and isinstance(y, View):
-        build.result(node, _of_views(node, build, x, y))
+        build.result(node, of_views(node, build, x, y))
         return
     view, constant = _sides(node, x, y)
     build.result(node, build.affine(node, view, constant, np.zeros(())))
@@ -134,7 +136,7 @@ def _quotient(node: Node, build: Builder, x: View, y: View) -> View:
             raise unsupported(node, "Div by an activation that may be negative")
         square = build.emit("mul", f"{node.name}/square", [y.name, y.name], {"activation": "none"})
         root = build.emit("rsqrt", f"{node.name}/rsqrt", [square], {})
-    return _of_views(node, build, x, y.like(root), "mul")
+    return of_views(node, build, x, y.like(root), "mul")
 
 
 def _sides(node: Node, x: Value, y: Value) -> tuple[View, np.ndarray]:
@@ -158,7 +160,7 @@ def _sides(node: Node, x: Value, y: Value) -> tuple[View, np.ndarray]:
     return view, values
 
 
-def _of_views(node: Node, build: Builder, x: View, y: View, op: str = "") -> View:
+def of_views(node: Node, build: Builder, x: View, y: View, op: str = "") -> View:
     """Add, Sub or Mul of two activations, in the edge tensors' own layout if it is the same, else in a common one."""
     op = op or node.op.lower()
     same = build.tensors[x.name].dims == build.tensors[y.name].dims and np.array_equal(x.index, y.index)

@@ -10,6 +10,7 @@ import numpy as np
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
 from edgekit.graph.passes.onnx_builder import Builder, common_layout, unsupported
+from edgekit.graph.passes.onnx_resizing import mirrored
 from edgekit.graph.passes.onnx_weighted import unbatched, window_attrs
 from edgekit.graph.passes.views import View
 
@@ -126,17 +127,20 @@ def _reduce(node: Node, build: Builder, view: View, axes: tuple[int, ...], keep:
 
 
 def pad(node: Node, build: Builder) -> None:
-    """Pad with the constant 0 → pad."""
+    """Pad with the constant 0 → pad, in mode reflect → mirror_pad."""
     view = build.view(node)
     rank = view.index.ndim
     flat, value = build.ints(node, 1, "pads"), build.constant(node, 2)
     mode, fill = node.attrs.get("mode", "constant"), node.attrs.get("value", 0.0) if value is None else value
-    if mode != "constant" or np.any(np.asarray(fill) != 0):
+    if mode not in ("constant", "reflect") or np.any(np.asarray(fill) != 0):
         raise unsupported(node, f"Pad in mode {mode} with value {fill}")
     axes = [axis % rank for axis in (build.ints(node, 3, "axes") or range(rank))]
     if flat is None or len(flat) != 2 * len(axes) or min(flat, default=0) < 0:
         raise unsupported(node, f"Pad with pads {flat}")
     pairs = {axis: (flat[i], flat[i + len(axes)]) for i, axis in enumerate(axes)}
+    if mode == "reflect":
+        mirrored(node, build, view, pairs)
+        return
     order = common_layout(build, [view])
     source = build.arranged(node, view, order)
     pads = tuple(pairs.get(axis, (0, 0)) for axis in order)

@@ -176,6 +176,22 @@ def _concat(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     return (*first[:axis], sum(dims[axis] for dims in inputs), *first[axis + 1 :])
 
 
+def _resize(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    (x,) = inputs
+    _need(len(x) == 4 and len(attrs["size"]) == 2, "input must have rank 4, size two numbers")
+    _need(not (attrs["align_corners"] and attrs["half_pixel"]), "align_corners and half_pixel exclude each other")
+    return (x[0], *attrs["size"], x[3])
+
+
+def _mirror_pad(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    dims = _pad(inputs, attrs)
+    _need(attrs["mode"] in ("reflect", "symmetric"), f"mode {attrs['mode']}")
+    edge = 1 if attrs["mode"] == "reflect" else 0
+    fits = all(max(pair) <= dim - edge for dim, pair in zip(inputs[0], attrs["pads"], strict=True))
+    _need(fits, f"padding {attrs['pads']} mirrors more than there is")
+    return dims
+
+
 def _same(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     (x,) = inputs
     return x
@@ -208,6 +224,9 @@ _RULES: dict[str, ShapeRule] = {
     "hard_swish": _same,
     "rsqrt": _same,
     "pointwise": _same,
+    **dict.fromkeys(("minimum", "maximum", "squared_difference"), _binary),
+    **dict.fromkeys(("resize_nearest", "resize_bilinear"), _resize),
+    "mirror_pad": _mirror_pad,
     "lookup": _lookup,
     "batch_matmul": _batch_matmul,
     "quantize": _same,

@@ -232,6 +232,36 @@ def _batch_matmul(node: Node, state: State) -> Lowered:
     return "batch_matmul", {key: bool(node.attrs.get(key, False)) for key in ("adj_x", "adj_y")}, node.inputs
 
 
+def _pair(op: str) -> Rule:
+    def rule(node: Node, state: State) -> Lowered:
+        if len(node.inputs) != 2 or not all(node.inputs):
+            raise BadFileError(f"{node.op} needs two inputs", where=node.name)
+        return op, {}, node.inputs
+
+    return rule
+
+
+def _resize(op: str) -> Rule:
+    def rule(node: Node, state: State) -> Lowered:
+        size = state.axes(node, 1)
+        if len(size) != 2 or min(size) < 1 or max(size) > 2**16:
+            raise BadFileError(f"{node.op} to {size}", where=node.name)
+        flags = {"align_corners": "align_corners", "half_pixel": "half_pixel_centers"}
+        attrs = {key: bool(node.attrs.get(option, False)) for key, option in flags.items()}
+        return op, {"size": tuple(size), **attrs}, node.inputs[:1]
+
+    return rule
+
+
+def _mirror_pad(node: Node, state: State) -> Lowered:
+    _, attrs, inputs = _pad(node, state)
+    modes = {0: "reflect", "REFLECT": "reflect", 1: "symmetric", "SYMMETRIC": "symmetric"}
+    mode = _attr(node, "mode")
+    if mode not in modes:
+        raise BadFileError(f"MIRROR_PAD in mode {mode}", where=node.name)
+    return "mirror_pad", {**attrs, "mode": modes[mode]}, inputs
+
+
 RULES: Mapping[str, Rule] = {
     "CONV_2D": _conv2d,
     "DEPTHWISE_CONV_2D": _depthwise,
@@ -260,6 +290,12 @@ RULES: Mapping[str, Rule] = {
     "HARD_SWISH": _plain("hard_swish"),
     "RSQRT": _plain("rsqrt"),
     "BATCH_MATMUL": _batch_matmul,
+    "MINIMUM": _pair("minimum"),
+    "MAXIMUM": _pair("maximum"),
+    "SQUARED_DIFFERENCE": _pair("squared_difference"),
+    "RESIZE_NEAREST_NEIGHBOR": _resize("resize_nearest"),
+    "RESIZE_BILINEAR": _resize("resize_bilinear"),
+    "MIRROR_PAD": _mirror_pad,
     TABLE_LOOKUP: lambda node, state: ("lookup", {}, node.inputs),
     "QUANTIZE": _plain("quantize"),
     "DEQUANTIZE": _plain("dequantize"),
