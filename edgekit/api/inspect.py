@@ -69,6 +69,15 @@ class Inspection:
             }
         return found
 
+    def telling(self) -> list[tuple[str, str]]:
+        """The :meth:`cross_tables` worth a look: not wide, and no group of one value (but how labels are split)."""
+        return [
+            (rows, columns)
+            for rows, columns in self.cross_tables()
+            if len(self.counts[columns]) <= MOST_COLUMNS
+            and ((rows, columns) == ("label", "split") or min(len(self.counts[rows]), len(self.counts[columns])) > 1)
+        ]
+
     def problems(self) -> dict[str, int]:
         """How many of each kind of :data:`GATES` were found."""
         survey = self.survey

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekit.api.inspect import MOST_COLUMNS, Inspection, device_spectra, level_rows, reference_of
+from edgekit.api.inspect import Inspection, device_spectra, level_rows, reference_of
 from edgekit.data.inspect.fingerprint import ALIKE, MAX_CLIPS
 from edgekit.data.inspect.spectrum import CENTRES
 from edgekit.data.inspect.survey import Survey
@@ -104,9 +104,10 @@ def _groups(found: Inspection) -> list[tuple[str, dict[str, int]]]:
 
 def _balance(found: Inspection) -> Section:
     tables = []
-    for (rows, columns), cells in found.cross_tables().items():
-        names = list(found.counts[columns])
-        if len(names) <= MOST_COLUMNS and len(cells) <= _MOST_ROWS:
+    crossed = found.cross_tables()
+    for rows, columns in found.telling():
+        names, cells = list(found.counts[columns]), crossed[rows, columns]
+        if len(cells) <= _MOST_ROWS:
             body = tuple((row, *(f"{line.get(name, 0):,}" for name in names)) for row, line in cells.items())
             tables.append(_table((rows, *(f">{name}" for name in names)), body, f"clips by {rows} and {columns}"))
     by_split = (

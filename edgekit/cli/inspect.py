@@ -89,11 +89,12 @@ def _print(found: Inspection) -> None:
 
 def _print_cross(found: Inspection) -> None:
     """Every cross table that is neither wide nor long."""
-    from edgekit.api.inspect import MOST_COLUMNS
     from edgekit.report.table import render_table
 
-    for (rows, columns), cells in found.cross_tables().items():
-        if len(cells) <= _MOST_VALUES and len(found.counts[columns]) <= MOST_COLUMNS:
+    tables = found.cross_tables()
+    for rows, columns in found.telling():
+        cells = tables[rows, columns]
+        if len(cells) <= _MOST_VALUES:
             names = in_order(found.counts[columns])
             body = [(row, *(f"{line.get(name, 0):,}" for name in names)) for row, line in cells.items()]
             click.echo("\n" + render_table((rows, *(f">{name}" for name in names)), body), nl=False)
