@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -35,7 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary file name beside ``path`` that becomes ``path`` when the block ends well.
 
     Raises:
-        BadFileError: the folder cannot be made or written.
+        BadFileError: the folder cannot be made or written, or the disk is full; what was at ``path`` is still there.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,8 +52,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         os.replace(temporary, path)
+    except Exception as error:
+        if not _no_room(error):
+            raise
+        mend = "make room and give the same command again"
+        raise BadFileError("no room left to write it", where=str(path), mend=mend) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _no_room(error: Exception) -> bool:
+    """Whether a full disk, quota or file limit is behind an error; libraries in C++ and Rust say so in words only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 @contextlib.contextmanager

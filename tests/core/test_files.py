@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from pathlib import Path
@@ -60,3 +61,20 @@ def test_digest_of_a_file_equals_hashlib(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(data)
     assert digest_file(tmp_path / "x", chunk=1000) == "sha256:" + hashlib.sha256(data).hexdigest()
     assert json.loads(canonical_json({"x": 1})) == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EFBIG, "File too large"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),  # as safetensors says it
+    ],
+)
+def test_a_full_disk_is_a_clear_error_and_the_old_file_stays(tmp_path: Path, error: Exception) -> None:
+    target = tmp_path / "file"
+    target.write_text("old")
+    with pytest.raises(BadFileError, match="file: no room left to write it"), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
