@@ -105,9 +105,9 @@ def rank_command(table: str, form: str) -> None:
 
 
 @command.command("schema")
-@click.argument("name", type=click.Choice(["check-budget", "diff", "eval"]), default="check-budget")
+@click.argument("name", type=click.Choice(["check-budget", "diff", "eval", "inspect"]), default="check-budget")
 def schema_command(name: str) -> None:
-    """The JSON schema of what check-budget, diff or eval print with --format json."""
+    """The JSON schema of what check-budget, diff, eval or data inspect print with --format json."""
     import json
 
     from edgekit.report.schemas import json_schema

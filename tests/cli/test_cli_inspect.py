@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import soundfile
 
 from edgekit.cli.main import main
+from edgekit.report.schemas import json_schema
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_the_gates_decide_about_the_exit_code(devices, capsys) -> None:
 def test_json_has_tables_levels_spectra_and_leaks(devices, capsys) -> None:
     assert main(["data", "inspect", str(devices), "--format", "json"]) == 0
     body = json.loads(capsys.readouterr().out)
-    assert body["schema_version"] == 1
+    jsonschema.validate(body, json_schema("inspect"))
     assert body["cross"]["split by device"] == {"test": {"a": 3, "b": 3}, "train": {"a": 7, "b": 7}}
     assert body["spectrum"]["reference"] == "a"
     differences = body["spectrum"]["devices"]["b"]["difference_db"]
@@ -50,6 +52,10 @@ def test_json_has_tables_levels_spectra_and_leaks(devices, capsys) -> None:
     assert differences[-1] is None and len(differences) == len(body["spectrum"]["centre_hz"])
     levels = {row["device"]: row["rms_dbfs"] for row in body["levels"]}
     assert abs(levels["a"] + 20.0) < 0.2 and abs(levels["b"] + 26.0) < 0.2
+    assert main(["data", "inspect", str(devices), "--headers", "--format", "json"]) == 0
+    headers = json.loads(capsys.readouterr().out)
+    jsonschema.validate(headers, json_schema("inspect"))
+    assert headers["cross"] == body["cross"] and "levels" not in headers
     (leak,) = body["leakage"]
     assert (leak["kind"], leak["examples"], leak["sides"]) == ("speaker", ["s1"], ["test", "train"])
     assert body["duplicates"] == {"groups": 0, "near_searched": True, "listed": []}

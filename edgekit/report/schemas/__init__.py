@@ -6,11 +6,11 @@ import json
 from importlib import resources
 from typing import Any
 
-SCHEMAS: tuple[str, ...] = ("check-budget", "diff", "eval")
+SCHEMAS: tuple[str, ...] = ("check-budget", "diff", "eval", "inspect")
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The schema of ``edgekit NAME --format json``; ``name`` is one of :data:`SCHEMAS`."""
+    """The schema of ``edgekit NAME --format json`` ("inspect": of ``edgekit data inspect``); ``name`` is one of :data:`SCHEMAS`."""
     text = resources.files(__name__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
