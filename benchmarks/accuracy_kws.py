@@ -21,8 +21,8 @@ SHOTS = (10, 20, 50, 100)
 ONE_FOLD = "jackson"
 CHOSEN = (
     "FSDD: the recipe was chosen by float accuracy and confusions on the folds george, nicolas and yweweler; jackson "
-    "had been scored once before, without trimmed edges; lucas and theo were first run with the final recipe. Weights are "
-    "those of the last epoch. DSPSpeech: architecture and augmentation stood before this campaign; the epoch is chosen "
+    "had been scored once before, without trimmed edges; lucas and theo were first run with the final recipe. Weights "
+    "are those of the last epoch. DSPSpeech: model and augmentation stood before this campaign; the epoch is chosen "
     "on spk18 to spk20. Few-shot and ablation: one fold (jackson) and one seed."
 )
 
