@@ -10,7 +10,11 @@ SCHEMAS: tuple[str, ...] = ("check-budget", "diff", "eval", "inspect")
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The schema of ``edgekit NAME --format json`` ("inspect": of ``edgekit data inspect``); ``name`` is one of :data:`SCHEMAS`."""
+    """The schema of ``edgekit NAME --format json`` ("inspect": of ``edgekit data inspect``).
+
+    Args:
+        name: one of :data:`SCHEMAS`.
+    """
     text = resources.files(__name__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
