@@ -20,7 +20,7 @@ FOLDS = (1, 2, 3, 4)
 ABLATION_FOLD = 2
 CHOSEN = (
     "ESC-10: everything chosen on the folds 1 and 2, where distilling CNNs into a CNN gained nothing; 3 and 4 were "
-    "first run with the final recipe. The hop of 250 ms was chosen after 3 and 4 had been heard at 500 ms (step 'no KD')."
+    "first run with the final recipe. The hop of 250 ms was chosen after these had been heard at 500 ms (step 'no KD')."
 )
 
 SETS: dict[str, SynthConfig] = {}
