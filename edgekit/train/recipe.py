@@ -147,7 +147,15 @@ _LATER: Mapping[str, tuple[str, ...]] = {
     "start": (),
     "published": (),
     "windows": (),
-    "augment": ("roll_ms", "impulse_probability", "impulse_responses", "impulse_device", "trim_probability", "trim_db"),
+    "augment": (
+        "roll_ms",
+        "mixstyle_over",
+        "impulse_probability",
+        "impulse_responses",
+        "impulse_device",
+        "trim_probability",
+        "trim_db",
+    ),
     "schedule": (
         "warmup",
         "flat_epochs",
