@@ -15,6 +15,7 @@ import numpy as np
 
 from edgekit.core.errors import BadConfigError, UnsupportedOpError
 from edgekit.deploy.c.identifiers import require_identifier
+from edgekit.deploy.frontend import fixed
 from edgekit.deploy.frontend.emit import fill, float_literal, table
 from edgekit.deploy.frontend.tables import ONE_Q31, Tables, make_tables
 from edgekit.features.reference import log_factor
@@ -22,10 +23,11 @@ from edgekit.features.schedule import first_start, ring_capacity, state_bytes
 from edgekit.features.spec import FrontendSpec
 
 FeatureType = Literal["int8", "float32"]
-Precision = Literal["exact", "fast"]
+Precision = Literal["exact", "fast", "fixed"]
 _PRECISION_TEXT: dict[Precision, str] = {
     "exact": "The window and the transform run in 64-bit integers, so that a quiet bin beside a loud one is not lost.",
     "fast": "The window and the transform run in 32-bit integers; each frame is made as loud as fits before.",
+    "fixed": "All runs in integers of 32 and 64 bits; each frame is made as loud as fits before the transform.",
 }
 _CTYPES: dict[FeatureType, str] = {"int8": "int8_t", "float32": "float"}
 _LAYOUTS = {"time_freq": "one row a frame", "freq_time": "one row a bin, one column a frame"}
@@ -69,7 +71,8 @@ def generate_frontend(
         name: C identifier, prefix of the public names.
         input_scale: of the model's int8 input; not used for "float32".
         input_zero_point: of the model's int8 input.
-        precision: of the transform, "exact" (64-bit integers) or "fast" (32-bit).
+        precision: of the transform, "exact" (64-bit integers) or "fast" (32-bit); "fixed" is "fast" without floating
+            point behind it, for int8 features of energies (fixed.fits).
         dtype: "int8" writes the model's input; "float32" the features themselves, for verification.
 
     Raises:
@@ -86,6 +89,8 @@ def generate_frontend(
             f"input scale {input_scale!r}, zero point {input_zero_point!r} are not an int8 quantization",
             mend="use a positive scale and a zero point from -128 to 127",
         )
+    if precision == "fixed" and (dtype != "int8" or not fixed.fits(spec)):
+        raise BadConfigError("these features cannot be computed without floating point", mend='take "fast" or "exact"')
     tables = make_tables(spec)
     values = {
         **_values(spec, name, dtype),
@@ -94,17 +99,28 @@ def generate_frontend(
     }
     store = _store_values(float(scale), input_zero_point)
     header = fill("header.h", {**values, "quantization": _quantization(name, dtype, float(scale), input_zero_point)})
+    unit = _unit_exponent(spec, precision)
+    if precision == "fixed":
+        constants = _tables_text(spec, tables, fixed.fixed_tables(spec, tables, float(scale)))
+        finish = fixed.finish_text(spec, tables, float(scale), input_zero_point, unit)
+        calls = {"power_call": "fe_power(state->cells);", "finish_call": "fe_finish_frame(state, features, gain);"}
+    else:
+        constants = _tables_text(spec, tables, _float_tables(tables))
+        finish = fill(f"store_{dtype}.c", store) + _finish_text(spec, dtype)
+        calls = {
+            "power_call": f"fe_power(state->cells, gain * {float_literal(2.0**unit)});",
+            "finish_call": "fe_finish_frame(state, features);",
+        }
     source = "".join(
         [
             fill("preamble.c", values),
-            _tables_text(spec, tables),
-            fill("float_math.c", {}),
+            constants,
+            fill("fixed/float_bits.c" if precision == "fixed" else "float_math.c", {}),
             _transform_text(spec, precision),
             _load_text(spec, precision),
             _power_text(spec, tables, precision),
-            fill(f"store_{dtype}.c", store),
-            _finish_text(spec, dtype),
-            fill("push.c", {**values, **_push_values(spec, precision)}),
+            finish,
+            fill("push.c", {**values, **_push_values(spec), **calls}),
         ]
     )
     cell = 16 if precision == "exact" else 8
@@ -155,16 +171,22 @@ def _store_values(scale: float, zero_point: int) -> dict[str, object]:
     }
 
 
-def _tables_text(spec: FrontendSpec, tables: Tables) -> str:
+def _tables_text(spec: FrontendSpec, tables: Tables, behind: str) -> str:
     parts = [table("int32_t", "fe_cosine", tables.cosine)]
     if tables.window.size:
         parts.append(table("int32_t", "fe_window", tables.window))
-    parts += [table("uint16_t", "fe_corner", tables.corners), table("uint32_t", "fe_rise", tables.rise)]
+    parts.append(table("uint16_t", "fe_corner", tables.corners))
+    return "".join([*parts, behind, _window_text(tables)])
+
+
+def _float_tables(tables: Tables) -> str:
+    """Triangles and DCT for float32."""
+    parts = [table("uint32_t", "fe_rise", tables.rise)]
     if tables.mel_scale is not None:
         parts.append(table("float", "fe_mel_scale", tables.mel_scale / np.float32(ONE_Q31)))
     if tables.cepstrum is not None:
         parts.append(table("float", "fe_cepstrum", tables.cepstrum.ravel()))
-    return "".join([*parts, _window_text(tables)])
+    return "".join(parts)
 
 
 def _window_text(tables: Tables) -> str:
@@ -179,10 +201,11 @@ def _load_text(spec: FrontendSpec, precision: Precision) -> str:
     """From the ring to the windowed frame; pre-emphasis and DC removal need more than a product of integers."""
     locate = {"none": "", "reflect": "    i = fe_mirror(i);\n", "zero": _OUTSIDE}[spec.padding]
     parts = [fill("sample.c", {}), fill("mirror.c", {}) if spec.padding == "reflect" else "", fill("put.c", {})]
-    if precision == "fast":
+    folder = "exact" if precision == "exact" else "fast"
+    if precision != "exact":
         parts += [fill("fast/gain.c", {}), fill("fast/weighted.c", {})]
     if not spec.preemphasis and not spec.remove_dc:
-        return "".join([*parts, fill(f"{precision}/load_plain.c", {"locate": locate})])
+        return "".join([*parts, fill(f"{folder}/load_plain.c", {"locate": locate})])
     sample = fill("sample_emphasised.c" if spec.emphasises_signal else "sample_scaled.c", {"locate": locate})
     in_frame = spec.preemphasis and spec.preemphasis_scope == "frame"
     shape = fill("shape_emphasis.c" if in_frame else "shape_none.c", {})
@@ -245,8 +268,14 @@ def _power_text(spec: FrontendSpec, tables: Tables, precision: Precision) -> str
     first, last = int(tables.corners[0]), max(int(tables.corners[-1]) - 1, int(tables.corners[0]))
     magnitude = "fe_magnitude" if spec.power == 1 else "fe_square"
     both = last > points // 2
-    mirrored = {"exact": "even_re - turned_im, even_im + turned_re", "fast": "even_re - turned.im, even_im + turned.re"}
-    mirror = f"        mirror->power = {magnitude}({mirrored[precision]}, unit);\n"
+    mirrored = (
+        "even_re - turned_im, even_im + turned_re"
+        if precision == "exact"
+        else "even_re - turned.im, even_im + turned.re"
+    )
+    mirror = f"        mirror->power = {magnitude}({mirrored}, unit);\n"
+    if precision == "fixed":
+        mirror = f"        fe_put_energy(mirror, {mirrored});\n"
     values = {
         "from": max(1, min(first, points - last)) if both else first,
         "to": last,
@@ -257,7 +286,7 @@ def _power_text(spec: FrontendSpec, tables: Tables, precision: Precision) -> str
     return "".join(
         [
             fill("sqrt.c", {}) if spec.power == 1 else "",
-            fill(f"{precision}/power_{spec.power}.c", {}),
+            fill(f"{precision}/power_{spec.power}.c", {}) if precision != "fixed" else "",
             fill(f"{precision}/power.c", values),
         ]
     )
@@ -300,10 +329,15 @@ def _linear(text: str, factor: float, offset: float) -> str:
     return product if offset == 0.0 else f"{product} + {float_literal(offset)}"
 
 
-def _push_values(spec: FrontendSpec, precision: Precision) -> dict[str, object]:
+def _push_values(spec: FrontendSpec) -> dict[str, object]:
     reflected = (
         "    last = last > -start ? last : -start; /* mirrored samples */\n" if spec.padding == "reflect" else ""
     )
-    # Full scale is halved by each layer but the first two, which are not scaled; the fast split halves once more.
-    exponent = _layers(spec) - 45 if precision == "exact" else _layers(spec) + 1 - _fast_scale(spec)
-    return {"reflected": reflected, "unit": float_literal(2.0**exponent)}
+    return {"reflected": reflected}
+
+
+def _unit_exponent(spec: FrontendSpec, precision: Precision) -> int:
+    """Power of two that is one unit of the split transform: full scale is halved by each layer but the first two, which
+    are not scaled, and once more by the split of 32-bit integers.
+    """
+    return _layers(spec) - 45 if precision == "exact" else _layers(spec) + 1 - _fast_scale(spec)

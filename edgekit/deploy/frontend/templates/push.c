@@ -39,8 +39,8 @@ size_t ${name}_frontend_push(${name}_frontend_state *state, const int16_t *pcm, 
         while (state->frame < FE_FRAMES && fe_due(state->frame) <= state->count) {
             const float gain = fe_load(state, FE_FIRST + state->frame * FE_HOP);
             fe_transform(state->cells);
-            fe_power(state->cells, gain * $unit);
-            fe_finish_frame(state, features);
+            $power_call
+            $finish_call
             state->frame++;
         }
         if (state->count == FE_CLIP) {

@@ -1,0 +1,5 @@
+typedef union {
+    float value;
+    uint32_t bits;
+} fe_float;
+
