@@ -39,7 +39,7 @@ def gathered_axes(op: str, attrs: Mapping[str, Any], dims: tuple[int, ...]) -> t
     """Input positions along every axis of resize_nearest or mirror_pad."""
     if op == "mirror_pad":
         pairs = zip(dims, attrs["pads"], strict=True)
-        return tuple(mirrored_positions(size, *pad, attrs["mode"]) for size, pad in pairs)
+        return tuple(mirrored_positions(size, pad[0], pad[1], attrs["mode"]) for size, pad in pairs)
     flags = bool(attrs["align_corners"]), bool(attrs["half_pixel"])
     rows, columns = (nearest_positions(size, out, *flags) for size, out in zip(dims[1:3], attrs["size"], strict=True))
     return tuple(range(dims[0])), rows, columns, tuple(range(dims[3]))

@@ -12,7 +12,9 @@ from edgekit.graph.passes.check_edge import check_edge
 from edgekit.graph.passes.drop_dead import drop_dead
 from edgekit.graph.passes.fold_affine import fold_affine
 from edgekit.graph.passes.fold_pad import fold_pad
+from edgekit.graph.passes.fold_shuffle import fold_shuffle
 from edgekit.graph.passes.fuse_activation import fuse_activation
+from edgekit.graph.passes.merge_equal import merge_equal
 from edgekit.graph.passes.merge_reshape import merge_reshape
 from edgekit.graph.passes.qdq import integer_graph, without_rounding
 
@@ -20,8 +22,10 @@ FLOAT_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     drop_dead,
     fold_pad,
     drop_dead,
+    merge_equal,
     fold_affine,
     fuse_activation,
+    fold_shuffle,
 )
 """What runs over the plain lowering of an ONNX graph, in this order; each returns a new graph."""
 TFLITE_PASSES: tuple[Callable[[Graph], Graph], ...] = (fold_pad, drop_dead, check_edge)

@@ -136,7 +136,9 @@ def linear(node: Node, build: Builder, matrix: np.ndarray, bias: np.ndarray | No
         if prod(bias.shape) not in (1, units) or (bias.ndim > 1 and bias.shape[-1] != prod(bias.shape)):
             raise unsupported(node, f"{node.op} with a bias of shape {bias.shape}")
         names[2] = build.weight(f"{node.name}/bias", np.broadcast_to(bias.reshape(-1), (units,)))
-    output = build.emit("fully_connected", node.name, names, {"activation": "none", "keep_dims": False})
+    # Tokens stay tokens: no reshape between a layer and what is added to it.
+    keep = view.index.ndim > 2 and build.tensors[source].dims == view.shape
+    output = build.emit("fully_connected", node.name, names, {"activation": "none", "keep_dims": keep})
     keep_scales(node, build, 1, names[1])
     index = np.arange(len(rows) * units, dtype=np.int64).reshape(*view.shape[:-1], units)
     build.result(node, View(output, index))
