@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgekit.augment.spec import Augment
+from edgekit.augment.transfer import on_device
 from edgekit.augment.trim import trim_edges
 from edgekit.augment.waveform import Draw, draw_factors
 from edgekit.core.errors import BadConfigError
@@ -74,8 +75,8 @@ class FeatureAugment:
         rows, columns = (time, frequency) if self.time_axis == 2 else (frequency, time)
         height, width = x.shape[2:]
         # grid_sample wants (x, y) from -1 to 1
-        gy = torch.as_tensor(rows * (2.0 / max(1, height - 1)) - 1.0, dtype=x.dtype, device=x.device)
-        gx = torch.as_tensor(columns * (2.0 / max(1, width - 1)) - 1.0, dtype=x.dtype, device=x.device)
+        gy = on_device(rows * (2.0 / max(1, height - 1)) - 1.0, x.device, x.dtype)
+        gx = on_device(columns * (2.0 / max(1, width - 1)) - 1.0, x.device, x.dtype)
         grid = torch.stack([gx[:, None, :].expand(-1, height, -1), gy[:, :, None].expand(-1, -1, width)], dim=-1)
         return functional.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=True)
 
@@ -91,7 +92,7 @@ class FeatureAugment:
         curve *= natural * log_factor(self.spec) / self.spec.std
         shape = [len(x), 1, 1, 1]
         shape[self.frequency_axis] = bins
-        return torch.as_tensor(curve, dtype=x.dtype, device=x.device).reshape(shape)
+        return on_device(curve, x.device, x.dtype).reshape(shape)
 
     def _mask(self, x: Tensor, draw: Draw) -> Tensor:
         """SpecAugment (Park et al., 2019): bands of frames and of bins are set to the batch's mean."""
@@ -109,7 +110,7 @@ class FeatureAugment:
                 band = (place >= start[:, None]) & (place < (start + width)[:, None])
                 shape = [len(x), 1, 1, 1]
                 shape[axis] = size
-                hidden |= torch.from_numpy(band).to(x.device).reshape(shape)
+                hidden |= on_device(band, x.device).reshape(shape)
         return torch.where(hidden, x.mean(), x)
 
 
@@ -138,10 +139,10 @@ def mix_styles(x: Tensor, draw: Draw, augment: Augment, time_axis: int) -> Tenso
     axes = (time_axis,) if augment.mixstyle_over == "time" else (2, 3)
     happens = draw.random() < augment.mixstyle_probability
     share = draw.beta(augment.mixstyle_alpha, augment.mixstyle_alpha, (len(x), 1, 1, 1))
-    partner = torch.from_numpy(draw.permutation(len(x))).to(x.device)
+    partner = on_device(draw.permutation(len(x)), x.device)
     if not happens:
         return x
-    weight = torch.as_tensor(share, dtype=x.dtype, device=x.device)
+    weight = on_device(share, x.device, x.dtype)
     mean = x.mean(axes, keepdim=True)
     centred = x - mean
     deviation = (centred.square().mean(axes, keepdim=True) + 1e-6).sqrt()
@@ -172,8 +173,8 @@ def draw_pairing(count: int, draw: Draw, augment: Augment, device: torch.device)
     """The pairs of one batch of ``count`` clips; None where this batch is not mixed."""
     happens = draw.random() < augment.mixup_probability
     share = draw.beta(augment.mixup_alpha, augment.mixup_alpha, count)
-    partner = torch.from_numpy(draw.permutation(count)).to(device)
-    weight = torch.as_tensor(np.maximum(share, 1.0 - share), dtype=torch.float32, device=device)
+    partner = on_device(draw.permutation(count), device)
+    weight = on_device(np.maximum(share, 1.0 - share), device, torch.float32)
     return Pairing(weight, partner) if happens else None
 
 

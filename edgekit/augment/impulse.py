@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edgekit.augment.transfer import on_device
 from edgekit.augment.waveform import Draw
 from edgekit.core.errors import BadConfigError
 
@@ -87,8 +88,8 @@ class ImpulseBank:
         which = draw.integers(0, len(self.spectra), len(pcm))
         if not chosen.any():
             return pcm
-        rows = torch.from_numpy(np.flatnonzero(chosen)).to(pcm.device)
-        responses = torch.from_numpy(which[chosen]).to(pcm.device)
+        rows = on_device(np.flatnonzero(chosen), pcm.device)
+        responses = on_device(which[chosen], pcm.device)
         heard = self.convolve(pcm[rows], responses)
         # A response of energy 1 can still lift a peak beyond full scale: softer then, as nobody records distortion.
         peak = heard.abs().amax(1, keepdim=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from edgekit.augment.colours import SLOPES, coloured_noise
 from edgekit.augment.spec import Augment
+from edgekit.augment.transfer import on_device
 
 _NOISE_SECONDS = 8
 _SILENCE_RMS = 1e-4  # -80 dBFS: below it a clip has no level to set a noise level against
@@ -47,7 +48,7 @@ def resample(pcm: Tensor, speeds: Tensor, samples: int) -> Tensor:
 
 def roll_clips(pcm: Tensor, draw: Draw, most: int) -> Tensor:
     """Each clip of [N, samples] rolled by up to ``most`` samples either way (PaSST's training rolls by 10,000)."""
-    by = torch.from_numpy(draw.integers(-most, most + 1, len(pcm))).to(pcm.device)
+    by = on_device(draw.integers(-most, most + 1, len(pcm)), pcm.device)
     place = torch.arange(pcm.shape[1], device=pcm.device)
     return pcm.gather(1, (place - by[:, None]) % pcm.shape[1])
 
@@ -55,7 +56,7 @@ def roll_clips(pcm: Tensor, draw: Draw, most: int) -> Tensor:
 def scale_levels(pcm: Tensor, draw: Draw, gain_db: float) -> Tensor:
     """Each clip louder or softer by up to ``gain_db``, clipped to [-1, 1) as a converter would."""
     gains = 10.0 ** (draw.uniform(-gain_db, gain_db, len(pcm)) / 20.0)
-    return (pcm * torch.as_tensor(gains, dtype=pcm.dtype, device=pcm.device)[:, None]).clamp_(-1.0, 1.0 - 2.0**-15)
+    return (pcm * on_device(gains, pcm.device, pcm.dtype)[:, None]).clamp_(-1.0, 1.0 - 2.0**-15)
 
 
 class NoiseBank:
@@ -89,12 +90,12 @@ class NoiseBank:
         if not chosen.any():
             return pcm
         views = self.rows.unfold(1, self.samples, 1)
-        noise = views[torch.from_numpy(row), torch.from_numpy(start)].to(pcm.device)
+        noise = views[on_device(row, self.rows.device), on_device(start, self.rows.device)].to(pcm.device)
         noise = noise / noise.square().mean(1, keepdim=True).sqrt().clamp_min(1e-8)
         level = _active_rms(pcm)
-        wanted = level * torch.as_tensor(10.0 ** (-ratio / 20.0), dtype=pcm.dtype, device=pcm.device)
-        floor = torch.as_tensor(quiet, dtype=pcm.dtype, device=pcm.device)
-        amount = torch.where(level > _SILENCE_RMS, wanted, floor) * torch.as_tensor(chosen, device=pcm.device)
+        wanted = level * on_device(10.0 ** (-ratio / 20.0), pcm.device, pcm.dtype)
+        floor = on_device(quiet, pcm.device, pcm.dtype)
+        amount = torch.where(level > _SILENCE_RMS, wanted, floor) * on_device(chosen, pcm.device)
         return (pcm + amount[:, None] * noise).clamp_(-1.0, 1.0 - 2.0**-15)
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from edgekit.augment.features import FeatureAugment, Pairing, draw_pairing
 from edgekit.augment.impulse import ImpulseBank, eligible_clips
+from edgekit.augment.transfer import on_device
 from edgekit.augment.waveform import Draw, NoiseBank, roll_clips
 from edgekit.data.responses import load_responses, responses_folder
 from edgekit.features.spec import FrontendSpec
@@ -89,7 +90,7 @@ class BatchMaker(nn.Module):
         if self.noise is not None:
             pcm = self.noise.mix(pcm, draw, augment.noise_probability, augment.noise_snr_db)
         features = self.augment_features(self.frontend(pcm), draw)
-        targets = torch.from_numpy(self.clips.targets[indices]).to(pcm.device)
+        targets = on_device(self.clips.targets[indices], pcm.device)
         shares = functional.one_hot(targets, self.classes).to(torch.float32)
         pairing = draw_pairing(len(pcm), draw, augment, pcm.device) if augment.mixup_probability else None
         if pairing is not None:

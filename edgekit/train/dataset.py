@@ -97,11 +97,15 @@ class ClipBatches:
         return out
 
     def pcm(self, indices: np.ndarray, draw: Draw) -> np.ndarray:
-        """int16 [batch, source]: the clips from their start or a random place, up to ``shift_ms`` early or late."""
+        """int16 [batch, source]: the clips from :meth:`offsets` on."""
+        return self.cache.windows(indices, self.source, self.offsets(indices, draw))
+
+    def offsets(self, indices: np.ndarray, draw: Draw) -> np.ndarray:
+        """First sample of each clip, int64 [batch]: its start or a random place, up to ``shift_ms`` early or late."""
         offsets = draw.integers(-self._shift, self._shift + 1, len(indices))
         if self._starts is not None:
             offsets += self._starts.draw(indices, draw)
-        return self.cache.windows(indices, self.source, offsets)
+        return offsets
 
     def background(self) -> np.ndarray:
         """float32 [n] in [-1, 1): recordings whose label is a silence label, up to a minute; empty without any."""

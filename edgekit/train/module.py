@@ -12,6 +12,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgekit.augment.transfer import on_device
 from edgekit.augment.waveform import Draw, draw_factors, resample, scale_levels
 from edgekit.data.cache import AudioCache
 from edgekit.data.windows import Windows, evaluation_windows
@@ -26,6 +27,7 @@ from edgekit.train.loss_watch import LossWatch
 from edgekit.train.optimiser import Rest, learning_rate_factor, make_optimiser
 from edgekit.train.prefetch import Prefetch, spare_core
 from edgekit.train.recipe import Recipe
+from edgekit.train.resident import ResidentAudio, resident_audio
 
 _VALID_BATCH = 256
 _STATISTICS_BATCHES = 200  # batches from which the batch statistics of averaged weights are estimated, at most
@@ -70,6 +72,7 @@ class StudentModule(LightningModule):
         self.average: nn.Module | None = None
         if recipe.schedule.ema_decay or recipe.schedule.swa_epochs:
             self.average = copy.deepcopy(model).requires_grad_(False).eval()
+        self.resident: ResidentAudio | None = None
         self.losses = LossWatch(recipe.name)
         self.prefetch: Prefetch[Step, TrainingBatch] | None = None
 
@@ -131,13 +134,19 @@ class StudentModule(LightningModule):
     def waveforms(self, indices: np.ndarray, draw: Draw) -> tuple[Tensor, np.ndarray | None]:
         """Shifted, sped up and scaled clips, float32 [N, samples] in [-1, 1), and which stored views they are."""
         augment = self.recipe.augment
-        pcm = torch.from_numpy(self.clips.pcm(indices, draw)).to(self.device) * 2.0**-15
+        pcm = self._pcm(indices, draw) * 2.0**-15
         if augment.speed:
-            speeds = torch.as_tensor(draw_factors(draw, augment.speed, len(pcm)), device=pcm.device)
+            speeds = on_device(draw_factors(draw, augment.speed, len(pcm)), pcm.device)
             pcm = resample(pcm, speeds, self.frontend.spec.clip_samples)
         if augment.gain_db:
             pcm = scale_levels(pcm, draw, augment.gain_db)
         return pcm, None
+
+    def _pcm(self, indices: np.ndarray, draw: Draw) -> Tensor:
+        """int16 [N, source] on the training device, gathered there where the clips lie there."""
+        if self.resident is None:
+            return on_device(self.clips.pcm(indices, draw), self.device)
+        return self.resident.windows(indices, self.clips.source, self.clips.offsets(indices, draw))
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Move the averaged weights after each step of the optimiser; early in training they follow faster."""
@@ -182,6 +191,8 @@ class StudentModule(LightningModule):
     def on_fit_start(self) -> None:
         """Take what the batches are made from to the training device; on a CPU with a spare core, make them there."""
         self.maker.place(self.device)
+        if self.device.type == "cuda":
+            self.resident = resident_audio(self.clips.cache, self.device)
         if self.device.type == "cpu" and spare_core():
             self.prefetch = Prefetch(self.batch)
 

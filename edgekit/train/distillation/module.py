@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgekit.augment.transfer import on_device
 from edgekit.augment.waveform import Draw
 from edgekit.core.errors import BadConfigError
 from edgekit.data.cache import AudioCache
@@ -139,7 +140,7 @@ class DistilledModule(StudentModule):
         if stored is None:
             raise BadConfigError("no teacher", where=f"recipe {self.recipe.name}", mend="give --teacher")
         views = np.zeros(len(batch.indices), np.int64) if batch.views is None else batch.views
-        logits = torch.from_numpy(stored.logits[batch.indices, views]).to(self.device)
+        logits = on_device(stored.logits[batch.indices, views], self.device)
         shares = hard_shares(logits) if hard else soft_shares(logits, temperature)
         return shares if batch.pairing is None else batch.pairing.blend(shares)
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edgekit.augment.transfer import on_device
 from edgekit.augment.waveform import draw_factors, resample
 from edgekit.core.limits import check_limits
 from edgekit.data.cache import AudioCache
@@ -96,8 +97,8 @@ def view_waveforms(
     fastest = float(parameters[:, SPEED].max())
     source = samples if fastest == 1.0 and (parameters[:, SPEED] == 1.0).all() else int(np.ceil(samples * fastest)) + 2
     pcm = cache.windows(indices, source, parameters[:, OFFSET].astype(np.int64))
-    waves = torch.from_numpy(pcm).to(device).to(torch.float32) / 32768.0
+    waves = on_device(pcm, device) * 2.0**-15
     if source != samples:
-        waves = resample(waves, torch.as_tensor(parameters[:, SPEED], device=device), samples)
-    gains = torch.as_tensor(10.0 ** (parameters[:, GAIN] / 20.0), dtype=torch.float32, device=device)
+        waves = resample(waves, on_device(parameters[:, SPEED], device), samples)
+    gains = on_device(10.0 ** (parameters[:, GAIN] / 20.0), device, torch.float32)
     return (waves * gains[:, None]).clamp_(-1.0, 1.0 - 2.0**-15)
