@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.core.errors import BadFileError
 from edgekit.core.files import write_bytes
 from edgekit.core.optional import require
 
@@ -24,7 +23,7 @@ def write_clip(path: Path, pcm: np.ndarray, rate: int) -> None:
     """
     out = io.BytesIO()  # libsndfile would wait for the disk at the end of every file
     require("soundfile", "all").write(out, pcm, rate, format=path.suffix[1:].upper(), subtype="PCM_16")
-    _write(path, out.getvalue())
+    write_bytes(path, out.getvalue())
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
@@ -37,12 +36,4 @@ def write_rows(path: Path, header: Sequence[str], rows: Sequence[Mapping[str, ob
     writer = csv.DictWriter(out, header, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    _write(path, out.getvalue().encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        write_bytes(path, data)
-    except OSError as error:
-        mend = "make room, then run the same command again: it goes on where it was"
-        raise BadFileError(f"cannot write: {error.strerror}", where=str(path), mend=mend) from error
+    write_bytes(path, out.getvalue().encode())

@@ -119,8 +119,8 @@ def test_a_disk_without_room_is_one_clear_line_and_leaves_only_whole_files(small
     assert ended.returncode == 2
     assert (
         len(ended.stderr.splitlines()) == 1
-        and "cannot write" in ended.stderr
-        and "run the same command" in ended.stderr
+        and "no room left" in ended.stderr
+        and "the same command again" in ended.stderr
     )
     assert not list(out.rglob("*.flac")) and not list(out.glob("[!.]*/.*")) and not (out / "manifest.csv").exists()
     assert main(_arguments(small_set, plan, out)) == 0
