@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekit.bench.cortex_m import CPU_MODELS
+from edgekit.bench.cycles.estimate import estimate_cycles
+from edgekit.bench.cycles.timing import CLOCKS, TIMINGS
 from edgekit.bench.elf import read_elf
 from edgekit.bench.emulate import Emulation, Kind, emulate
 from edgekit.bench.host import HostModel, host_model
@@ -138,13 +140,14 @@ def _on_core(inputs: _Inputs, target: Target) -> Measurement:
         if pcm is not None and not _same_on_host(inputs, pcm):
             return inputs.measurement(target, runner, False)
         sizes = image_sizes(read_elf(image.path))
+        cycles = _modelled(image, inputs.features[0]) if target.name in TIMINGS else {}
     return Measurement(
         inputs.model, target.name, f"{runner}, {image.toolchain}", True, len(inputs.features),
         instructions=_median([count.total for count in (pcm or run).counts]),
         flash=Quantity(sizes.flash, "B", "exact", caveat="whole image"),
         ram=Quantity(sizes.ram, "B", "exact", caveat="whole image, stack not included"),
         stack=Quantity(max(run.stack, pcm.stack if pcm else 0), "B", "emulated", caveat="high-water mark from reset"),
-        details=_details(run, pcm, sizes.stack_reserved),
+        details=_details(run, pcm, sizes.stack_reserved) | cycles,
     )  # fmt: skip
 
 
@@ -175,6 +178,23 @@ def _details(run: Emulation, pcm: Emulation | None, reserved: int) -> dict[str, 
     if pcm is not None:
         details["frontend_instructions"] = _median([count.frontend or 0 for count in pcm.counts])
     return details
+
+
+def _modelled(image: Image, features: np.ndarray) -> dict[str, Quantity]:
+    """Cycles of the model alone by the cycle model, and milliseconds where the board's clock is known."""
+    clock = CLOCKS.get(image.target.memory.name)
+    estimate = estimate_cycles(image, features, clock.flash if clock else None)
+    low, typical, high = (
+        round(value) for value in (estimate.cycles.low, estimate.cycles.typical, estimate.cycles.high)
+    )
+    flash = f"{clock.flash.wait_states} wait states" if clock else "no wait states"
+    caveat = f"{low:,} to {high:,} by {estimate.source}; {flash}; not measured on silicon"
+    found = {"model_cycles": Quantity(typical, "cycle", "estimated", convention="edgekit-cycles-1", caveat=caveat)}
+    if clock:
+        time = estimate.milliseconds(clock)
+        caveat = f"{time.low:.1f} to {time.high:.1f} ms at {clock.hertz / 1e6:g} MHz by the cycle model of model_cycles"
+        found["model_ms"] = Quantity(round(time.typical, 2), "ms", "estimated", "edgekit-cycles-1", caveat)
+    return found
 
 
 def _median(counts: Sequence[int]) -> Quantity:

@@ -112,6 +112,21 @@ class Core:
         hook: int = self._core.hook_add(self._unicorn.UC_HOOK_BLOCK, self._on_block)
         return hook
 
+    @property
+    def unicorn(self) -> Any:
+        """The package, for the numbers of its hooks."""
+        return self._unicorn
+
+    @property
+    def emulator(self) -> Any:
+        """The engine, to hang further hooks on."""
+        return self._core
+
+    @property
+    def link_register(self) -> int:
+        """Number of LR in unicorn."""
+        return int(self._arm.UC_ARM_REG_LR)
+
     def clear_counts(self) -> None:
         """Set all counts to zero."""
         self.instructions = 0
