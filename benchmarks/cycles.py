@@ -4,7 +4,7 @@
 
 The model adds up what Arm's manuals say of each instruction that the emulated core executes (edgekit/bench/cycles); its
 interval is that of the manuals' ranges. Published are milliseconds of other people's software for the same model on
-real parts (MLPerf Tiny closed division, v1.1 and v1.3), here as cycles. The ratio is therefore no error of the model: it
+real parts (MLPerf Tiny closed division, v1.1 and v1.3), here as cycles. The ratio is no error of the model: it
 says where the modelled firmware would stand, and whether the model is plausible. Nothing here was measured on silicon.
 """
 
