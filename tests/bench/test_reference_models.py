@@ -24,6 +24,8 @@ from edgekit.graph.readers.load import load_graph
 MODELS = ("kws_ref_model", "ad01_int8")
 # Instructions, flash and RAM of TFLM with CMSIS-NN's kernels on a Cortex-M4 (published with the reference models).
 TFLM_CMSIS = {"kws_ref_model": (7_697_227, 108_076, 23_536)}
+# What edgekit promises on a Cortex-M4: instructions, flash of the whole image, RAM, stack from reset on.
+LIMITS = {"kws_ref_model": (3_100_000, 32_000, 8_600, 300), "ad01_int8": (370_000, 275_000, 1_500, 200)}
 
 
 def _load(models_root: Path, name: str, count: int) -> tuple[Graph, np.ndarray, np.ndarray]:
@@ -48,9 +50,11 @@ def _check_m4(models_root: Path, name: str, count: int, folder: Path) -> None:
     image = build(generate(graph, None, m4, name), m4, folder / "image")
     run = emulate(image, clips, counted=1)
     np.testing.assert_array_equal(run.scores, expected)
+    sizes = image_sizes(read_elf(image.path))
+    found = (run.counts[0].model, sizes.flash, sizes.ram, run.stack)
+    assert all(value <= limit for value, limit in zip(found, LIMITS[name], strict=True)), found
     if name in TFLM_CMSIS:
         instructions, flash, ram = TFLM_CMSIS[name]
-        sizes = image_sizes(read_elf(image.path))
         assert run.counts[0].model < instructions
         assert sizes.flash < flash
         assert sizes.ram + run.stack < ram

@@ -1,8 +1,8 @@
 """The front-end without floating point: what its templates need of mel sums, logarithm and quantization.
 
-Energies have 42 bits beside the loudest of their segment, weights 14 (16384 is one), logarithms to base 2 have 24 below the point; all factors behind the
-logarithm are folded into one, or into the DCT's coefficients. The only float is the gain, a power of two whose exponent
-is read.
+Energies have 42 bits beside the loudest of their segment, weights 14 (16384 is one), logarithms to base 2 have 24 below
+the point; all factors behind the logarithm are folded into one, or into the DCT's coefficients. The only float is the
+gain, a power of two whose exponent is read.
 """
 
 from __future__ import annotations
