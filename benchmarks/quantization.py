@@ -22,7 +22,7 @@ from typing import Any
 from results_file import write_results
 
 from edgekit.api.export import export
-from edgekit.api.quantize import QatOptions, QuantizeResult, TestClips, quantize
+from edgekit.api.quantize import HeldOut, QatOptions, QuantizeResult, quantize
 from edgekit.api.train import train
 from edgekit.cli.progress import progress_bar
 from edgekit.core.files import write_json
@@ -87,7 +87,7 @@ def measure(case: Case, data: Path, folder: Path, run: Path | None, epochs: int,
         run = folder / "run"
         train(case.resolved(), data, run, train_select=case.train, valid_select="none", device="cpu", progress=progress)
     model = export(run, folder / "export").model
-    clips = {"select": case.train, "test": TestClips(data, case.test), "progress": progress}
+    clips = {"select": case.train, "test": HeldOut(data, case.test), "progress": progress}
     ptq = quantize(model, data, folder / "ptq.tflite", **clips)
     qat_options = QatOptions(
         run=run, folder=folder / "qat", data=data, train=case.train, valid="none", epochs=epochs, device="cpu"

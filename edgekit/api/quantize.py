@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from edgekit.api.calibration import calibration_clips
-from edgekit.api.float_leftover import lowered
 from edgekit.api.qat import QatOptions, fine_tuned
 from edgekit.api.quantize_result import AccuracyDrop, QuantizeResult
+from edgekit.api.quantize_source import Source, open_source
 from edgekit.core.errors import BadConfigError
 from edgekit.core.files import write_bytes, write_text
 from edgekit.core.progress import Progress, silent
-from edgekit.graph.passes.lower import lower, lower_unrounded
-from edgekit.graph.readers.load import load_graph
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,19 +28,17 @@ if TYPE_CHECKING:
 Method = Literal["ptq", "nncf", "ort"]
 METHODS: tuple[Method, ...] = ("ptq", "nncf", "ort")
 
-__all__ = ["METHODS", "QatOptions", "QuantizeResult", "TestClips", "quantize", "tflite_path"]
+__all__ = ["METHODS", "HeldOut", "QatOptions", "QuantizeResult", "quantize", "tflite_path"]
 
 
 @dataclass(frozen=True)
-class TestClips:
-    """Recordings to measure the accuracy drop on.
+class HeldOut:
+    """Recordings to measure the accuracy drop on, none of which was trained or calibrated with.
 
     Attributes:
         data: manifest, or path of a data set.
         select: which clips; ``split=test`` by default, where there is one, else all.
     """
-
-    __test__ = False  # no test class, whatever pytest thinks of the name
 
     data: str | Path | Manifest
     select: str | None = None
@@ -59,7 +55,7 @@ def quantize(
     ptq: PtqOptions | None = None,
     qat: QatOptions | None = None,
     sensitivity: bool = False,
-    test: TestClips | None = None,
+    test: HeldOut | None = None,
     budgets: Sequence[str | Path | Budget] = (),
     report: str | Path | None = None,
     frontend: str | Path | FrontendSpec | None = None,
@@ -98,45 +94,27 @@ def quantize(
         EdgekitError: a damaged file, an impossible option, a missing package.
     """
     from edgekit.quantize.calibrate import check_clips
-    from edgekit.quantize.compare import compare
-    from edgekit.quantize.ptq import PtqOptions, require_float
+    from edgekit.quantize.ptq import PtqOptions
 
     target = tflite_path(Path(out))
     _check_options(method, qat=qat is not None, sensitivity=sensitivity, test=test, report=report, budgets=budgets)
-    read = load_graph(model, dims)
-    rounded = any(node.op == "QuantizeLinear" for node in read.nodes)
-    if rounded and (method != "ptq" or qat is not None or sensitivity or ptq is not None):
-        raise BadConfigError("is quantized already", where=str(model), mend="give clips and an output alone")
-    graph = lower_unrounded(read) if rounded else lowered(read, str(model))
-    require_float(graph)
+    plain = method == "ptq" and qat is None and ptq is None and not sensitivity
+    source = open_source(Path(model), dims, plain=plain)
     given = calibration_clips(
-        graph, calibration, select=select, clips=clips, frontend=frontend, cache=cache, progress=progress
+        source.graph, calibration, select=select, clips=clips, frontend=frontend, cache=cache, progress=progress
     )
-    features = check_clips(graph, given)
-    options = ptq or PtqOptions()
-    if rounded:
-        base, integer = graph, lower(read, features)
-    else:
-        base, integer = _integer(Path(model), graph, features, method, options, progress)
+    features = check_clips(source.graph, given)
+    base, integer = source.integer(features, method, ptq or PtqOptions(), progress)
     if qat is not None:
         integer = fine_tuned(base, integer, qat, cache, progress)
-    drop = None if test is None else _accuracy(graph, integer, test, frontend, cache, progress)
-    result = QuantizeResult(
-        model=Path(model),
-        tflite=target,
-        qdq=target.with_suffix(".qdq.onnx"),
-        method="qdq" if rounded else method + ("+qat" if qat else ""),
-        operators=dict(sorted(Counter(node.op for node in integer.nodes).items())),
-        calibration_clips=len(features),
-        observer=options.observer if method == "ptq" and not rounded else "",
-        input_scale=integer.tensor(integer.inputs[0]).scale_zero()[0],
-        input_zero_point=integer.tensor(integer.inputs[0]).scale_zero()[1],
-        constant_bytes=sum(tensor.nbytes for tensor in integer.tensors.values() if tensor.constant),
-        difference=compare(graph, integer, features),
-        accuracy=drop,
+    result = replace(
+        _described(source, integer, features, target),
+        method=source.method(method) + ("+qat" if qat else ""),
+        observer=(ptq or PtqOptions()).observer if source.method(method) == "ptq" else "",
+        accuracy=None if test is None else _accuracy(source.graph, integer, test, frontend, cache, progress),
         qat_run=qat.folder if qat else None,
     )
-    if sensitivity or (report is not None and method == "ptq" and not rounded):
+    if sensitivity or (report is not None and source.method(method) == "ptq"):
         from edgekit.quantize.sensitivity import sensitivity as measure
 
         result = replace(result, sensitivity=measure(base, integer, features, progress))
@@ -169,24 +147,30 @@ def _check_options(
         raise BadConfigError("a budget's accuracy needs test clips", where="--budget", mend="give --eval MANIFEST")
 
 
-def _integer(
-    model: Path, graph: Graph, features: np.ndarray, method: Method, options: PtqOptions, progress: Progress
-) -> tuple[Graph, Graph]:
-    """The float graph that was quantized (equalised, perhaps) and its integer form."""
-    if method == "ptq":
-        from edgekit.quantize.ptq import prepared, quantize_prepared
+def _described(source: Source, integer: Graph, features: np.ndarray, target: Path) -> QuantizeResult:
+    """What the graphs themselves say."""
+    from edgekit.quantize.compare import compare
 
-        base = prepared(graph, options)
-        return base, quantize_prepared(base, features, options, progress)
-    from edgekit.quantize.foreign import quantized_by
-
-    return graph, quantized_by(method, model, graph, features)
+    scale, zero_point = integer.tensor(integer.inputs[0]).scale_zero()
+    return QuantizeResult(
+        model=source.path,
+        tflite=target,
+        qdq=target.with_suffix(".qdq.onnx"),
+        method="",
+        operators=dict(sorted(Counter(node.op for node in integer.nodes).items())),
+        calibration_clips=len(features),
+        observer="",
+        input_scale=scale,
+        input_zero_point=zero_point,
+        constant_bytes=sum(tensor.nbytes for tensor in integer.tensors.values() if tensor.constant),
+        difference=compare(source.graph, integer, features),
+    )
 
 
 def _accuracy(
     graph: Graph,
     integer: Graph,
-    test: TestClips,
+    test: HeldOut,
     frontend: str | Path | FrontendSpec | None,
     cache: Path | None,
     progress: Progress,

@@ -112,7 +112,7 @@ def command(
     With --qat, the fake-quantized model is trained on from there, in the run folder OUT.qat; the same command goes on
     with a training that was interrupted. Exit code 1 says that a budget is not kept.
     """
-    from edgekit.api.quantize import TestClips, quantize
+    from edgekit.api.quantize import HeldOut, quantize
     from edgekit.cli.check_budget import parse_dims
     from edgekit.quantize.ptq import PtqOptions
 
@@ -142,7 +142,7 @@ def command(
             ptq=None if ptq == PtqOptions() else ptq,
             qat=training,
             sensitivity=sensitivity,
-            test=TestClips(test, eval_select) if test is not None else None,
+            test=HeldOut(test, eval_select) if test is not None else None,
             budgets=budgets,
             report=report,
             frontend=frontend,

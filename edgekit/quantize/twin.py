@@ -23,7 +23,6 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import FIXED_OUTPUTS
 from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.graph.tensor import Quantization
-from edgekit.graph.tensor import Tensor as GraphTensor
 from edgekit.quantize.activations import activation_names, sharing_groups
 from edgekit.quantize.fake_quant import (
     FixedScale,
@@ -37,7 +36,7 @@ from edgekit.quantize.fake_quant import (
 from edgekit.quantize.ptq import assemble, require_float
 from edgekit.quantize.twin_exact import ExactKernels, exact_sums
 from edgekit.quantize.twin_kernels import MOVING_KERNELS, REAL_KERNELS, WEIGHTED_KERNELS
-from edgekit.quantize.twin_weights import TwinWeights
+from edgekit.quantize.twin_weights import TwinWeights, with_weights
 
 Values = dict[str, Steps]
 
@@ -217,22 +216,11 @@ class FakeQuantTwin(nn.Module):
         for index, node in enumerate(self.graph.nodes):
             if node.op in WEIGHTED:
                 layer = self._layer(index)
-                node, own = _with_weights(self.graph, node, *layer.unrounded())
+                node, own = with_weights(node, *layer.unrounded())
                 tensors += own
                 per_channel_dense |= node.op == "fully_connected" and layer.per_channel
             nodes.append(node)
         return assemble(self.graph.rebuild(nodes, tensors), quants, per_channel_dense)
-
-
-def _with_weights(
-    graph: Graph, node: Node, weights: np.ndarray, bias: np.ndarray | None
-) -> tuple[Node, list[GraphTensor]]:
-    """The node with trained constants of its own."""
-    made = [GraphTensor(f"{node.name}/trained_weights", weights.shape, "float32", data=weights)]
-    if bias is not None:
-        made.append(GraphTensor(f"{node.name}/trained_bias", bias.shape, "float32", data=bias))
-    names = tuple(tensor.name for tensor in made)
-    return node.replace(inputs=(node.inputs[0], *names, *("",) * (bias is None))), made
 
 
 def _check(graph: Graph, integer: Graph) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgekit.graph.graph import Node
+from edgekit.graph.tensor import Tensor as GraphTensor
 from edgekit.quantize.fake_quant import straight
 from edgekit.quantize.weights import BIAS_MAX, IDLE_SCALE, WEIGHT_MAX
 
@@ -60,3 +62,12 @@ class TwinWeights(nn.Module):
         """Weights and bias in float32, for the export."""
         bias = None if self.bias is None else self.bias.detach().cpu().numpy()
         return self.weights.detach().cpu().numpy(), bias
+
+
+def with_weights(node: Node, weights: np.ndarray, bias: np.ndarray | None) -> tuple[Node, list[GraphTensor]]:
+    """The node with trained constants of its own."""
+    made = [GraphTensor(f"{node.name}/trained_weights", weights.shape, "float32", data=weights)]
+    if bias is not None:
+        made.append(GraphTensor(f"{node.name}/trained_bias", bias.shape, "float32", data=bias))
+    names = tuple(tensor.name for tensor in made)
+    return node.replace(inputs=(node.inputs[0], *names, *("",) * (bias is None))), made
