@@ -26,15 +26,10 @@ def prepare_batch_matmul(graph: Graph, node: Node) -> MatmulParams:
         adj_x=bool(node.attrs["adj_x"]),
         adj_y=bool(node.attrs["adj_y"]),
         zero_points=(zero_1, zero_2),
-        rescale=to_rescale(_float32_product(scale_1, scale_2) / scale_out),
+        rescale=to_rescale(scale_1 * scale_2 / scale_out),
         output_zero_point=zero_out,
         clamp=full_clamp(output),
     )
-
-
-def _float32_product(first: float, second: float) -> float:
-    # GetQuantizedConvolutionMultipler of a node without bias multiplies the scales in float32.
-    return float(np.float32(first) * np.float32(second))
 
 
 def batch_matmul(params: MatmulParams, x: np.ndarray, y: np.ndarray) -> np.ndarray:
