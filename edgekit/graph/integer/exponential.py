@@ -6,6 +6,8 @@ TensorFlow Lite ``kernels/internal/common.h`` (GetReciprocal).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from edgekit.graph.integer.fixed_point import (
@@ -91,6 +93,7 @@ def _two_over_one_plus_x(a: Int64) -> Int64:
     return x
 
 
+@lru_cache(maxsize=1 << 16)  # every value that int16 has
 def inverse_square_root(x: int) -> tuple[int, int]:
     """1/√x for an integer x ≥ 1 as (F0 value, shift): value · 2^shift (GetInvSqrtQuantizedMultiplierExp), x < 2²⁹."""
     if x <= 1:

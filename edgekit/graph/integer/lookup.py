@@ -108,13 +108,10 @@ def _rsqrt(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
         )
     scale_out, zero_out = output.scale_zero()
     rescale = to_rescale(1.0 / float(np.sqrt(np.float32(scale)) * np.float32(scale_out)))
-    table = [INT8_MAX]
-    for value in range(1, 256):
-        multiplier, shift = inverse_square_root(value)
-        root = multiply_by_quantized_multiplier(np.ones((), np.int64), multiplier, shift + _ROOT_BITS)
-        scaled = multiply_by_quantized_multiplier(root, rescale.multiplier, rescale.shift - _ROOT_BITS)
-        table.append(int(clamp_int8(scaled + zero_out)))
-    return np.array(table, np.int8)
+    multipliers, shifts = np.array([inverse_square_root(value) for value in range(1, 256)], np.int64).T
+    roots = multiply_by_quantized_multiplier(np.ones(255, np.int64), multipliers, shifts + _ROOT_BITS)
+    scaled = multiply_by_quantized_multiplier(roots, rescale.multiplier, rescale.shift - _ROOT_BITS)
+    return np.append(np.int8(INT8_MAX), clamp_int8(scaled + zero_out))
 
 
 def _saturating(source: Tensor, function: Callable[[Int64], Int64], output_bits: int, zero_out: int) -> np.ndarray:
