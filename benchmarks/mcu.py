@@ -32,6 +32,7 @@ from edgekit.bench.emulate import emulate
 from edgekit.bench.sizes import image_sizes
 from edgekit.bench.stack import stack_bound
 from edgekit.budget.counting import count
+from edgekit.core.errors import TargetError
 from edgekit.deploy.generate import generate
 from edgekit.deploy.project import build
 from edgekit.deploy.target import find_target
@@ -83,7 +84,7 @@ def main() -> int:
     rows.append(bakenn_row(options.models / "kws_ref_model.tflite"))
     for name, make in _cases(options.models).items():
         graph, spec = make()
-        rows += [_row(name, graph, spec, build, options.inputs) for build in BUILDS]
+        rows += [_row_or_reason(name, graph, spec, build, options.inputs) for build in BUILDS]
     write_results("mcu", [dict.fromkeys(COLUMNS) | row for row in rows], ratios=list(_ratios(rows)))
     return 0 if not any(row.get("bytes_differ") for row in rows) else 1
 
@@ -106,6 +107,18 @@ def _student(name: str, preset: str) -> Case:
         export_module(settled_model(name, {}, shape), shape, path, {})
         graph = lower(load_graph(path))
     return quantize_graph(graph, features(16, shape, 100).transpose(0, 2, 3, 1)), spec
+
+
+def _row_or_reason(
+    name: str, graph: Graph, spec: FrontendSpec | None, how: tuple[str, str, str], inputs: int
+) -> dict[str, Any]:
+    """The figures of one build; where it does not fit the target's board, that instead."""
+    try:
+        return _row(name, graph, spec, how, inputs)
+    except TargetError as error:
+        if "does not fit" not in str(error):
+            raise
+        return {"model": name, "target": how[0], "runtime": f"edgekit: {error.what}"}
 
 
 def _row(name: str, graph: Graph, spec: FrontendSpec | None, how: tuple[str, str, str], inputs: int) -> dict[str, Any]:
