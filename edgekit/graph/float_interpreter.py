@@ -41,8 +41,8 @@ def run_float(
     """Run an edge graph of float32 on N clips, in chunks that keep the working memory below MAX_BYTES.
 
     Args:
-        graph: with one input of shape [1, …]; float32 throughout.
-        x: [N, …] float, the input's shape without its leading 1.
+        graph: with one input; float32 throughout.
+        x: [N, …] float, the input's shape without a leading 1.
         all_tensors: return every activation by name instead of the first output alone.
         hook: what becomes of every activation when it is made, for instance its int8 rounding.
 
@@ -58,8 +58,10 @@ def run_float(
         raise UnsupportedOpError(f"{len(graph.inputs)} inputs", where=graph.name, mend="use a model with one input")
     dims = graph.tensor(graph.inputs[0]).dims
     clips = np.asarray(x, np.float32)
-    if clips.shape[1:] != dims[1:]:
-        raise DataError(f"input of shape {clips.shape}, the model takes [N, {', '.join(map(str, dims[1:]))}]")
+    shape = dims[1:] if dims[:1] == (1,) else dims
+    if clips.shape[1:] != shape:
+        raise DataError(f"input of shape {clips.shape}, the model takes [N, {', '.join(map(str, shape))}]")
+    clips = clips.reshape(len(clips), *dims)
     wanted = set(graph.outputs[:1])
     if all_tensors:
         wanted = {*graph.inputs, *(name for node in graph.nodes for name in node.outputs)}
@@ -87,7 +89,7 @@ def _run_chunk(graph: Graph, clips: np.ndarray, wanted: set[str], hook: Hook | N
     """The wanted tensors of one chunk; the others are freed after their last reader."""
     last = {name: node for node in graph.nodes for name in node.inputs}
     made = hook or (lambda _, x: x)
-    values: dict[str, np.ndarray] = {graph.inputs[0]: made(graph.inputs[0], clips[:, None])}
+    values: dict[str, np.ndarray] = {graph.inputs[0]: made(graph.inputs[0], clips)}
     kept = {name: values[name] for name in wanted & values.keys()}
     for node in graph.nodes:
         values[node.outputs[0]] = made(node.outputs[0], _run_node(graph, node, values))
