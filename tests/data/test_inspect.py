@@ -180,5 +180,5 @@ def test_bad_clips_are_named_and_not_fatal(odd_set: Path) -> None:
 def test_a_large_set_is_not_searched_for_near_duplicates(odd_set: Path, monkeypatch) -> None:
     monkeypatch.setattr("edgekit.data.inspect.survey.MAX_CLIPS", 10)
     found = survey_manifest(read_manifest(odd_set))
-    assert not found.searched_near and not found.measures[0].print.size
+    assert not found.searched_near and not found.measures[0].fingerprint.size
     assert [item.kind for item in found.duplicates] == ["bytes", "audio"]

@@ -48,7 +48,7 @@ def find_duplicates(clips: Sequence[Clip], measures: Sequence[ClipMeasures], nea
         if len({files[index] for index in members}) > 1:
             found.append(_group("audio", members, clips))
     if near and clips:
-        prints = np.stack([item.print for item in measures])
+        prints = np.stack([item.fingerprint for item in measures])
         seconds = np.array([item.sounding for item in measures])
         pairs = find_alike(prints, seconds, audio)
         found += [_group("near", members, clips, weakest) for members, weakest in _linked(pairs)]

@@ -33,7 +33,7 @@ class ClipMeasures:
         bands: float32 [27], see :meth:`edgekit.data.inspect.spectrum.BandPower.decibels`.
         file_digest: of the file's bytes and the stretch in it.
         audio_digest: of the decoded int16 samples and their rate.
-        print: float32 [384], see :func:`edgekit.data.inspect.fingerprint.fingerprint`.
+        fingerprint: float32 [384], see :func:`edgekit.data.inspect.fingerprint.fingerprint`.
         sounding: seconds that the fingerprint stands for.
     """
 
@@ -45,14 +45,14 @@ class ClipMeasures:
     bands: np.ndarray
     file_digest: str
     audio_digest: str
-    print: np.ndarray
+    fingerprint: np.ndarray
     sounding: float
 
 
 def measure_clip(clip: Clip, fingerprints: bool = True) -> ClipMeasures | str:
     """Measure a clip of known rate and length; text that says why, when it cannot be used.
 
-    Without ``fingerprints``, ``print`` is empty: a large set could neither search nor hold them.
+    Without ``fingerprints``, ``fingerprint`` is empty: a large set could neither search nor hold them.
     """
     try:
         return _measure(clip, fingerprints)
@@ -80,7 +80,7 @@ def _measure(clip: Clip, fingerprints: bool) -> ClipMeasures | str:
         bands=sums.bands.decibels(),
         file_digest=f"{digest_file(clip.path)}@{clip.start}+{clip.samples}",
         audio_digest=sums.digest.hexdigest(),
-        print=mark,
+        fingerprint=mark,
         sounding=seconds,
     )
 
