@@ -167,6 +167,8 @@ def binary(chain: Chain, op: str) -> None:
 def _partner(chain: Chain) -> Tensor:
     dims = chain.x.dims
     earlier = [tensor for tensor in chain.earlier if _broadcasts(tensor.dims, dims)]
+    if not earlier:
+        raise Unfit
     if chain.rng.integers(3):
         return earlier[int(chain.rng.integers(len(earlier)))]
     shape = tuple(1 if chain.rng.integers(3) == 0 else dim for dim in dims)
