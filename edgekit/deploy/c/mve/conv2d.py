@@ -24,6 +24,8 @@ from edgekit.graph.scratch import Patches
 CHUNK = 16
 BLOCK = 4
 FILTERS = 4
+REACH = 127
+"""Largest offset of VLDRB, in bytes."""
 UNROLLED = 8
 """Chunks of a patch up to which the products are straight code: the reach of VLDRB's offset."""
 
@@ -213,8 +215,7 @@ def _patches(arithmetic: Accumulate, depth: int, first: int, count: int, filters
     outputs, padded = arithmetic.weights.shape[0], _padded(depth)
     numbers = range(first, first + count)
     lines = [f"int32x4_t v{p} = vdupq_n_s32(0);" for p in numbers]
-    for pair in ((0, 2), (1, 3)):
-        present = [f for f in pair if f < filters]
+    for present in _together(depth, padded, count, filters):
         lines += _products(depth, padded, list(numbers), present)
         lines += [f"v{p} = vsetq_lane_s32(s{p}{f}, v{p}, {f});" for p in numbers for f in present]
     for p in numbers:
@@ -224,10 +225,15 @@ def _patches(arithmetic: Accumulate, depth: int, first: int, count: int, filters
     return "{\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
 
 
+def _together(depth: int, padded: int, count: int, filters: int) -> list[list[int]]:
+    """Filters whose sums are taken at once: all four where eight sums and three pointers reach everything."""
+    if count == 2 and filters == FILTERS and max(depth, padded) + padded - CHUNK <= REACH:
+        return [[0, 1, 2, 3]]
+    return [present for pair in ((0, 2), (1, 3)) if (present := [f for f in pair if f < filters])]
+
+
 def _products(depth: int, padded: int, patches: list[int], filters: list[int]) -> list[str]:
     chunks = padded // CHUNK
-    if not filters:
-        return []
     if chunks <= UNROLLED:
         return _straight(depth, padded, patches, filters)
     sums = [f"int32_t s{p}{f} = 0;" for p in patches for f in filters]
@@ -240,17 +246,23 @@ def _products(depth: int, padded: int, patches: list[int], filters: list[int]) -
 
 def _straight(depth: int, padded: int, patches: list[int], filters: list[int]) -> list[str]:
     """All chunks in assembly: compilers shuffle sums between registers, for VMLADAVA takes even ones only."""
+    rows, patch = {f: (f"w{f}", 0) for f in filters}, {p: (f"x{p}", 0) for p in patches}
+    if len(filters) == FILTERS:  # two rows a pointer, both patches by one: the offsets reach
+        rows = {f: (f"w{f - f % 2}", f % 2 * depth) for f in filters}
+        patch = {p: (f"x{patches[0]}", (p - patches[0]) * padded) for p in patches}
     code = []
     for n in range(padded // CHUNK):
         add = "vmladava" if n else "vmladav"
-        code += [f"vldrb.u8 q{i}, [%[w{f}], #{n * CHUNK}]" for i, f in enumerate(filters)]
-        for i, p in enumerate(patches):
-            code.append(f"vldrb.u8 q{2 + i}, [%[x{p}], #{n * CHUNK}]")
-            code += [f"{add}.s8 %[s{p}{f}], q{2 + i}, q{j}" for j, f in enumerate(filters)]
+        x = [f"q{i}" for i in range(len(patches))]
+        code += [_load(x[i], *patch[p], n) for i, p in enumerate(patches)]
+        for i, f in enumerate(filters):
+            vector = f"q{2 + i % 2}"
+            code.append(_load(vector, *rows[f], n))
+            code += [f"{add}.s8 %[s{p}{f}], {x[j]}, {vector}" for j, p in enumerate(patches)]
     sums = [f"s{p}{f}" for p in patches for f in filters]
     outputs = ", ".join(f'[{name}] "=&Te"({name})' for name in sums)
-    inputs = [f'[w{f}] "r"(w + {f * depth})' for f in filters]
-    inputs += [f'[x{p}] "r"(block + {p * padded})' for p in patches]
+    inputs = [f'[{name}] "r"(w + {int(name[1:]) * depth})' for name in sorted({name for name, _ in rows.values()})]
+    inputs += [f'[{name}] "r"(block + {int(name[1:]) * padded})' for name in sorted({n for n, _ in patch.values()})]
     return [
         f"int32_t {', '.join(sums)};",
         "__asm__(",
@@ -259,3 +271,7 @@ def _straight(depth: int, padded: int, patches: list[int], filters: list[int]) -
         f"    : {', '.join(inputs)}",
         '    : "q0", "q1", "q2", "q3", "memory");',
     ]
+
+
+def _load(vector: str, pointer: str, offset: int, chunk: int) -> str:
+    return f"vldrb.u8 {vector}, [%[{pointer}], #{offset + chunk * CHUNK}]"
