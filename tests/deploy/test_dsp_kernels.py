@@ -16,9 +16,9 @@ from int8_oracles import random_int8
 from edgekit.bench.emulate import emulate
 from edgekit.deploy.c.choice import OPTIMIZE
 from edgekit.deploy.generate import generate
-from edgekit.deploy.project import build
+from edgekit.deploy.project import build, write_files
 from edgekit.deploy.target import find_target
-from edgekit.deploy.toolchain import find_toolchain
+from edgekit.deploy.toolchain import COMMON_FLAGS, find_toolchain
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
 
@@ -132,3 +132,14 @@ def test_instructions_on_the_core_equal_the_interpreter(
     clips = _clips(graph, 3, 8)
     expected = run_integer(graph, clips).reshape(len(clips), -1)
     np.testing.assert_array_equal(emulate(image, clips, counted=0).scores, expected)
+
+
+def test_generated_text_has_no_warning_even_of_conversions(tmp_path: Path) -> None:
+    compiler = find_toolchain(find_target("cpu"))
+    for name, make in GRAPHS.items():
+        folder = tmp_path / name.replace(" ", "_")
+        folder.mkdir()
+        sources = generate(make(1), None, TWIN, "m")
+        write_files(sources.files, folder)
+        names = sorted(path.name for path in folder.glob("*.c"))
+        compiler.run([*COMMON_FLAGS, "-Werror", "-Wpedantic", "-Wconversion", "-c", *names], folder)
