@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekit.core.errors import BadConfigError, DigestMismatchError
+from edgekit.core.errors import BadConfigError, DataError, DigestMismatchError
 from edgekit.core.progress import Progress, silent
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.quantize.clip_files import fit_clips, read_clip_file
 
 if TYPE_CHECKING:
-    from edgekit.data.manifest import Manifest
+    from edgekit.data.manifest import Clip, Manifest
     from edgekit.features.spec import FrontendSpec
 
 DEFAULT_CLIPS = 512
@@ -45,6 +46,7 @@ def calibration_clips(
     Raises:
         DigestMismatchError: features or ``frontend`` are not of the model's front-end.
         BadConfigError: ``clips`` below 1; a data set but no front-end; ``select`` for features.
+        DataError: recordings at a lower rate than the front-end's.
         EdgekitError: nothing usable in ``source``.
     """
     if clips is not None and clips < 1:
@@ -92,6 +94,7 @@ def _recorded(
     manifest = select_clips(manifest, select)
     chosen = tuple(manifest.clips[i] for i in _even(np.arange(len(manifest.clips)), clips))
     audio = AudioCache(manifest.where(set(chosen).__contains__), spec.sample_rate, cache, progress)
+    _check_rates(audio.manifest.clips, spec.sample_rate)
     windows = windows_from(graph.metadata, graph.name)
     rows = []
     for index in range(len(audio)):
@@ -100,6 +103,21 @@ def _recorded(
         rows.append(features(spec, audio.window(index, spec.clip_samples, start)).astype(np.float32))
         progress("computing features", index + 1, len(audio))
     return fit_clips(np.stack(rows), graph.tensor(graph.inputs[0]).dims)
+
+
+def _check_rates(clips: Sequence[Clip], rate: int) -> None:
+    """Upsampled recordings have nothing in the upper bands: ranges taken from them would be those of another task."""
+    from edgekit.data.audio import probe
+
+    # A folder's clips state no rate: their headers do.
+    rates = {clip.sample_rate or probe(clip.path).sample_rate for clip in clips}
+    low = sorted(found for found in rates if found < rate)
+    if low:
+        raise DataError(
+            f"recordings at {low[0]:,} Hz, the model's front-end takes {rate:,} Hz",
+            where=str(clips[0].path.parent),
+            mend="calibrate with recordings of that rate at least; resample them where the model was trained on such",
+        )
 
 
 def model_frontend(graph: Graph, frontend: str | Path | FrontendSpec | None = None) -> FrontendSpec:

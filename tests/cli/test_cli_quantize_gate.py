@@ -193,3 +193,25 @@ def test_a_qdq_model_keeps_its_integers(
         assert graphs[0].tensor(before.outputs[0]).scale_zero() == graphs[1].tensor(after.outputs[0]).scale_zero()
     line = failure([*arguments[1:4], "--sensitivity"], tmp_path / "o.tflite", capsys)
     assert "is quantized already" in line
+
+
+@pytest.mark.parametrize("content", ["silence", "a lower rate", "no recordings"])
+def test_recordings_that_cannot_calibrate_are_refused(
+    content: str,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "cache"))
+    rate = 4000 if content == "a lower rate" else 8000
+    wave = np.zeros(rate // 2) if content == "silence" else np.random.default_rng(0).normal(0, 0.1, rate // 2)
+    (tmp_path / "cache").mkdir()
+    for label in LABELS:
+        (tmp_path / "set" / label).mkdir(parents=True)
+        if content != "no recordings":
+            soundfile.write(tmp_path / "set" / label / "a.wav", wave, rate)
+    line = failure([str(model), "--calib", str(tmp_path / "set")], tmp_path / "o.tflite", capsys)
+    told = {"silence": "silent", "a lower rate": "4,000 Hz, the model's front-end takes 8,000 Hz"}
+    assert told.get(content, "set") in line
