@@ -12,7 +12,8 @@ import numpy as np
 from edge_graphs import quant
 from edge_wide import STEPS, random_int16
 from int8_oracles import random_int8
-from random_ops import APPEND, Chain, Unfit
+from random_chain import Chain, Unfit
+from random_ops import APPEND
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node

@@ -6,81 +6,20 @@ Every function takes a :class:`Chain` and appends one node (sometimes one that p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from math import prod
-from typing import Any
 
 import numpy as np
-from edge_graphs import ACTIVATIONS, Builder
+from edge_graphs import ACTIVATIONS
 from edge_ops import EXPRESSIONS
 from int8_oracles import random_int8
+from random_chain import Chain, Unfit, brought, constant, like, partner
+from random_moves import concat, mirror_pad, pad, reshape, resize, strided_slice, transpose
 
 from edgekit.export.padding import Axis, same_after_extension
 from edgekit.graph.ops import BINARY_OPS, FIXED_OUTPUTS
-from edgekit.graph.tensor import Quantization, Tensor
-
-MOST_ELEMENTS = 1500
-"""Largest activation: graphs are small, so that there can be many."""
-
-Dims = tuple[int, ...]
-
-
-class Unfit(Exception):
-    """The current tensor has no shape for the operator that was drawn."""
-
-
-class Chain(Builder):
-    """A builder that remembers its activations, so that later nodes can read them again."""
-
-    def __init__(self, rng: np.random.Generator, shape: Dims, zero_point: int | None = None) -> None:
-        super().__init__(rng, shape, zero_point)
-        self.earlier: list[Tensor] = [self.x]
-
-    def append(self, op: str, inputs: tuple[str, ...], output: Tensor, attrs: object = None) -> None:
-        """As of Builder; refuses outputs that are empty or larger than MOST_ELEMENTS."""
-        if not output.dims or min(output.dims) < 1 or output.elements > MOST_ELEMENTS:
-            raise Unfit
-        super().append(op, inputs, output, attrs)  # type: ignore[arg-type]
-        self.earlier.append(output)
-
-    def weighted(self, *args: Any, **options: Any) -> None:
-        """As of Builder, real values brought back to the usual size: layers would let them grow without end."""
-        super().weighted(*args, **options)
-        names = [name for name in self.nodes[-1].inputs[1:] if name] + [self.x.name]
-        factor = np.float32(np.exp(self.rng.uniform(-5, -1)) / self.x.scale_zero()[0])
-        for tensor in (self.tensors[name] for name in names):
-            assert tensor.quant is not None
-            scaled = Quantization(tensor.quant.scale * factor, tensor.quant.zero_point, tensor.quant.axis)
-            self.keep(tensor.replace(quant=scaled))
-        self.x = self.earlier[-1] = self.tensors[self.x.name]
-
-    def pick(self, *choices: object) -> object:
-        """One of ``choices``."""
-        return choices[self.rng.integers(len(choices))]
-
-    def number(self, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``."""
-        return int(self.rng.integers(low, high + 1))
-
-    def pair(self, low: int, high: int) -> tuple[int, int]:
-        """Two such numbers."""
-        return self.number(low, high), self.number(low, high)
-
-    def image(self) -> None:
-        """The current tensor is [1, H, W, C]."""
-        if len(self.x.dims) != 4 or self.x.dims[0] != 1:
-            raise Unfit
-
-    def fits(self, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], pad: object) -> None:
-        """The window leaves at least one position, with padding that no window lies in alone."""
-        _, size = self.geometry(tuple(kernel), tuple(stride), tuple(dilation), pad)  # type: ignore[arg-type]
-        if min(size) < 1:
-            raise Unfit
-
-    def rescaled(self, factor_low: float, factor_high: float) -> float:
-        """The current scale times a random factor."""
-        return self.x.scale_zero()[0] * float(self.rng.uniform(factor_low, factor_high))
+from edgekit.graph.tensor import Tensor
 
 
 def _window(chain: Chain, longest: int) -> tuple[tuple[int, int], dict[str, object]]:
@@ -152,7 +91,7 @@ def reduction(chain: Chain, op: str) -> None:
 
 def binary(chain: Chain, op: str) -> None:
     """With itself, an earlier tensor that broadcasts, or a constant."""
-    second = _partner(chain)
+    second = partner(chain)
     scales = [tensor.scale_zero()[0] for tensor in (chain.x, second)]
     if op == "mul":
         scale = scales[0] * scales[1] * float(np.exp(chain.rng.uniform(2, 5)))
@@ -164,140 +103,23 @@ def binary(chain: Chain, op: str) -> None:
     chain.append(op, names, output, {"activation": chain.pick(*ACTIVATIONS)})
 
 
-def _partner(chain: Chain) -> Tensor:
-    dims = chain.x.dims
-    earlier = [tensor for tensor in chain.earlier if _broadcasts(tensor.dims, dims)]
-    if not earlier:
-        raise Unfit
-    if chain.rng.integers(3):
-        return earlier[int(chain.rng.integers(len(earlier)))]
-    shape = tuple(1 if chain.rng.integers(3) == 0 else dim for dim in dims)
-    return _constant(chain, (dims, shape, (dims[-1],))[chain.number(0, 2)])
-
-
-def _broadcasts(a: Dims, b: Dims) -> bool:
-    try:
-        return len(a) == len(b) and prod(np.broadcast_shapes(a, b)) <= MOST_ELEMENTS
-    except ValueError:
-        return False
-
-
-def _constant(chain: Chain, shape: Dims) -> Tensor:
-    quantization = chain.activation("unused", (1,)).quant
-    chain.tensors.pop("unused")
-    return chain.keep(Tensor(chain.name("constant"), shape, "int8", quantization, random_int8(chain.rng, shape)))
-
-
-def pad(chain: Chain) -> None:
-    """Any axis but the first."""
-    pads = ((0, 0), *(chain.pair(0, 2) for _ in chain.x.dims[1:]))
-    shape = tuple(dim + sum(pair) for dim, pair in zip(chain.x.dims, pads, strict=True))
-    chain.append("pad", (chain.x.name,), chain.same(chain.name("padded"), shape), {"pads": pads})
-
-
-def reshape(chain: Chain) -> None:
-    """To any factors, mostly an image."""
-    rest, dims = chain.x.elements, [1]
-    for _ in range(chain.number(1, 3) - 1 if chain.rng.integers(3) == 0 else 2):
-        divisors = [d for d in range(1, min(rest, 40) + 1) if rest % d == 0]
-        dims.append(divisors[int(chain.rng.integers(len(divisors)))])
-        rest //= dims[-1]
-    chain.append("reshape", (chain.x.name,), chain.same(chain.name("shaped"), (*dims, rest)))
-
-
-def transpose(chain: Chain) -> None:
-    """Any order of the axes but the first."""
-    perm = (0, *(int(axis) + 1 for axis in chain.rng.permutation(len(chain.x.dims) - 1)))
-    output = chain.same(chain.name("moved"), tuple(chain.x.dims[axis] for axis in perm))
-    chain.append("transpose", (chain.x.name,), output, {"perm": perm})
-
-
-def strided_slice(chain: Chain) -> None:
-    """Any part of any axis but the first, sometimes with steps."""
-    rows = [(0, chain.x.dims[0], 1)]
-    for dim in chain.x.dims[1:]:
-        first, step = chain.number(0, dim // 2), int(chain.pick(1, 1, 2))  # type: ignore[call-overload]
-        first = min(first, dim - 1)
-        longest = (dim - first - 1) // step + 1
-        rows.append(chain.pick((0, dim, 1), (first, chain.number((longest + 1) // 2, longest), step)))  # type: ignore[arg-type]
-    begin, size, stride = zip(*rows, strict=True)
-    attrs = {"begin": begin, "size": size, "stride": stride}
-    chain.append("slice", (chain.x.name,), chain.same(chain.name("part"), size), attrs)
-
-
-def concat(chain: Chain) -> None:
-    """Two to three tensors that agree off one axis, brought to the scale of the first."""
-    whole = chain.x
-    if len(whole.dims) < 2:
-        raise Unfit
-    axis = chain.number(1, len(whole.dims) - 1)
-    alike = [
-        t for t in chain.earlier if len(t.dims) == len(whole.dims) and _off(t.dims, axis) == _off(whole.dims, axis)
-    ]
-    names = [whole.name]
-    total = whole.dims[axis]
-    for _ in range(chain.number(1, 2)):
-        other = alike[int(chain.rng.integers(len(alike)))]
-        total += other.dims[axis]
-        names.append(_brought(chain, other, whole).name)
-    dims = tuple(total if i == axis else dim for i, dim in enumerate(whole.dims))
-    order = tuple(names[int(i)] for i in chain.rng.permutation(len(names)))
-    chain.append("concat", order, _like(chain, whole, "joined", dims), {"axis": axis})
-
-
-def _like(chain: Chain, tensor: Tensor, what: str, dims: Dims) -> Tensor:
-    return chain.keep(Tensor(chain.name(what), dims, "int8", tensor.quant))
-
-
-def _off(dims: Dims, axis: int) -> Dims:
-    return (*dims[:axis], *dims[axis + 1 :])
-
-
-def _brought(chain: Chain, other: Tensor, whole: Tensor) -> Tensor:
-    """``other`` at the scale of ``whole``, through a quantize where it has another."""
-    if other.scale_zero() == whole.scale_zero():
-        return other
-    chain.append("quantize", (other.name,), _like(chain, whole, "brought", other.dims))
-    return chain.x
-
-
 def extreme(chain: Chain, op: str) -> None:
     """minimum, maximum: both sides and the output have one scale."""
-    whole, second = chain.x, _partner(chain)
+    whole, second = chain.x, partner(chain)
     if second.constant:
         second = chain.keep(second.replace(quant=whole.quant))
-    second = _brought(chain, second, whole)
+    second = brought(chain, second, whole)
     shape = tuple(int(dim) for dim in np.broadcast_shapes(whole.dims, second.dims))
-    chain.append(op, (whole.name, second.name), _like(chain, whole, op, shape))
+    chain.append(op, (whole.name, second.name), like(chain, whole, op, shape))
 
 
 def squared_difference(chain: Chain) -> None:
     """Of two tensors of any scales."""
-    second = _partner(chain)
+    second = partner(chain)
     scale = max(chain.x.scale_zero()[0], second.scale_zero()[0]) ** 2 * float(np.exp(chain.rng.uniform(2, 5)))
     shape = tuple(int(dim) for dim in np.broadcast_shapes(chain.x.dims, second.dims))
     output = chain.activation(chain.name("squares"), shape, scale=scale)
     chain.append("squared_difference", (chain.x.name, second.name), output)
-
-
-def resize(chain: Chain, op: str) -> None:
-    """To any size, larger or smaller."""
-    chain.image()
-    size = (chain.number(1, 2 * chain.x.dims[1]), chain.number(1, 2 * chain.x.dims[2]))
-    align, half = chain.pick((False, False), (True, False), (False, True))  # type: ignore[misc]
-    attrs = {"size": size, "align_corners": align, "half_pixel": half}
-    chain.append(op, (chain.x.name,), chain.same(chain.name(op), (1, *size, chain.x.dims[3])), attrs)
-
-
-def mirror_pad(chain: Chain) -> None:
-    """Rows and columns repeated at the edges."""
-    chain.image()
-    mode = str(chain.pick("reflect", "symmetric"))
-    most = [min(3, dim - (mode == "reflect")) for dim in chain.x.dims[1:3]]
-    pads = ((0, 0), *(chain.pair(0, m) for m in most), (0, 0))
-    shape = tuple(dim + sum(pair) for dim, pair in zip(chain.x.dims, pads, strict=True))
-    attrs = {"pads": pads, "mode": mode}
-    chain.append("mirror_pad", (chain.x.name,), chain.same(chain.name("mirrored"), shape), attrs)
 
 
 def fixed(chain: Chain, op: str) -> None:
@@ -340,7 +162,7 @@ def batch_matmul(chain: Chain) -> None:
     if chain.rng.integers(2):
         columns = chain.number(1, 9)
         batch = tuple(int(chain.pick(1, dim)) for dim in front)  # type: ignore[call-overload]
-        second = _constant(chain, (*batch, *((columns, inner) if adj_y else (inner, columns))))
+        second = constant(chain, (*batch, *((columns, inner) if adj_y else (inner, columns))))
     else:
         adj_y, columns = not adj_x, left
         chain.append("reshape", (source.name,), chain.same(chain.name("again"), source.dims))
