@@ -5,9 +5,11 @@
 Two runs, each through the same loop as ``edgekit train``: CP-Mobile 61 k with the full recipe (features, shift,
 Freq-MixStyle, impulse responses, mixup, distillation from stored logits), and PaSST fine-tuning with six rows of
 structured patchout in bfloat16. On a CPU a bare forward and backward of the same model on the same batch follows every
-step, so that both see the same machine: ``overhead`` is what the step takes longer by the clock, where the next batch
-is made on a second core meanwhile, ``overhead_work`` what it works more, on all cores together. On a GPU the steps are
-timed in one go, with the share of the card's peak.
+step, so that both see the same machine. ``overhead`` is what the step takes longer by the clock; where a core is spare
+the next batch is made there meanwhile. On a machine that does other work as well, the clock says little:
+``overhead_thread`` is what the training thread works more (what the clock would say with a core to spare),
+``overhead_work`` what all threads together work more (without one). On a GPU the steps are timed in one go, with the
+share of the card's peak.
 """
 
 from __future__ import annotations
@@ -118,6 +120,7 @@ class Pairs(Callback):
         self.steps, self.taken = steps, 0
         self.pairs: list[tuple[float, float]] = []  # seconds of a step, of the bare pass
         self.work: list[tuple[float, float]] = []  # the same in seconds of all this process' cores
+        self.own: list[tuple[float, float]] = []  # and of the training thread alone
         model = copy.deepcopy(module.model).to(device).train()
         batch = module.clips.batch_size
         height, width = module.frontend.spec.input_shape[1:3]
@@ -133,15 +136,15 @@ class Pairs(Callback):
         end = clocks()
         self.taken += 1
         if self.taken > WARM:
-            for found, place in ((self.pairs, 0), (self.work, 1)):
+            for place, found in enumerate((self.pairs, self.work, self.own)):
                 found.append((middle[place] - self.started[place], end[place] - middle[place]))
         trainer.should_stop = trainer.should_stop or len(self.pairs) >= self.steps
         self.started = clocks()
 
 
-def clocks() -> tuple[float, float]:
-    """Seconds on the wall, and of work on all cores."""
-    return time.perf_counter(), time.process_time()
+def clocks() -> tuple[float, float, float]:
+    """Seconds on the wall, of work on all cores, and of work of this thread."""
+    return time.perf_counter(), time.process_time(), time.thread_time()
 
 
 def bare_pass(model: torch.nn.Module, features: torch.Tensor, precision: torch.dtype | None) -> Callable[[], None]:
@@ -197,13 +200,14 @@ def measure(recipe: Recipe, cache: AudioCache, device: torch.device, steps: int)
         rate = steps * batch / meter.seconds
         name = next((card for card in PEAK_TFLOPS if card in torch.cuda.get_device_name()), None)
         share = rate * flops / (PEAK_TFLOPS[name][precision] * 1e12) if name else None
-        empty = {"bare_clips_per_s": None, "overhead": None, "overhead_work": None}
+        empty = dict.fromkeys(("bare_clips_per_s", "overhead", "overhead_thread", "overhead_work"))
         return {**row, "clips_per_s": rate, **empty, "share_of_peak": share}
     step = statistics.median(step for step, _ in meter.pairs)
     bare = statistics.median(bare for _, bare in meter.pairs)
-    ratio, work = (statistics.median(step / bare for step, bare in found) for found in (meter.pairs, meter.work))
     figures = {"clips_per_s": batch / step, "bare_clips_per_s": batch / bare}
-    return {**row, **figures, "overhead": ratio - 1.0, "overhead_work": work - 1.0, "share_of_peak": None}
+    for name, found in (("", meter.pairs), ("_thread", meter.own), ("_work", meter.work)):
+        figures[f"overhead{name}"] = statistics.median(step / bare for step, bare in found) - 1.0
+    return {**row, **figures, "share_of_peak": None}
 
 
 def main() -> None:
@@ -225,7 +229,7 @@ def main() -> None:
             rows.append(measure(recipe, cache, device, arguments.steps or (200 if gpu else 20)))
         if arguments.only != "student":
             rows.append(
-                measure(teacher_recipe(80 if gpu else 4), cache, device, arguments.steps or (200 if gpu else 5))
+                measure(teacher_recipe(80 if gpu else 16), cache, device, arguments.steps or (200 if gpu else 5))
             )
     note = "" if gpu else "no GPU was available: figures of one are open; torch ran one thread"
     write_results("train_throughput", rows, note=note)

@@ -157,7 +157,6 @@ def make_trainer(recipe: Recipe, device: str, devices: int, callbacks: list[Call
         precision="bf16-mixed" if recipe.schedule.precision == "bfloat16" else "32-true",
         accumulate_grad_batches=recipe.schedule.accumulate,
         max_epochs=recipe.schedule.epochs,
-        gradient_clip_val=recipe.schedule.clip_norm or None,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,

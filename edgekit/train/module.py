@@ -207,6 +207,12 @@ class StudentModule(LightningModule):
         if self.rest is not None:
             self.rest.apply(self.model, self.current_epoch)
 
+    def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *_: Any, **__: Any) -> None:
+        """Scale the gradients down to ``schedule.clip_norm``; Lightning's own way refuses fused optimisers."""
+        if self.recipe.schedule.clip_norm:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, self.recipe.schedule.clip_norm)
+
     def configure_optimizers(self) -> Any:
         """Optimiser without weight decay on vectors, and the recipe's schedule stepped with it."""
         plan = self.recipe.schedule

@@ -32,8 +32,7 @@ def make_optimiser(model: nn.Module, recipe: Recipe, further: nn.Module | None =
     groups += _decayed_or_not(extra if groups else [*model.parameters(), *extra], recipe, 1.0)
     if choice.name == "sgd":
         return torch.optim.SGD(groups, choice.learning_rate, choice.momentum, nesterov=choice.momentum > 0)
-    # One fused kernel instead of ten small ones a tensor; with bfloat16 Lightning refuses to clip beside it.
-    return torch.optim.AdamW(groups, choice.learning_rate, fused=recipe.schedule.precision == "float32")
+    return torch.optim.AdamW(groups, choice.learning_rate, fused=True)  # one kernel instead of ten a tensor
 
 
 def _by_depth(model: nn.Module, recipe: Recipe) -> list[Group]:

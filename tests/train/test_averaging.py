@@ -264,3 +264,20 @@ def test_soup_on_the_command_line(
     assert "greedy" in text and "soup" in text.splitlines()[-1]
     assert main(command) == 2
     assert "is not empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_gradients_are_scaled_down_to_the_norm(
+    tmp_path: Path, tones: Path, tiny_recipe: Path, audio_cache: Path, precision: str
+) -> None:
+    """Plain SGD at rate 1 for one step of the only batch: the weights move by the gradient, whose norm is the limit."""
+    settings = [*PLAIN, *VIT, *FLAT, "schedule.ema_decay=0", "schedule.keep=last", "schedule.epochs=1"]
+    settings += ["optimiser.name=sgd", "optimiser.momentum=0", "optimiser.weight_decay=0", "optimiser.learning_rate=1"]
+    settings += ["schedule.batch_size=45", "schedule.clip_norm=0.01", f"schedule.precision={precision}"]
+    train(tiny_recipe, tones, tmp_path / "r", overrides=settings, device="cpu", cache=audio_cache)
+    torch.manual_seed(0)
+    recipe = load_recipe(tiny_recipe, settings)
+    before = build_model("small-vit", classes=3, **recipe.model.arguments).state_dict()
+    after = _weights(tmp_path / "r")
+    moved = sum(float((after[name] - before[name]).square().sum()) for name in after)
+    assert math.sqrt(moved) == pytest.approx(0.01, rel=1e-3)
