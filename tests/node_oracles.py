@@ -108,6 +108,13 @@ def _mul_with_float_factor(graph: Graph, node: Node, inputs: tuple[np.ndarray, .
     return run_node(node, replace(params, rescale=rescale), inputs)
 
 
+def _matmul_with_float_product(graph: Graph, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+    first, second, out = (np.float32(graph.tensor(n).scale_zero()[0]) for n in (*node.inputs, *node.outputs))
+    params: Any = prepare_node(graph, node)
+    rescale = Rescale(*quantize_multiplier(float(first * second) / float(out)))
+    return run_node(node, replace(params, rescale=rescale), inputs)
+
+
 def _relu6_rescaled(graph: Graph, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
     source, output = graph.tensor(node.inputs[0]), graph.tensor(node.outputs[0])
     factor = float(np.float32(source.scale_zero()[0]) / np.float32(output.scale_zero()[0]))
@@ -151,6 +158,8 @@ _KNOWN: dict[tuple[str, str], Known] = {
     ("fully_connected", "int8"): Known("LiteRT rounds once, TFLM twice", _dense_rounded_once),
     ("fully_connected", "int16"): Known("LiteRT has 31 bits of the multiplier, TFLM 16", _dense_rounded_once),
     ("relu6", "int8"): Known("LiteRT rescales, TFLM copies", _relu6_rescaled),
+    ("batch_matmul", "int8"): Known("LiteRT's factor is float32, TFLM's double", _matmul_with_float_product),
+    ("batch_matmul", "int16"): Known("LiteRT's factor is float32, TFLM's double", _matmul_with_float_product),
     ("mul", "int16"): Known("LiteRT's factor is float32, TFLM's double", _mul_with_float_factor),
     ("sum", "int8"): Known("LiteRT's reference kernel uses factors that nothing has set", None),
     ("sum", "int16"): Known("LiteRT's reference kernel uses factors that nothing has set", None),
