@@ -53,6 +53,7 @@ def quantize(
     clips: int | None = None,
     method: Method = "ptq",
     ptq: PtqOptions | None = None,
+    mixed_ram: int | None = None,
     qat: QatOptions | None = None,
     sensitivity: bool = False,
     test: HeldOut | None = None,
@@ -76,6 +77,8 @@ def quantize(
         clips: most clips to calibrate with (512 of a data set).
         method: "ptq", or another package's post-training quantizer: "nncf", "ort" (ONNX models).
         ptq: how "ptq" quantizes; its defaults when None.
+        mixed_ram: let layers compute in int16, the costliest first, while planned activation memory stays within so
+            many bytes.
         qat: train on afterwards.
         sensitivity: measure every layer, and draw ``OUT.sensitivity.svg``.
         test: recordings to measure the accuracy drop on.
@@ -97,20 +100,26 @@ def quantize(
     from edgekit.quantize.ptq import PtqOptions
 
     target = tflite_path(Path(out))
-    _check_options(method, qat=qat is not None, sensitivity=sensitivity, test=test, report=report, budgets=budgets)
-    plain = method == "ptq" and qat is None and ptq is None and not sensitivity
+    own = {"--qat": qat is not None, "--sensitivity": sensitivity, "--mixed-ram": mixed_ram is not None}
+    _check_options(method, own, test=test, report=report, budgets=budgets)
+    plain = method == "ptq" and qat is None and ptq is None and mixed_ram is None and not sensitivity
     source = open_source(Path(model), dims, plain=plain)
     given = calibration_clips(
         source.graph, calibration, select=select, clips=clips, frontend=frontend, cache=cache, progress=progress
     )
     features = check_clips(source.graph, given)
-    base, integer = source.integer(features, method, ptq or PtqOptions(), progress)
+    options = ptq or PtqOptions()
+    if mixed_ram is not None:
+        from edgekit.quantize.mixed import with_wide_layers
+
+        options = with_wide_layers(source.graph, features, options, mixed_ram, progress)
+    base, integer = source.integer(features, method, options, progress)
     if qat is not None:
         integer = fine_tuned(base, integer, qat, cache, progress)
     result = replace(
         _described(source, integer, features, target),
         method=source.method(method) + ("+qat" if qat else ""),
-        observer=(ptq or PtqOptions()).observer if source.method(method) == "ptq" else "",
+        observer=options.observer if source.method(method) == "ptq" else "",
         accuracy=None if test is None else _accuracy(source.graph, integer, test, frontend, cache, progress),
         qat_run=qat.folder if qat else None,
     )
@@ -133,14 +142,14 @@ def tflite_path(out: Path) -> Path:
 
 
 def _check_options(
-    method: str, *, qat: bool, sensitivity: bool, test: object, report: object, budgets: Sequence[object]
+    method: str, own: Mapping[str, bool], *, test: object, report: object, budgets: Sequence[object]
 ) -> None:
     """Contradictions, before any work is done."""
     if method not in METHODS:
         raise BadConfigError(f"unknown method {method!r}", where="--method", mend=f"use one of {', '.join(METHODS)}")
-    if method != "ptq" and (qat or sensitivity):
-        what = "--qat" if qat else "--sensitivity"
-        raise BadConfigError(f"needs edgekit's own quantizer, not {method}", where=what, mend="leave --method out")
+    asked = [option for option, given in own.items() if given]
+    if method != "ptq" and asked:
+        raise BadConfigError(f"needs edgekit's own quantizer, not {method}", where=asked[0], mend="leave --method out")
     if report is not None and test is None:
         raise BadConfigError("a report needs test clips", where="--report", mend="give them with --eval MANIFEST")
     if budgets and test is None:

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="What computes in int16 instead of int8.",
 )
+@click.option(
+    "--mixed-ram", metavar="BYTES", help='Compute in int16 where int8 costs most, up to this planned RAM: "64 kB".'
+)
 @click.option("--qat", type=click.Path(path_type=Path), help="Train on, fake-quantized, by the recipe of this run.")
 @click.option("--data", "data", multiple=True, help="With --qat: recordings to train with.  [default: --calib]")
 @click.option("--train", "train_select", help="With --qat: training clips.  [default: --select]")
@@ -86,6 +89,7 @@ def command(
     equalise: bool,
     adaround: bool,
     widths: str,
+    mixed_ram: str | None,
     qat: Path | None,
     data: tuple[str, ...],
     train_select: str | None,
@@ -114,6 +118,7 @@ def command(
     """
     from edgekit.api.quantize import HeldOut, quantize
     from edgekit.cli.check_budget import parse_dims
+    from edgekit.core.units import parse_count
     from edgekit.quantize.ptq import PtqOptions
 
     training = None
@@ -140,6 +145,7 @@ def command(
             clips=clips,
             method=method,  # type: ignore[arg-type]
             ptq=None if ptq == PtqOptions() else ptq,
+            mixed_ram=None if mixed_ram is None else parse_count(mixed_ram, "B", where="--mixed-ram"),
             qat=training,
             sensitivity=sensitivity,
             test=HeldOut(test, eval_select) if test is not None else None,

@@ -35,6 +35,7 @@ class PtqOptions:
         equalise: even out the weights of neighbouring layers first (quantize/equalise.py).
         widths: which activations are int16 instead of int8 (graph/passes/widen.py): "none", "norms" (layer norms and
             the sums that they read), "attention" or "all".
+        wide_layers: nodes that compute in int16 besides (quantize/mixed.py chooses them).
         adaround: round weights by what becomes of the layer's outputs (quantize/adaround.py; needs torch).
     """
 
@@ -44,6 +45,7 @@ class PtqOptions:
     equalise: bool = False
     adaround: bool = False
     widths: str = "norms"
+    wide_layers: tuple[str, ...] = ()
 
 
 def quantize_graph(
@@ -67,7 +69,7 @@ def quantize_graph(
 def prepared(graph: Graph, options: PtqOptions) -> Graph:
     """The float graph that ``options`` quantize: an equal function with weights that suffer less."""
     require_float(graph)
-    graph = widen(rescale_parts(graph), options.widths)
+    graph = widen(rescale_parts(graph), options.widths, options.wide_layers)
     return equalised(graph) if options.equalise else graph
 
 

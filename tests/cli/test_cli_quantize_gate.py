@@ -215,3 +215,13 @@ def test_recordings_that_cannot_calibrate_are_refused(
     line = failure([str(model), "--calib", str(tmp_path / "set")], tmp_path / "o.tflite", capsys)
     told = {"silence": "silent", "a lower rate": "4,000 Hz, the model's front-end takes 8,000 Hz"}
     assert told.get(content, "set") in line
+
+
+@pytest.mark.parametrize("ram, wide", [("1 kB", False), ("100 kB", True)])
+def test_memory_to_spare_goes_into_16_bits(
+    ram: str, wide: bool, model: Path, features: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mixed.tflite"
+    assert main(["quantize", str(model), "--calib", str(features), "--mixed-ram", ram, "-o", str(out)]) == 0
+    kinds = {tensor.dtype for tensor in lower(load_graph(out)).tensors.values()}
+    assert ("int16" in kinds) == wide and "float32" not in kinds

@@ -9,7 +9,7 @@ through all blocks of a transformer would be rounded to 8 bits twice a block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import INT16_OPS, SAME_SCALE_OPS, activation_inputs
@@ -20,7 +20,7 @@ WIDE = "int16"
 _SUMS = ("add", "sub")
 
 
-def widen(graph: Graph, mode: str) -> Graph:
+def widen(graph: Graph, mode: str, further: Collection[str] = ()) -> Graph:
     """A new float graph with widths marked.
 
     Args:
@@ -28,8 +28,9 @@ def widen(graph: Graph, mode: str) -> Graph:
         mode: a key of :data:`MODES`. "none": the graph as it is; "norms": layer norms, and the sums that run
             through the blocks of a transformer;
             "attention": these, and products and softmax of attention; "all": every operator that has an int16 form.
+        further: names of nodes that are int16 as well, where their operator has such a form.
     """
-    wide = MODES[mode](graph)
+    wide = MODES[mode](graph) | {node.name for node in graph.nodes if node.name in further and node.op in INT16_OPS}
     if not wide:
         return graph
     nodes: list[Node] = []
