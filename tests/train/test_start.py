@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -307,3 +310,25 @@ def test_a_run_on_fewer_labels_keeps_their_outputs(
 def test_recipes_without_a_start_keep_their_identity(tiny_recipe: Path) -> None:
     plain = load_recipe(tiny_recipe).to_json()
     assert "start" not in plain and "warmup" not in plain["schedule"] and "precision" not in plain["schedule"]
+
+
+@pytest.mark.slow
+def test_two_processes_fine_tune_one_run_with_layers_at_rest(
+    tmp_path: Path, tones: Path, tiny_recipe: Path, tiny_run: Path, audio_cache: Path
+) -> None:
+    settings = ["schedule.epochs=2", "schedule.keep=last", "schedule.ema_decay=0", "start.head_epochs=1"]
+    settings += ["start.freeze_blocks=1", "start.layer_decay=0.8"]
+    options = [part for setting in settings for part in ("--set", setting)]
+    command = ["train", str(tiny_recipe), "--data", str(tones), "--start", str(tiny_run), "--device", "cpu", *options]
+    finished = subprocess.run(
+        [sys.executable, "-m", "edgekit", *command, "--devices", "2", "-o", str(tmp_path / "r")],
+        env={**os.environ, "EDGEKIT_CACHE": str(audio_cache), "CI": "1", "OMP_NUM_THREADS": "1"},
+        timeout=240,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stderr
+    before, after = load_checkpoint(tiny_run).weights, load_checkpoint(tmp_path / "r").weights
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "dense.weight" in moved and any(name.startswith("blocks.1.") for name in moved)
+    assert not any(name.startswith(("stem.", "blocks.0.")) for name in moved)
