@@ -42,7 +42,7 @@ def _check_twins(graphs: list[Graph], folder: Path, optimize: str = "balanced") 
     return [layer["kernel"] for sources in made for layer in sources.manifest["layers"]]
 
 
-@pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d", "fully_connected", "avg_pool2d"])
+@pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d", "fully_connected", "avg_pool2d", "add", "sub"])
 def test_random_layers_equal_the_interpreter(op: str, tmp_path: Path) -> None:
     graphs = [OPS[op](np.random.default_rng(seed)).graph() for seed in range(40, 52)]
     kernels = _check_twins(graphs, tmp_path)
@@ -77,6 +77,12 @@ def _depthwise(seed: int) -> Graph:
     return builder.graph()
 
 
+def test_windows_that_lie_in_the_padding_alone(tmp_path: Path) -> None:
+    builder = Builder(np.random.default_rng(0), (1, 28, 1, 5))
+    builder.depthwise_conv2d(2, (1, 2), stride=(2, 3), pad=((2, 2), (2, 0)))  # its one column is the padding's
+    assert not any(kernel.startswith("dsp") for kernel in _check_twins([builder.graph()], tmp_path))
+
+
 def _dense(seed: int, per_channel: bool) -> Graph:
     rng = np.random.default_rng(seed)
     builder = Builder(rng, (1, 8, 6, 4))
@@ -88,7 +94,20 @@ def _dense(seed: int, per_channel: bool) -> Graph:
     return builder.graph()
 
 
+def _sums(seed: int) -> Graph:
+    """Sums and differences whose result may lie below the zero point, with and without a clamp; in place too."""
+    rng = np.random.default_rng(seed)
+    builder = Builder(rng, (1, 7, 6, 5))
+    for op, activation in (("add", "none"), ("sub", "relu"), ("add", "relu6")):
+        before = builder.x
+        builder.conv2d(5, (1, 1))
+        total = builder.activation(builder.name("sum"), before.dims, scale=2 * before.scale_zero()[0])
+        builder.append(op, (before.name, builder.x.name), total, {"activation": activation})
+    return builder.graph()
+
+
 GRAPHS = {
+    "sums": _sums,
     "convolutions": _convolutions,
     "depthwise": _depthwise,
     "dense per channel": lambda seed: _dense(seed, True),

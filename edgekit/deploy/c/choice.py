@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from edgekit.core.errors import BadConfigError
+from edgekit.deploy.c.dsp import add as dsp_add
 from edgekit.deploy.c.dsp import avg_pool2d as dsp_avg_pool
 from edgekit.deploy.c.dsp import conv2d as dsp_conv2d
 from edgekit.deploy.c.dsp import depthwise_conv2d as dsp_depthwise
@@ -131,6 +132,8 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
         ("conv2d", "mve"): (_only(mve_conv2d.emit_conv2d, mve_conv2d.fits),),
         ("depthwise_conv2d", "mve"): (_only(mve_depthwise.emit_depthwise_conv2d, mve_depthwise.fits),),
         ("fully_connected", "mve"): (_only(mve_dense.emit_fully_connected, mve_dense.fits),),
+        ("add", "dsp"): (_only(dsp_add.emit_add, dsp_add.fits),),
+        ("sub", "dsp"): (_only(dsp_add.emit_add, dsp_add.fits),),
         ("avg_pool2d", "dsp"): (_only(dsp_avg_pool.emit_avg_pool2d, dsp_avg_pool.fits),),
     }
 )

@@ -116,10 +116,15 @@ class _Shape:
 
 
 def fits(layer: Layer) -> bool:
-    """Whole plane, weights in registers, offsets in reach, requantization proven."""
+    """Whole plane that holds some of the image, weights in registers, offsets in reach, requantization proven."""
     params = cast(DepthwiseParams, layer.params)
     shape = _shape(layer)
-    if not shape.plane.whole or shape.turned(params.dilation)[1] != 1 or not applies(params.arithmetic, 3):
+    if (
+        not shape.plane.whole
+        or min(_kept(shape)) == 0
+        or shape.turned(params.dilation)[1] != 1
+        or not applies(params.arithmetic, 3)
+    ):
         return False
     reach = (shape.rows - 1) * shape.tap_row_bytes + 4 * shape.row.words
     return shape.rows * len(shape.row.pairs) <= len(_WEIGHTS) and reach <= LDRD_REACH and shape.steps[1] <= STORE_REACH
@@ -270,7 +275,7 @@ def _gather(shape: _Shape) -> dict[str, object]:
     along_h = shape.plane.along == 0
     row_step, column_step = (2, shape.row_bytes) if along_h else (shape.row_bytes, 2)
     first = before[0] * shape.row_bytes + 2 * before[1]
-    part = next(size for size in range(min(8, max(columns, 1)), 0, -1) if columns % size == 0)
+    part = next(size for size in range(min(8, columns), 0, -1) if columns % size == 0)
     lines = "".join(
         f"const int16_t v{j} = in[{j * shape.channels}];\nmemcpy(to + {j * column_step}, &v{j}, sizeof v{j});\n"
         for j in range(part)
@@ -280,7 +285,7 @@ def _gather(shape: _Shape) -> dict[str, object]:
         f"    in += {part * shape.channels};\n    to += {part * column_step};\n}}\n"
         f"in += {(shape.width - columns) * shape.channels};\nto_row += {row_step};\n"
     )
-    return {"first": first, "rows": rows, "gather": indent(loop, 3) if columns else ""}
+    return {"first": first, "rows": rows, "gather": indent(loop, 3)}
 
 
 def _kept(shape: _Shape) -> tuple[int, int]:

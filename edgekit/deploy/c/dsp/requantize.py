@@ -61,6 +61,15 @@ def finish(arithmetic: Accumulate, total: str, shift: str, multiplier: str) -> s
 
 HELPERS: tuple[tuple[str, str], ...] = (
     (
+        "dsp_divide",
+        """\
+/* x / 2^(shift + 1) to nearest, halves away from zero. */
+__attribute__((unused)) static inline int32_t dsp_divide(int32_t x, int32_t shift) {
+    return (((x + (x >> 31)) >> shift) + 1) >> 1;
+}
+""",
+    ),
+    (
         "dsp_zero",
         """\
 /* A number so large that a shift right by n, in the lowest byte, makes it `twice` again. */
