@@ -44,6 +44,7 @@ from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.quantize.ptq import quantize_graph
+from edgekit.report.text import render_table
 from edgekit.train.onnx_export import export_module
 
 Case = tuple[Graph, FrontendSpec | None]
@@ -85,7 +86,12 @@ def main() -> int:
     for name, make in _cases(options.models).items():
         graph, spec = make()
         rows += [_row_or_reason(name, graph, spec, build, options.inputs) for build in BUILDS]
-    write_results("mcu", [dict.fromkeys(COLUMNS) | row for row in rows], ratios=list(_ratios(rows)))
+    ratios = list(_ratios(rows))
+    write_results("mcu", [dict.fromkeys(COLUMNS) | row for row in rows], ratios=ratios)
+    cells = [
+        [f"{value:.2f}" if isinstance(value, float) else str(value or "–") for value in r.values()] for r in ratios
+    ]
+    print(render_table(list(ratios[0]), cells, "edgekit on Cortex-M4 as a share of the others"), end="")
     return 0 if not any(row.get("bytes_differ") for row in rows) else 1
 
 
