@@ -16,6 +16,7 @@ from edgekit.api.sweep import SweepResult, sweep
 from edgekit.cli.main import main
 from edgekit.core.errors import BadConfigError
 from edgekit.models.registry import build_model
+from edgekit.train.checkpoint import load_checkpoint
 from edgekit.train.recipe_file import load_recipe
 from edgekit.train.sweep.results import TrialRow, pareto
 from edgekit.train.sweep.space import load_space
@@ -208,3 +209,19 @@ def test_command_line(
         assert main([*command, *more]) == 2
         error = capsys.readouterr().err
         assert message in error and len(error.strip().splitlines()) == 1
+
+
+def test_every_trial_may_be_distilled(
+    tmp_path: Path, tones: Path, tiny_recipe: Path, tiny_run: Path, audio_cache: Path
+) -> None:
+    weights = '"distillation.weight" = { low = 0.2, high = 0.9 }\n'
+    space = _space(tmp_path, f"trials = 2\n[space]\n{weights}")
+    options = {"overrides": QUICK, "device": "cpu", "cache": audio_cache}
+    result = sweep(tiny_recipe, tones, space, tmp_path / "s", teachers=[tiny_run], **options)
+    assert [row.state for row in result.trials] == ["trained", "trained"]
+    recipes = [load_checkpoint(tmp_path / "s" / row.run).recipe for row in result.trials]
+    assert [recipe["distillation"]["logits"] for recipe in recipes] == ["hinton", "hinton"]
+    weights_found = [recipe["distillation"]["weight"] for recipe in recipes]
+    assert weights_found == [row.values["distillation.weight"] for row in result.trials]
+    with pytest.raises(BadConfigError, match="another teachers"):
+        sweep(tiny_recipe, tones, space, tmp_path / "s", **options)
