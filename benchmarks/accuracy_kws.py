@@ -114,7 +114,7 @@ DSPSPEECH = Corpus(
     teacher="kws-teacher-2s",
     words="dspspeech-words",
     mixed=(),
-    tuning=("schedule.epochs=16", "schedule.valid_every=4"),
+    tuning=("schedule.epochs=40", "schedule.valid_every=4"),
     teaching=("schedule.epochs=10",),
     ablation=("schedule.epochs=10", "schedule.valid_every=5"),
     classes=9,
