@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from c_batch_texts import HEAD, HOST_MAIN, HOST_RUN, MCU_MAIN, MCU_RUN
 
 from edgekit.bench.cortex_m import Core
 from edgekit.bench.elf import read_elf
@@ -29,90 +30,6 @@ TRAPS = ("-fsanitize=address,undefined", "-fsanitize-undefined-trap-on-error")
 """As SANITIZE, but undefined operations end the program without a word: a third less to compile."""
 MARKER = 0x5A
 SECONDS = 600.0
-
-_HEAD = """\
-#include <stdint.h>
-#include <string.h>
-@includes@
-"""
-
-# Buffers of exactly the right size on the heap, so that a byte too far is seen.
-_HOST_RUN = """
-int run_@name@(void);
-int run_@name@(void) {
-    @name@_state *state = malloc(sizeof *state);
-    int8_t *in = malloc(@macro@_INPUT_SIZE);
-    int8_t *out = malloc(@macro@_OUTPUT_SIZE);
-    int error = @name@_init(state);
-    putchar(@marker@);
-    for (int i = 0; i < @clips@ && error == 0; i++) {
-        error = fread(in, 1, @macro@_INPUT_SIZE, stdin) != @macro@_INPUT_SIZE;
-        error = error != 0 ? error : @name@_invoke(state, in, out);
-        fwrite(out, 1, @macro@_OUTPUT_SIZE, stdout);
-    }
-    free(in);
-    free(out);
-    free(state);
-    fflush(stdout);
-    return error;
-}
-"""
-
-_HOST_MAIN = """
-#include <stdlib.h>
-@declarations@
-int main(int argc, char **argv) {
-    int (*const run[])(void) = {@names@};
-    for (int i = argc == 2 ? atoi(argv[1]) : 0; i < @count@; i++) {
-        if (run[i]() != 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-"""
-
-# One buffer for the state of whichever model runs; each model's own source says what it needs.
-_MCU_RUN = """
-int run_@name@(intptr_t console_in, intptr_t console_out, void *memory, int8_t *in, int8_t *out);
-int run_@name@(intptr_t console_in, intptr_t console_out, void *memory, int8_t *in, int8_t *out) {
-    @name@_state *state = memory;
-    static const uint8_t marker = @marker@;
-    _Static_assert(sizeof(@name@_state) <= @state@, "the shared state is too small");
-    int error = @name@_init(state);
-    if (semihosting_write(console_out, &marker, 1) != 0) {
-        return 1;
-    }
-    for (int i = 0; i < @clips@ && error == 0; i++) {
-        error = semihosting_read(console_in, in, @macro@_INPUT_SIZE) != 0;
-        error = error != 0 ? error : @name@_invoke(state, in, out);
-        error = semihosting_write(console_out, out, @macro@_OUTPUT_SIZE) != 0 ? 1 : error;
-    }
-    return error;
-}
-"""
-
-_MCU_MAIN = """
-#include <stdint.h>
-#include "semihosting.h"
-typedef int run(intptr_t, intptr_t, void *, int8_t *, int8_t *);
-@declarations@
-static _Alignas(16) uint8_t memory[@state@];
-static int8_t in[@in@];
-static int8_t out[@out@];
-int main(void) {
-    static run *const all[] = {@names@};
-    const intptr_t console_in = semihosting_console(0);
-    const intptr_t console_out = semihosting_console(4);
-    for (int i = 0; i < @count@; i++) {
-        if (all[i](console_in, console_out, memory, in, out) != 0) {
-            return 1;
-        }
-    }
-    /* An emulator that waits for more stays here; the end of the input ends the program. */
-    return semihosting_read(console_in, in, 1) != 0 ? 0 : 1;
-}
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +52,10 @@ def run_on_host(models: Sequence[Sources], clips: Sequence[np.ndarray], folder: 
         TargetError: the compiler refuses, for instance because of a warning.
     """
     includes = "#include <stdio.h>\n#include <stdlib.h>\n"
-    units = [_unit(_HOST_RUN, model, len(own), includes) for model, own in zip(models, clips, strict=True)]
+    units = [_unit(HOST_RUN, model, len(own), includes) for model, own in zip(models, clips, strict=True)]
     names = ", ".join(f"run_{model.name}" for model in models)
     declarations = "".join(f"int run_{model.name}(void);\n" for model in models)
-    main = _filled(_HOST_MAIN, declarations=declarations, names=names, count=len(models))
+    main = _filled(HOST_MAIN, declarations=declarations, names=names, count=len(models))
     sources = _write(models, units, {"main.c": main}, folder)
     flags = (*STRICT, "-O0", *(SANITIZE if len(models) == 1 else TRAPS))
     find_toolchain(find_target("cpu")).run([*flags, *sources, "-o", "program"], folder)
@@ -155,9 +72,9 @@ def run_on_core(
     """
     state = max(model.state_bytes for model in models) + 64
     includes = '#include "semihosting.h"\n'
-    units = [_unit(_MCU_RUN, model, len(own), includes, state=state) for model, own in zip(models, clips, strict=True)]
+    units = [_unit(MCU_RUN, model, len(own), includes, state=state) for model, own in zip(models, clips, strict=True)]
     main = _filled(
-        _MCU_MAIN,
+        MCU_MAIN,
         declarations="".join(f"run run_{model.name};\n" for model in models),
         names=", ".join(f"run_{model.name}" for model in models),
         state=state,
@@ -190,7 +107,7 @@ def _unit(template: str, model: Sources, clips: int, includes: str, **more: obje
     """One translation unit a model: its own sources, and the function that runs it."""
     own = "".join(f'#include "{name}"\n' for name in sorted(model.files) if name.endswith(".c"))
     run = _filled(template, name=model.name, macro=model.name.upper(), clips=clips, marker=MARKER, **more)
-    return _filled(_HEAD, includes=own + includes) + run
+    return _filled(HEAD, includes=own + includes) + run
 
 
 def _filled(template: str, **values: object) -> str:
