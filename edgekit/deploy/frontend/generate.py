@@ -205,7 +205,7 @@ def _load_text(spec: FrontendSpec, precision: Precision) -> str:
     if precision != "exact":
         parts += [fill("fast/gain.c", {}), fill("fast/weighted.c", {})]
     if not spec.preemphasis and not spec.remove_dc:
-        return "".join([*parts, fill(f"{folder}/load_plain.c", {"locate": locate})])
+        return "".join([*parts, fill("reader.c", {"locate": locate}), fill(f"{folder}/load_plain.c", {})])
     sample = fill("sample_emphasised.c" if spec.emphasises_signal else "sample_scaled.c", {"locate": locate})
     in_frame = spec.preemphasis and spec.preemphasis_scope == "frame"
     shape = fill("shape_emphasis.c" if in_frame else "shape_none.c", {})
