@@ -9,7 +9,7 @@ from typing import Literal, overload
 import numpy as np
 
 from edgekit.core.errors import DataError, UnsupportedOpError
-from edgekit.graph.float_kernels import KERNELS
+from edgekit.graph.float_products import KERNELS
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import activation_inputs
 from edgekit.graph.planner import plan_memory

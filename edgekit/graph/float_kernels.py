@@ -10,9 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.graph.integer.functions import evaluate
-from edgekit.graph.integer.resize import gathered_axes
-
 Kernel = Callable[[Sequence[np.ndarray | None], Mapping[str, Any], tuple[int, ...]], np.ndarray]
 """(inputs, attributes, output shape without the clips) → output."""
 Attrs = Mapping[str, Any]
@@ -39,11 +36,12 @@ def windows(x: np.ndarray, window: Sequence[int], attrs: Attrs, fill: float) -> 
 
 def _images(x: np.ndarray | None) -> np.ndarray:
     """[N,1,H,W,C] → [N,H,W,C]."""
-    array = _need(x)
+    array = need(x)
     return array.reshape(-1, *array.shape[2:])
 
 
-def _need(x: np.ndarray | None) -> np.ndarray:
+def need(x: np.ndarray | None) -> np.ndarray:
+    """An operand that may not be absent."""
     if x is None:
         raise ValueError("an input that is needed is absent")
     return x
@@ -57,7 +55,7 @@ def _finish(y: np.ndarray, bias: np.ndarray | None, attrs: Attrs, dims: tuple[in
 
 def conv2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """conv2d: one matrix product over all windows, a group at a time."""
-    x, w = _images(inputs[0]), _need(inputs[1])
+    x, w = _images(inputs[0]), need(inputs[1])
     patches = windows(x, w.shape[1:3], attrs, 0.0)
     groups, depth = x.shape[3] // w.shape[3], w.shape[3]
     filters = w.reshape(groups, len(w) // groups, -1)
@@ -67,7 +65,7 @@ def conv2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
 
 def depthwise_conv2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """depthwise_conv2d: a sum over the window's positions."""
-    x, w = _images(inputs[0]), _need(inputs[1])
+    x, w = _images(inputs[0]), need(inputs[1])
     patches = windows(x, w.shape[1:3], attrs, 0.0)
     y = np.zeros((*patches.shape[:3], w.shape[3]), np.float32)
     for row in range(w.shape[1]):
@@ -79,7 +77,7 @@ def depthwise_conv2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> n
 
 def fully_connected(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """fully_connected: rows of K."""
-    x, w = _need(inputs[0]), _need(inputs[1])
+    x, w = need(inputs[0]), need(inputs[1])
     return _finish(x.reshape(-1, w.shape[1]) @ w.T, inputs[2], attrs, dims)
 
 
@@ -99,49 +97,49 @@ def max_pool2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndar
 
 def mean(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Mean over axes of the tensor (the clips' axis comes before them)."""
-    x = _need(inputs[0])
+    x = need(inputs[0])
     return x.mean(axis=tuple(axis + 1 for axis in attrs["axes"]), dtype=np.float32).reshape(-1, *dims)
 
 
 def total(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Sum over axes of the tensor."""
-    x = _need(inputs[0])
+    x = need(inputs[0])
     return x.sum(axis=tuple(axis + 1 for axis in attrs["axes"]), dtype=np.float32).reshape(-1, *dims)
 
 
-def _binary(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Kernel:
+def elementwise(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Kernel:
     """A function of two operands with broadcasting of the tensors' shapes, the clips' axis apart."""
 
     def kernel(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
-        x, y = (_ranked(_need(side), len(dims)) for side in inputs)
+        x, y = (ranked(need(side), len(dims)) for side in inputs)
         return _finish(function(x, y), None, attrs, dims)
 
     return kernel
 
 
-def _ranked(x: np.ndarray, rank: int) -> np.ndarray:
+def ranked(x: np.ndarray, rank: int) -> np.ndarray:
     """[N, *dims] with axes of size 1 put behind the clips up to ``rank`` axes of the tensor."""
     return x.reshape(x.shape[0], *(1,) * (rank + 1 - x.ndim), *x.shape[1:])
 
 
 def pad(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Pad with zeros."""
-    return np.pad(_need(inputs[0]), ((0, 0), *attrs["pads"]))
+    return np.pad(need(inputs[0]), ((0, 0), *attrs["pads"]))
 
 
 def reshape(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Reshape to the output's shape."""
-    return _need(inputs[0]).reshape(-1, *dims)
+    return need(inputs[0]).reshape(-1, *dims)
 
 
 def transpose(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Axes in another order."""
-    return _need(inputs[0]).transpose(0, *(axis + 1 for axis in attrs["perm"]))
+    return need(inputs[0]).transpose(0, *(axis + 1 for axis in attrs["perm"]))
 
 
 def strided_slice(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """A part of every axis."""
-    return _need(inputs[0])[slices(attrs["begin"], attrs["size"], attrs["stride"])]
+    return need(inputs[0])[slices(attrs["begin"], attrs["size"], attrs["stride"])]
 
 
 def slices(begin: Sequence[int], size: Sequence[int], stride: Sequence[int]) -> tuple[slice, ...]:
@@ -152,95 +150,57 @@ def slices(begin: Sequence[int], size: Sequence[int], stride: Sequence[int]) -> 
 
 def concat(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Tensors one behind the other along an axis; a constant is repeated for every clip."""
-    parts = [_need(part) for part in inputs]
+    parts = [need(part) for part in inputs]
     clips = max(len(part) for part in parts)
     return np.concatenate([np.broadcast_to(p, (clips, *p.shape[1:])) for p in parts], axis=attrs["axis"] + 1)
 
 
 def softmax(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Softmax of β·x over the last axis."""
-    x = _need(inputs[0]) * np.float32(attrs["beta"])
+    x = need(inputs[0]) * np.float32(attrs["beta"])
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
 
 def relu(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """max(x, 0)."""
-    return np.maximum(_need(inputs[0]), np.float32(0))
+    return np.maximum(need(inputs[0]), np.float32(0))
 
 
 def relu6(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """min(max(x, 0), 6)."""
-    return np.clip(_need(inputs[0]), np.float32(0), np.float32(6))
+    return np.clip(need(inputs[0]), np.float32(0), np.float32(6))
 
 
 def logistic(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """1 / (1 + e^−x), without overflow on either side."""
-    small = np.exp(-np.abs(_need(inputs[0])))
-    return np.where(_need(inputs[0]) >= 0, np.float32(1), small) / (1 + small)
+    small = np.exp(-np.abs(need(inputs[0])))
+    return np.where(need(inputs[0]) >= 0, np.float32(1), small) / (1 + small)
 
 
 def tanh(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Hyperbolic tangent."""
-    return np.tanh(_need(inputs[0]))
+    return np.tanh(need(inputs[0]))
 
 
 def rsqrt(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """1/√x; finite where x is 0 (what is divided by a norm of 0 is 0 itself)."""
-    return np.float32(1) / np.sqrt(np.maximum(_need(inputs[0]), np.float32(1e-12)))
+    return np.float32(1) / np.sqrt(np.maximum(need(inputs[0]), np.float32(1e-12)))
 
 
 def leaky_relu(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """X where x ≥ 0, else α·x."""
-    x = _need(inputs[0])
+    x = need(inputs[0])
     return np.where(x >= 0, x, np.float32(attrs["alpha"]) * x)
 
 
 def hard_swish(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """X · relu6(x + 3) / 6."""
-    x = _need(inputs[0])
+    x = need(inputs[0])
     return x * np.clip(x + np.float32(3), 0, 6) / np.float32(6)
 
 
-def batch_matmul(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
-    """Products of matrices over the last two axes, the axes before them broadcast."""
-    x, y = (_ranked(_need(side), len(dims)) for side in inputs)
-    first = np.swapaxes(x, -1, -2) if attrs["adj_x"] else x
-    second = np.swapaxes(y, -1, -2) if attrs["adj_y"] else y
-    return np.matmul(first, second).reshape(-1, *dims)
-
-
-def pointwise(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
-    """A function of one value, worked out in float64."""
-    return evaluate(attrs["expression"], _need(inputs[0])).astype(np.float32)
-
-
-def gathered(op: str) -> Kernel:
-    """resize_nearest, mirror_pad: elements at positions along each axis."""
-
-    def kernel(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
-        x = _need(inputs[0])
-        return x[np.ix_(range(len(x)), *gathered_axes(op, attrs, x.shape[1:]))]
-
-    return kernel
-
-
-def resize_bilinear(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
-    """Four neighbours, mixed by distance."""
-    x = _need(inputs[0])
-    for axis in (2, 3):
-        size, outputs = x.shape[axis], dims[axis - 1]
-        corners = attrs["align_corners"] and outputs > 1
-        scale = (size - 1) / (outputs - 1) if corners else size / outputs
-        places = (np.arange(outputs) + 0.5) * scale - 0.5 if attrs["half_pixel"] else np.arange(outputs) * scale
-        lower = np.maximum(np.floor(places).astype(int), 0)
-        upper = np.minimum(np.ceil(places).astype(int), size - 1)
-        weight = (places - lower).astype(np.float32).reshape(-1, *(1,) * (x.ndim - axis - 1))
-        x = np.take(x, lower, axis) * (1 - weight) + np.take(x, upper, axis) * weight
-    return x
-
-
-KERNELS: Mapping[str, Kernel] = {
+BASIC_KERNELS: Mapping[str, Kernel] = {
     "conv2d": conv2d,
     "depthwise_conv2d": depthwise_conv2d,
     "fully_connected": fully_connected,
@@ -248,9 +208,9 @@ KERNELS: Mapping[str, Kernel] = {
     "max_pool2d": max_pool2d,
     "mean": mean,
     "sum": total,
-    "add": _binary(np.add),
-    "sub": _binary(np.subtract),
-    "mul": _binary(np.multiply),
+    "add": elementwise(np.add),
+    "sub": elementwise(np.subtract),
+    "mul": elementwise(np.multiply),
     "pad": pad,
     "reshape": reshape,
     "transpose": transpose,
@@ -264,13 +224,6 @@ KERNELS: Mapping[str, Kernel] = {
     "leaky_relu": leaky_relu,
     "hard_swish": hard_swish,
     "rsqrt": rsqrt,
-    "batch_matmul": batch_matmul,
-    "pointwise": pointwise,
-    "minimum": _binary(np.minimum),
-    "maximum": _binary(np.maximum),
-    "squared_difference": _binary(lambda x, y: np.square(x - y)),
-    "resize_nearest": gathered("resize_nearest"),
-    "mirror_pad": gathered("mirror_pad"),
-    "resize_bilinear": resize_bilinear,
     "quantize": reshape,  # between two float tensors: marks where integer widths meet (passes/widen.py)
 }
+"""Operators of this file; graph/float_products.py has the others."""

@@ -8,7 +8,7 @@ from typing import cast
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.nest import loops, offset, strides
 from edgekit.deploy.c.text import array_lines, fill, indent
-from edgekit.graph.integer.params import GatherParams
+from edgekit.graph.integer.params_moves import GatherParams
 
 _GATHER = """\
 static void @self@(const int8_t *x, int8_t *y) {

@@ -8,7 +8,7 @@ from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.nest import loops, offset, strides
 from edgekit.deploy.c.text import fill, indent
-from edgekit.graph.integer.params import PadParams
+from edgekit.graph.integer.params_moves import PadParams
 
 _PAD = """\
 static void @self@(const int8_t *x, int8_t *y) {

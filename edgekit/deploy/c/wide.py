@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edgekit.deploy.c.kernel import Code, Layer
-from edgekit.graph.integer.params import GatherParams, PadParams, SliceParams, TransposeParams
+from edgekit.graph.integer.params_moves import GatherParams, PadParams, SliceParams, TransposeParams
 from edgekit.graph.tensor import Tensor
 
 

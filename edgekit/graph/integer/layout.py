@@ -6,7 +6,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.params import ConcatParams, PadParams, ReshapeParams, SliceParams, TransposeParams
+from edgekit.graph.integer.params_moves import ConcatParams, PadParams, ReshapeParams, SliceParams, TransposeParams
 from edgekit.graph.integer.rescale import activation_tensor, input_output, require_same_scale
 
 

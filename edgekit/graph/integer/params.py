@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-Pair = tuple[int, int]
+from edgekit.graph.integer.params_moves import (
+    ConcatParams,
+    GatherParams,
+    PadParams,
+    Pair,
+    ReshapeParams,
+    SliceParams,
+    TransposeParams,
+)
 
 
 @dataclass(frozen=True)
@@ -147,44 +155,6 @@ class MulParams:
 
 
 @dataclass(frozen=True)
-class PadParams:
-    """pad: ``pads`` a (before, after) pair an axis; the value is the zero point."""
-
-    pads: tuple[Pair, ...]
-    value: int
-
-
-@dataclass(frozen=True)
-class ReshapeParams:
-    """reshape: bytes stay, ``shape`` is the output's."""
-
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class TransposeParams:
-    """transpose: axis i of the output is axis perm[i] of the input."""
-
-    perm: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class SliceParams:
-    """slice: ``size`` elements from ``begin``, every ``stride``-th, an axis."""
-
-    begin: tuple[int, ...]
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class ConcatParams:
-    """concat: bytes of all inputs one behind the other along ``axis``."""
-
-    axis: int
-
-
-@dataclass(frozen=True)
 class SoftmaxParams:
     """softmax over the last axis.
 
@@ -234,13 +204,6 @@ class WideRsqrtParams:
 
     rescale: Rescale
     clamp: Clamp
-
-
-@dataclass(frozen=True)
-class GatherParams:
-    """resize_nearest, mirror_pad: the output's elements along each axis are the input's at ``axes[axis]``."""
-
-    axes: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import numpy as np
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.fixed_point import round_half_away
-from edgekit.graph.integer.params import BilinearParams, GatherParams, Line
+from edgekit.graph.integer.params import BilinearParams, Line
+from edgekit.graph.integer.params_moves import GatherParams
 from edgekit.graph.integer.rescale import full_clamp, input_output, require_same_scale
 
 FRACTION = 10
