@@ -139,7 +139,8 @@ def test_left_in_float_everywhere_it_is_the_float_model() -> None:
     twin.floating = frozenset({"x", *(node.name for node in graph.nodes)})
     x = clips(20, seed=5)
     with torch.no_grad():
-        np.testing.assert_allclose(twin(torch.from_numpy(x)).numpy(), run_float(graph, x), atol=2e-3)  # biases are rounded
+        logits = twin(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(logits, run_float(graph, x), atol=2e-3)  # biases are rounded
 
 
 def test_integer_graph_of_another_model_is_refused() -> None:
