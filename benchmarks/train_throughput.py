@@ -38,10 +38,11 @@ from edgekit.train.dataset import ClipBatches
 from edgekit.train.distillation.module import DistilledModule
 from edgekit.train.distillation.stored import StoredLogits
 from edgekit.train.distillation.views import ViewPlan
-from edgekit.train.loop import StepNumbers, make_trainer, quiet
+from edgekit.train.loop import StepNumbers, make_trainer
 from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
 from edgekit.train.recipe_file import recipe_from
+from edgekit.train.surroundings import quiet
 
 RATE, LABELS = 32_000, tuple(f"scene{i}" for i in range(10))
 PEAK_TFLOPS = {"H100": {"bfloat16": 989.0, "float32": 67.0}, "H200": {"bfloat16": 989.0, "float32": 67.0}}

@@ -12,11 +12,6 @@ RUN/metrics.json              validation scores of these weights; written when t
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import signal
-import threading
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,13 +35,13 @@ from edgekit.train.recipe import Recipe
 from edgekit.train.run_keeper import STATE, RunKeeper, Watch
 from edgekit.train.stand_in import Epochs, StandIn
 from edgekit.train.start import start_from, weights_file
+from edgekit.train.surroundings import quiet, restored
 
 if TYPE_CHECKING:
     from edgekit.train.distillation.module import Teaching
 
 METRICS = "metrics.json"
 START = "start.json"
-_LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
 _NORMALISE_CLIPS = 2000
 
 
@@ -77,7 +72,7 @@ def train_student(
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise BadConfigError("torch finds no CUDA device", where="--device cuda", mend="use --device cpu")
-    with quiet(), _restored():
+    with quiet(), restored():
         torch.manual_seed(recipe.seed)
         spec = normalised(recipe, train)
         template = Checkpoint(
@@ -228,36 +223,3 @@ def _check_shape(model: torch.nn.Module, spec: FrontendSpec, recipe: Recipe) -> 
         for hook in hooks:
             hook.remove()
     model.train(was_training)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Lightning's banners, tips and warnings about loaders tell an edgekit user nothing."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\..*")
-            warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.optim\.lr_scheduler")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _restored() -> Iterator[None]:
-    """Leave the caller's process as it was: random state, determinism switch, Ctrl-C (which Lightning disables)."""
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if main else None
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        if handler is not None:
-            signal.signal(signal.SIGINT, handler)
