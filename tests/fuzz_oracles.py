@@ -173,6 +173,6 @@ ORACLES: dict[str, Callable[[Sequence[Case]], Tally]] = {
     "dsp-twin": lambda batch: against_c(batch, replace(_HOST, dsp=True)),
     "mve-twin": lambda batch: against_c(batch, replace(_HOST, dsp=True, mve=True)),
     "cortex-m4": lambda batch: against_c(batch, find_target("cortex-m4"), "arm-none-eabi-gcc"),
-    "cortex-m55": lambda batch: against_c(batch, find_target("cortex-m55"), "arm-none-eabi-gcc"),
+    "cortex-m55": lambda batch: against_c(batch, find_target("cortex-m55"), "zig"),
 }
 """Implementation to what holds a batch of graphs against it."""
