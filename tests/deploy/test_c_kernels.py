@@ -72,6 +72,17 @@ def test_branches_for_large_and_odd_shapes(tmp_path: Path) -> None:
     _check_sanitized(_large(0), tmp_path)
 
 
+def test_kernels_larger_than_the_image_leave_no_dead_comparison(tmp_path: Path) -> None:
+    pytest.importorskip("ziglang")
+    builder = Builder(np.random.default_rng(0), (1, 2, 1, 3))
+    builder.conv2d(5, (3, 2), stride=(1, 3), pad=((1, 1), (0, 1)))
+    host = find_target("cpu")
+    clang = find_toolchain(host, "zig")  # it warns where gcc does not
+    image = build(generate(builder.graph(), None, host, "small"), host, tmp_path / "image", toolchain=clang)
+    assert image.warnings == ""
+    _check_sanitized([builder.graph()], tmp_path / "sanitized")
+
+
 def _chain(seed: int) -> Graph:
     """One network with nearly every operator, residual sum and in-place operators included."""
     rng = np.random.default_rng(seed)

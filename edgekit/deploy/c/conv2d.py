@@ -22,14 +22,7 @@ _GATHER = """\
 static void @self@(const int8_t *x, int32_t row, int32_t column, int8_t *patch) {
     const int32_t y0 = row * @stride_h@ - @top@;
     const int32_t x0 = column * @stride_w@ - @left@;
-    if (y0 >= 0 && y0 <= @last_y@ && x0 >= 0 && x0 <= @last_x@) {
-        const int8_t *from = x + (y0 * @width@ + x0) * @channels@;
-        for (int32_t i = 0; i < @kernel_h@; i++) {
-@inside@            from += @row_step@;
-        }
-        return;
-    }
-    for (int32_t i = 0; i < @kernel_h@; i++) {
+@whole@    for (int32_t i = 0; i < @kernel_h@; i++) {
         const int32_t y = y0 + i * @dilation_h@;
         for (int32_t j = 0; j < @kernel_w@; j++) {
             const int32_t at = x0 + j * @dilation_w@;
@@ -43,6 +36,17 @@ static void @self@(const int8_t *x, int32_t row, int32_t column, int8_t *patch) 
     }
 }
 """
+
+_WHOLE = """\
+    if (y0 >= 0 && y0 <= @last_y@ && x0 >= 0 && x0 <= @last_x@) {
+        const int8_t *from = x + (y0 * @width@ + x0) * @channels@;
+        for (int32_t i = 0; i < @kernel_h@; i++) {
+@inside@            from += @row_step@;
+        }
+        return;
+    }
+"""
+"""Kernels as large as the image never lie in it whole."""
 
 _INSIDE_ROW = """\
             memcpy(patch, from, @row_bytes@);
@@ -158,18 +162,31 @@ def gather_patch(layer: Layer, params: ConvParams) -> Function:
     _, kernel_h, kernel_w, _ = params.arithmetic.weights.shape
     (top, _), (left, _) = params.pad
     (stride_h, stride_w), (dilation_h, dilation_w) = params.stride, params.dilation
+    text = fill(
+        _GATHER, self="@self@", stride_h=stride_h, stride_w=stride_w, top=top, left=left,
+        whole=_inside_the_image(layer, params),
+        height=height, width=width, channels=channels, kernel_h=kernel_h, kernel_w=kernel_w,
+        dilation_h=dilation_h, dilation_w=dilation_w, zero=paren(params.arithmetic.input_zero_point),
+    )  # fmt: skip
+    return Function(f"patch_{kernel_h}x{kernel_w}x{channels}_of_{height}x{width}", text)
+
+
+def _inside_the_image(layer: Layer, params: ConvParams) -> str:
+    """The patch row by row where all of it lies in the image; "" where none ever does."""
+    _, height, width, channels = layer.inputs[0].dims
+    _, kernel_h, kernel_w, _ = params.arithmetic.weights.shape
+    dilation_h, dilation_w = params.dilation
+    last_y, last_x = height - (kernel_h - 1) * dilation_h - 1, width - (kernel_w - 1) * dilation_w - 1
+    if last_y < 0 or last_x < 0:
+        return ""
     if dilation_w == 1:
         inside = fill(_INSIDE_ROW, row_bytes=kernel_w * channels)
     else:
         inside = fill(_INSIDE_TAPS, kernel_w=kernel_w, tap_step=dilation_w * channels, channels=channels)
-    text = fill(
-        _GATHER, self="@self@", stride_h=stride_h, stride_w=stride_w, top=top, left=left,
-        last_y=height - (kernel_h - 1) * dilation_h - 1, last_x=width - (kernel_w - 1) * dilation_w - 1,
-        height=height, width=width, channels=channels, kernel_h=kernel_h, kernel_w=kernel_w, inside=inside,
-        row_step=dilation_h * width * channels, dilation_h=dilation_h, dilation_w=dilation_w,
-        zero=paren(params.arithmetic.input_zero_point),
+    return fill(
+        _WHOLE, last_y=last_y, last_x=last_x, width=width, channels=channels, kernel_h=kernel_h, inside=inside,
+        row_step=dilation_h * width * channels,
     )  # fmt: skip
-    return Function(f"patch_{kernel_h}x{kernel_w}x{channels}_of_{height}x{width}", text)
 
 
 def _pixels(shape: tuple[int, ...], pixels: int, out_width: int) -> str:
