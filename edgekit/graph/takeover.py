@@ -7,7 +7,7 @@ begins far enough in front of its input: what it overwrites was read before. The
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +72,10 @@ def with_overlaps(
     chosen: Mapping[str, TakeOver],
     displacements: Mapping[str, int],
 ) -> dict[str, TakeOver]:
-    """``chosen`` and, in the graph's order, each overlap that lowers the peak, or the memory in use without raising it.
+    """``chosen`` and, in the graph's order, each overlap that lowers the step that uses most memory, or the next, ….
+
+    An overlap keeps the input's whole buffer alive for as long as the output. Where the output ends in a sum that took
+    it over, the sum's other input is tried as well: a shortcut is often the smaller buffer to go on in.
 
     Args:
         graph: whose nodes ``displacements`` names.
@@ -88,10 +91,22 @@ def with_overlaps(
         if distance is None or not _dies(graph, node.inputs[0], step, lifetimes) or node.outputs[0] in best:
             continue
         trial = {**best, node.outputs[0]: TakeOver(node.inputs[0], aligned(distance))}
-        found = _score(lifetimes, sizes, trial)
-        if found < score:
-            best, score = trial, found
+        for option in (trial, *_other_sums(graph, node.outputs[0], trial, lifetimes)):
+            found = _score(lifetimes, sizes, option)
+            if found < score:
+                best, score = option, found
     return best
+
+
+def _other_sums(
+    graph: Graph, name: str, taken: Mapping[str, TakeOver], lifetimes: Lifetimes
+) -> Iterator[dict[str, TakeOver]]:
+    """``taken`` with the sum or product that took ``name`` over in its other input's memory instead."""
+    for step, node in enumerate(graph.nodes):
+        if node.op.lower() in BINARY_OPS and taken.get(node.outputs[0]) == TakeOver(name, 0):
+            for other in _donors(node):
+                if other != name and _replaces(graph, node, other, step, lifetimes):
+                    yield {**taken, node.outputs[0]: TakeOver(other, 0)}
 
 
 def buffers_of(lifetimes: Lifetimes, sizes: Mapping[str, int], taken: Mapping[str, TakeOver]) -> list[Buffer]:
@@ -118,10 +133,10 @@ def _buffer(names: list[str], place: Mapping[str, int], lifetimes: Lifetimes, si
     )
 
 
-def _score(lifetimes: Lifetimes, sizes: Mapping[str, int], taken: Mapping[str, TakeOver]) -> tuple[int, int]:
-    """(largest, total) live bytes over the steps."""
+def _score(lifetimes: Lifetimes, sizes: Mapping[str, int], taken: Mapping[str, TakeOver]) -> tuple[int, ...]:
+    """Live bytes of the steps, the largest first: equal blocks of a network lower the peak only all together."""
     live = live_bytes(buffers_of(lifetimes, sizes, taken), 1 + max((last for _, last in lifetimes.values()), default=0))
-    return int(live.max(initial=0)), int(live.sum())
+    return tuple(np.sort(live)[::-1].tolist())
 
 
 def live_bytes(buffers: list[Buffer], steps: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from edgekit.graph.overlap import displacements, firmware_plan
 from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.tflite_reader import read_tflite
+from edgekit.graph.scratch import scratch_sizes
 
 
 def _safe(graph: Graph, distance: int) -> bool:
@@ -96,3 +97,17 @@ def test_taking_over_never_costs_memory(seed: int) -> None:
         builder.depthwise_conv2d(1, (3, 3))
     graph = builder.graph()
     assert firmware_plan(graph).arena_bytes <= firmware_plan(graph, in_place=False).arena_bytes
+
+
+def test_a_sum_goes_on_in_the_shortcut_so_that_wide_buffers_die() -> None:
+    """Two inverted-residual blocks: expand to four times the width, project back, add. By hand: the input's 1,600 B and
+    the wide map's 6,400 B are all that must live at once, whatever the number of blocks."""
+    builder = Builder(np.random.default_rng(3), (1, 10, 10, 16))
+    for number in range(2):
+        shortcut = builder.x
+        builder.conv2d(64, (1, 1), activation="relu")
+        builder.conv2d(16, (1, 1))
+        builder.append("add", (builder.x.name, shortcut.name), builder.same(f"sum{number}", shortcut.dims))
+    graph = builder.graph()
+    plan = firmware_plan(graph)
+    assert plan.arena_bytes - max(scratch_sizes(graph).values()) <= 1600 + 6400 + 64
