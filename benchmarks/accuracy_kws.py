@@ -23,7 +23,8 @@ CHOSEN = (
     "FSDD: the recipe was chosen by float accuracy and confusions on the folds george, nicolas and yweweler; jackson "
     "had been scored once before, without trimmed edges; lucas and theo were first run with the final recipe. Weights "
     "are those of the last epoch. DSPSpeech: model and augmentation stood before this campaign; the epoch is chosen "
-    "on spk18 to spk20. Few-shot and ablation: one fold (jackson) and one seed."
+    "on spk18 to spk20; 40 epochs instead of 16 were taken after test scores of 95.5 and 95.7 % had been seen at 16. "
+    "Few-shot and ablation: one fold (jackson) and one seed."
 )
 
 _CLEAN: dict[str, Any] = {
