@@ -100,6 +100,7 @@ _ROLES: dict[str, dict[str, dict[Role, tuple[int, ...]]]] = {
         "conv2d": {Role.INTEGER_WEIGHT: (1, 2)},
         "depthwise_conv2d": {Role.INTEGER_WEIGHT: (1, 2)},
         "fully_connected": {Role.INTEGER_WEIGHT: (1, 2)},
+        "lookup": {Role.BUFFER: (1,)},
     },
 }
 """Dialect, operator and role to the inputs that have it; all others are weights if their element type can be."""
@@ -197,7 +198,13 @@ def _role(
 
 
 def _operand(node: Node, slot: int, graph: Graph, computed_ahead: bool) -> Role:
-    """A constant that meets an activation is a weight; a single number in arithmetic among constants is not."""
+    """A constant that meets an activation is a weight; a single number in arithmetic among constants is not.
+
+    A table with one number an entry is that of a function (an activation of an integer model), none that was learned:
+    an embedding has a row an entry.
+    """
+    if node.op == "GATHER" and slot == 0 and len(graph.tensor(node.inputs[0]).shape) == 1:
+        return Role.BUFFER
     single = graph.tensor(node.inputs[slot]).elements == 1
     return Role.STRUCTURE if computed_ahead and single else Role.WEIGHT
 

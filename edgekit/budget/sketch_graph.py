@@ -100,9 +100,9 @@ class _OnnxPen:
 def _as_integers(graph: Graph) -> Graph:
     """The lowered graph in the types of an int8 model; any scale will do, no count depends on it.
 
-    Every weighted layer has a bias there: TFLite's kernels take none without.
+    Every weighted layer has a bias there: TFLite's kernels take none without. Functions of one value are tables.
     """
-    graph = _with_biases(graph)
+    graph = _with_tables(_with_biases(graph))
     biases = {node.inputs[2] for node in graph.nodes if node.op in _BIASED and len(node.inputs) > 2}
     tensors = {name: _as_integer(tensor, name in biases) for name, tensor in graph.tensors.items()}
     return replace(graph, tensors=tensors)
@@ -115,6 +115,17 @@ def _with_biases(graph: Graph) -> Graph:
             bias = Tensor(f"{node.name}/bias", (channels := graph.tensor(node.outputs[0]).dims[-1],), "float32")
             tensors[bias.name] = bias.replace(data=np.zeros(channels, np.float32))
             node = node.replace(inputs=(*node.inputs[:2], bias.name))
+        nodes.append(node)
+    return graph.replace(tensors=tensors, nodes=tuple(nodes))
+
+
+def _with_tables(graph: Graph) -> Graph:
+    tensors, nodes = dict(graph.tensors), []
+    for node in graph.nodes:
+        if node.op == "pointwise":
+            table = Tensor(f"{node.name}/table", (256,), "float32", data=np.zeros(256, np.float32))
+            tensors[table.name] = table
+            node = Node("lookup", node.name, (node.inputs[0], table.name), node.outputs)
         nodes.append(node)
     return graph.replace(tensors=tensors, nodes=tuple(nodes))
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from edgekit.budget.layer import Rule
 from edgekit.budget.rules.convolution import edge_convolution
 from edgekit.budget.rules.learned import free
-from edgekit.budget.rules.linear import fully_connected
-from edgekit.graph.ops import BINARY_OPS
+from edgekit.budget.rules.linear import fully_connected, tflite_batch_matmul
+from edgekit.graph.ops import PAIR_OPS
 
 COUNTED: dict[str, Rule] = {
     "conv2d": edge_convolution,
     "depthwise_conv2d": edge_convolution,
     "fully_connected": fully_connected,
+    "batch_matmul": tflite_batch_matmul,
 }
 
-MOVES: frozenset[str] = frozenset({"pad", "reshape", "transpose", "slice", "concat"})
+MOVES: frozenset[str] = frozenset({"pad", "mirror_pad", "reshape", "transpose", "slice", "concat"})
 """Operators that place values and compute none."""
 
 FREE: frozenset[str] = frozenset(
@@ -24,7 +25,11 @@ FREE: frozenset[str] = frozenset(
         "max_pool2d",
         "mean",
         "sum",
-        *BINARY_OPS,
+        *(PAIR_OPS - {"batch_matmul"}),
+        "pointwise",
+        "lookup",
+        "resize_nearest",
+        "resize_bilinear",
         "softmax",
         "logistic",
         "tanh",

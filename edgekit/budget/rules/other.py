@@ -54,6 +54,8 @@ _ACTIVATIONS: Mapping[str, Other] = {
     **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh"), _EXP),
     "softplus": Other(exponentials=2), "mish": Other(divisions=1, exponentials=3), "swiglu": _SIGMOID,
     "softsign": _DIV, "reciprocal": _DIV, "sqrt": _ROOT, "rsqrt": Other(divisions=1, roots=1),
+    # Of the edge dialect: any function of one value, and the table that it has become.
+    **dict.fromkeys(("pointwise", "lookup"), _EXP),
 }  # fmt: skip
 """Functions of one value; on integers each is a look-up in the table of its values."""
 
