@@ -1,4 +1,4 @@
-"""The public int8 models in C against LiteRT's reference kernels and TFLM, and what they cost on a Cortex-M4.
+"""The public int8 models in C against LiteRT's reference kernels and TFLM, and what they cost on Cortex-M4 and M55.
 
     python benchmarks/mcu_equality.py --models DIR [--host-inputs 1000] [--m4-inputs 20]
 
@@ -25,9 +25,11 @@ from results_file import write_results
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from int8_oracles import litert_outputs, round_once, tflm_outputs
 
+from edgekit.bench.cortex_m import CPU_MODELS
 from edgekit.bench.elf import read_elf
 from edgekit.bench.emulate import emulate
 from edgekit.bench.host import host_model
+from edgekit.bench.qemu import qemu_version, run_in_qemu
 from edgekit.bench.sizes import image_sizes
 from edgekit.budget.counting import count
 from edgekit.core.progress import silent
@@ -75,20 +77,24 @@ def _compare(path: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
         host = model.invoke(inputs)
     row = {"model": path.name, "build": "host", **oracles.differences(host)}
     cost: dict[str, Any] = dict.fromkeys(("instructions", "per_mac", "flash", "static_ram", "stack"))
-    return [{**row, **cost}, _on_m4(path, graph, inputs[: options.m4_inputs], oracles)]
+    few = inputs[: options.m4_inputs]
+    return [{**row, **cost}, *(_on_core(path, graph, few, oracles, core) for core in ("cortex-m4", "cortex-m55"))]
 
 
-def _on_m4(path: Path, graph: Graph, inputs: np.ndarray, oracles: _Oracles) -> dict[str, Any]:
-    target = find_target("cortex-m4")
+def _on_core(path: Path, graph: Graph, inputs: np.ndarray, oracles: _Oracles, core: str) -> dict[str, Any]:
+    target = find_target(core)
     with tempfile.TemporaryDirectory() as folder:
         image = build(generate(graph, None, target, path.stem), target, Path(folder) / "image")
-        run = emulate(image, inputs, progress=silent)
+        if core in CPU_MODELS:
+            run, emulator = emulate(image, inputs, progress=silent), "unicorn"
+        else:
+            run, emulator = run_in_qemu(image, inputs, oracles.tflm.shape[1], counted=True), qemu_version()
         sizes = image_sizes(read_elf(image.path))
     instructions = int(np.median([clip.model for clip in run.counts]))
     macs = sum(layer.work.true for layer in count(graph).layers if layer.work is not None)
     return {
         "model": path.name,
-        "build": f"cortex-m4 in unicorn, {image.toolchain}",
+        "build": f"{core} in {emulator}, {image.toolchain}",
         **oracles.differences(run.scores),
         "instructions": instructions,
         "per_mac": instructions / macs,

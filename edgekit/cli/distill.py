@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli import training_options as options
 from edgekit.cli.progress import progress_bar
 from edgekit.cli.train import show_result
 
@@ -23,19 +24,9 @@ from edgekit.cli.train import show_result
     type=click.Path(path_type=Path),
     help="Run folder, or stored logits. Again for an ensemble.",
 )
-@click.option(
-    "--data",
-    "data",
-    required=True,
-    multiple=True,
-    help="Data set: a CSV manifest or a folder; KIND:PATH names its kind. Again to mix one in, PATH@0.3 a share of it.",
-)
-@click.option(
-    "--train", "train_select", help='Training clips, e.g. "speaker=spk00..spk17"; "all". Default: split=train.'
-)
-@click.option(
-    "--valid", "valid_select", help='Validation clips; "none". Default: split=validation, where there is one.'
-)
+@options.DATA
+@options.TRAIN
+@options.VALID
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: distillation.weight=1."
 )
@@ -46,13 +37,11 @@ from edgekit.cli.train import show_result
 )
 @click.option("--views", default=0, type=click.IntRange(0, 1000), help="With --store: augmented views of each clip.")
 @click.option("--worker", default="1/1", metavar="K/N", help="With --store: this is worker K of N.")
-@click.option(
-    "--start", type=click.Path(path_type=Path), help="Fine-tune these weights: a run, its checkpoint, or a public one."
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Processes (Lightning DDP).")
-@click.option("--overwrite", is_flag=True, help="Throw away the run that the folder holds.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.START
+@options.DEVICE
+@options.DEVICES
+@options.OVERWRITE
+@options.FORMAT
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Run folder.")
 def command(
     recipe: str,

@@ -11,10 +11,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from edgekit.core.config_text import read_config
 from edgekit.core.errors import BadConfigError
 from edgekit.train.recipe import Recipe
 
-_LARGEST_FILE = 1 << 20
 _MOST_BASES = 8
 _DEPENDENT = (("name", "arguments"), ("preset", "fields"))
 """Of a table: a key, and the key whose values make no sense with another value of the first."""
@@ -68,7 +68,7 @@ def _composed(name: str, above: tuple[str, ...]) -> dict[str, Any]:
     if name in recipe_names():
         text = (resources.files("edgekit.train") / "recipes" / f"{name}.toml").read_text("utf-8")
     else:
-        text = _read(Path(name))
+        text = read_config(Path(name), "recipe", recipe_names())
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -99,19 +99,6 @@ def _merged(below: dict[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
         else:
             out[key] = value
     return out
-
-
-def _read(path: Path) -> str:
-    if not path.is_file():
-        near = difflib.get_close_matches(str(path), recipe_names(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"recipes: {', '.join(recipe_names())}; or give a .toml file"
-        raise BadConfigError("is neither a recipe nor a file", where=str(path), mend=hint)
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise BadConfigError("is larger than 1 MiB", where=str(path), mend="give a recipe")
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadConfigError("cannot be read as UTF-8 text", where=str(path), mend="give a TOML file") from error
 
 
 def _apply(table: dict[str, Any], override: str) -> None:

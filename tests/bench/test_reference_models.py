@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from int8_oracles import litert_outputs, random_int8, round_once, tflm_outputs
 from edgekit.bench.elf import read_elf
 from edgekit.bench.emulate import emulate
 from edgekit.bench.host import host_model
+from edgekit.bench.qemu import PROGRAM, run_in_qemu
 from edgekit.bench.sizes import image_sizes
 from edgekit.deploy.generate import generate
 from edgekit.deploy.project import build
@@ -58,6 +60,18 @@ def _check_m4(models_root: Path, name: str, count: int, folder: Path) -> None:
         assert run.counts[0].model < instructions
         assert sizes.flash < flash
         assert sizes.ram + run.stack < ram
+
+
+@pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="install qemu-system-arm (Debian package)")
+@pytest.mark.parametrize(("name", "limit"), [("kws_ref_model", 900_000), ("ad01_int8", 60_000)])
+def test_helium_equals_tflm_within_its_instructions(models_root: Path, name: str, limit: int, tmp_path: Path) -> None:
+    pytest.importorskip("ziglang")
+    graph, clips, expected = _load(models_root, name, 5)
+    m55 = find_target("cortex-m55")
+    image = build(generate(graph, None, m55, name), m55, tmp_path / "image")
+    run = run_in_qemu(image, clips, expected.shape[1], counted=True)
+    np.testing.assert_array_equal(run.scores, expected)
+    assert max(count.model for count in run.counts) <= limit
 
 
 @pytest.mark.parametrize("name", MODELS)

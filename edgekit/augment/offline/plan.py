@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from edgekit.augment.offline.steps import STEPS, ImpulseResponse, Range, Step
+from edgekit.core.config_text import read_config
 from edgekit.core.errors import BadConfigError
 from edgekit.core.limits import check_limits
 
@@ -26,7 +27,6 @@ MODES: Mapping[str, tuple[str, ...]] = {
     "recut": ("offset_seconds", "clip_seconds"),
 }
 _COMMON = ("about", "mode", "chain", "responses")
-_LARGEST_FILE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ def load_plan(name_or_path: str | Path, **changes: Any) -> Plan:
     if name in plan_names():
         text = (resources.files("edgekit.augment.offline") / "plans" / f"{name}.toml").read_text("utf-8")
     else:
-        text = _read(Path(name))
+        text = read_config(Path(name), "plan", plan_names())
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -129,19 +129,6 @@ def plan_from(table: Mapping[str, Any], name: str) -> Plan:
     if not isinstance(chains, list) or not chains:
         raise BadConfigError("has no chain of steps", where=where, mend="write [[chain]] with steps below it")
     return Plan(name=name, chains=tuple(_chain(chain, where) for chain in chains), **values)
-
-
-def _read(path: Path) -> str:
-    if not path.is_file():
-        near = difflib.get_close_matches(str(path), plan_names(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"plans: {', '.join(plan_names())}; or give a .toml file"
-        raise BadConfigError("is neither a plan nor a file", where=str(path), mend=hint)
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise BadConfigError("is larger than 1 MiB", where=str(path), mend="give a plan")
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadConfigError("cannot be read as UTF-8 text", where=str(path), mend="give a TOML file") from error
 
 
 def _chain(table: Any, where: str) -> Chain:

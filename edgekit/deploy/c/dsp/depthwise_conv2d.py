@@ -16,10 +16,10 @@ from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.dsp.assembly import add, constant, function, requantize, zero_of
 from edgekit.deploy.c.dsp.requantize import applies, finish, packed_table, zero_line
 from edgekit.deploy.c.dsp.taps import ASM, TWIN, Row, row_of
-from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, whole
+from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
 from edgekit.deploy.c.text import fill, indent
+from edgekit.deploy.c.turned_plane import TurnedPlane
 from edgekit.graph.integer.params import DepthwiseParams
-from edgekit.graph.scratch import Plane
 
 _WEIGHTS = ("r2", "r3", "r4", "r5", "r6", "r7")
 """Pairs of weights that stay in registers beside two sums, two words of the plane, pointers and the factor."""
@@ -71,23 +71,8 @@ const int32_t multiplier = c->multiplier;
 
 
 @dataclass(frozen=True)
-class _Shape:
-    """A layer turned so that axis 0 is across, axis 1 along the rows of the plane."""
-
-    height: int
-    width: int
-    channels: int
-    plane: Plane
-    params: DepthwiseParams
-
-    @property
-    def order(self) -> tuple[int, int]:
-        """(across, along) as axes of the image."""
-        return 1 - self.plane.along, self.plane.along
-
-    def turned(self, pair: tuple[int, int]) -> tuple[int, int]:
-        """A (h, w) pair as (across, along)."""
-        return pair[self.order[0]], pair[self.order[1]]
+class _Shape(TurnedPlane):
+    """With what the DSP kernel asks of it, in bytes."""
 
     @property
     def row_bytes(self) -> int:
@@ -97,12 +82,6 @@ class _Shape:
     def tap_row_bytes(self) -> int:
         """Between rows of taps."""
         return self.row_bytes * self.turned(self.params.dilation)[0]
-
-    @property
-    def steps(self) -> tuple[int, int]:
-        """Bytes between neighbouring outputs, (across, along)."""
-        outputs = self.channels * self.params.multiplier
-        return self.turned((self.plane.out_width * outputs, outputs))
 
     @property
     def rows(self) -> int:
@@ -118,7 +97,7 @@ class _Shape:
 def fits(layer: Layer) -> bool:
     """Whole plane that holds some of the image, weights in registers, offsets in reach, requantization proven."""
     params = cast(DepthwiseParams, layer.params)
-    shape = _shape(layer)
+    shape = _Shape.of(layer)
     if (
         not shape.plane.whole
         or min(_kept(shape)) == 0
@@ -127,12 +106,14 @@ def fits(layer: Layer) -> bool:
     ):
         return False
     reach = (shape.rows - 1) * shape.tap_row_bytes + 4 * shape.row.words
-    return shape.rows * len(shape.row.pairs) <= len(_WEIGHTS) and reach <= LDRD_REACH and shape.steps[1] <= STORE_REACH
+    return (
+        shape.rows * len(shape.row.pairs) <= len(_WEIGHTS) and reach <= LDRD_REACH and shape.outputs[1] <= STORE_REACH
+    )
 
 
 def emit_depthwise_conv2d(layer: Layer) -> Code:
     """depthwise_conv2d: x int8 [1,H,W,C] to y int8 [1,Ho,Wo,C·m], correct for y on x where m is 1."""
-    shape, arithmetic = _shape(layer), cast(DepthwiseParams, layer.params).arithmetic
+    shape, arithmetic = _Shape.of(layer), cast(DepthwiseParams, layer.params).arithmetic
     by_channel = np.moveaxis(arithmetic.weights[0], 2, 0)  # [C·m, kh, kw]: a filter's taps lie together
     weights, table = f"weights_{layer.index}", f"channels_{layer.index}"
     data = (int8_array(weights, by_channel), packed_table(table, arithmetic))
@@ -142,15 +123,6 @@ def emit_depthwise_conv2d(layer: Layer) -> Code:
     functions = (channel, Function(f"depthwise_{size}", _text(shape)))
     call = f"{{f1}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
     return Code(call, functions, data, shape.plane.nbytes, kernel=f"dsp {functions[-1].name}")
-
-
-def _shape(layer: Layer) -> _Shape:
-    params = cast(DepthwiseParams, layer.params)
-    _, height, width, channels = whole(layer.inputs[0], 4, layer)
-    _, out_height, out_width, outputs = whole(layer.output, 4, layer)
-    kernel = (params.arithmetic.weights.shape[1], params.arithmetic.weights.shape[2])
-    plane = Plane(out_height, out_width, outputs, kernel, params.stride, params.dilation)
-    return _Shape(height, width, channels, plane, params)
 
 
 def _text(shape: _Shape) -> str:
@@ -197,8 +169,8 @@ def _twin(shape: _Shape) -> str:
     values = [finish(params.arithmetic, total, "packed", "multiplier") for total in ("s0", "s1")]
     return fill(
         _TWIN, zero=zero_line(params.arithmetic, "packed"), weights=weights, across=across, along=along,
-        row_bytes=shape.row_bytes * shape.turned(params.stride)[0], across_step=shape.steps[0], products=products,
-        first=values[0], second=values[1], step=shape.steps[1], two_steps=2 * shape.steps[1],
+        row_bytes=shape.row_bytes * shape.turned(params.stride)[0], across_step=shape.outputs[0], products=products,
+        first=values[0], second=values[1], step=shape.outputs[1], two_steps=2 * shape.outputs[1],
         advance=4 * shape.turned(params.stride)[1],
     )  # fmt: skip
 
@@ -208,7 +180,7 @@ def _lines(shape: _Shape) -> list[str]:
     zero point, the rows left, both pointers at the row's start, and where the row's pairs end.
     """
     across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
-    row_bytes, across_step = shape.row_bytes * shape.turned(shape.params.stride)[0], shape.steps[0]
+    row_bytes, across_step = shape.row_bytes * shape.turned(shape.params.stride)[0], shape.outputs[0]
     pairs, single = _pair_loop(shape, along // 2), _outputs(shape, shape.row.first_output, 1)
     return [
         "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}", "sub sp, sp, #20", "ldrd r8, r9, [r2]", "mov lr, r3",
@@ -237,7 +209,7 @@ def _pair_loop(shape: _Shape, count: int) -> list[str]:
     return [
         "mov ip, r0", *add("ip", count * advance, "lr"), "str ip, [sp, #16]",
         "1:", *_outputs(shape, shape.row, 2),
-        *add("r1", 2 * shape.steps[1], "ip"), f"add r0, r0, #{advance}", "ldr ip, [sp, #16]", "cmp r0, ip", "bne 1b",
+        *add("r1", 2 * shape.outputs[1], "ip"), f"add r0, r0, #{advance}", "ldr ip, [sp, #16]", "cmp r0, ip", "bne 1b",
     ]  # fmt: skip
 
 
@@ -249,7 +221,7 @@ def _outputs(shape: _Shape, row: Row, outputs: int) -> list[str]:
     lines.append("ldr ip, [sp]")
     for output, total in enumerate(_SUMS[:outputs]):
         lines += requantize(shape.params.arithmetic, total, "r9", "r8", "ip")
-        lines.append(f"strb {total}, [r1, #{output * shape.steps[1]}]")
+        lines.append(f"strb {total}, [r1, #{output * shape.outputs[1]}]")
     return lines
 
 

@@ -8,19 +8,18 @@ begins early and writes again what the one before it wrote.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
 from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.dsp.requantize import applies
-from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, whole
+from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
 from edgekit.deploy.c.mve.requantize import finish, finish_one
 from edgekit.deploy.c.mve.requantize import table as channels
 from edgekit.deploy.c.text import fill, indent
+from edgekit.deploy.c.turned_plane import TurnedPlane
 from edgekit.graph.integer.params import DepthwiseParams
-from edgekit.graph.scratch import Plane
 
 LANES = 4
 ROWS = 5
@@ -106,42 +105,15 @@ for (int32_t i = 0; i < @times@; i++) {
 """
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """A layer turned so that axis 0 is across, axis 1 along the rows of the plane; steps in elements."""
-
-    height: int
-    width: int
-    channels: int
-    plane: Plane
-    params: DepthwiseParams
-
-    def turned(self, pair: tuple[int, int]) -> tuple[int, int]:
-        """A (h, w) pair as (across, along)."""
-        along = self.plane.along
-        return pair[1 - along], pair[along]
-
-    @property
-    def inputs(self) -> tuple[int, int]:
-        """Between neighbouring inputs, (across, along)."""
-        return self.turned((self.width * self.channels, self.channels))
-
-    @property
-    def outputs(self) -> tuple[int, int]:
-        """Between neighbouring outputs, (across, along)."""
-        each = self.channels * self.params.multiplier
-        return self.turned((self.plane.out_width * each, each))
-
-
 def fits(layer: Layer) -> bool:
     """Whole plane, offsets of the gathering load in 16 bits, requantization proven (as for DSP)."""
-    params, shape = cast(DepthwiseParams, layer.params), _shape(layer)
+    params, shape = cast(DepthwiseParams, layer.params), TurnedPlane.of(layer)
     return shape.plane.whole and shape.inputs[1] <= _MAX_STEP and applies(params.arithmetic, 3)
 
 
 def emit_depthwise_conv2d(layer: Layer) -> Code:
     """depthwise_conv2d: x int8 [1,H,W,C] to y int8 [1,Ho,Wo,C·m], correct for y on x where m is 1."""
-    shape, arithmetic = _shape(layer), cast(DepthwiseParams, layer.params).arithmetic
+    shape, arithmetic = TurnedPlane.of(layer), cast(DepthwiseParams, layer.params).arithmetic
     by_channel = np.moveaxis(arithmetic.weights[0], 2, 0)  # [C·m, kh, kw]: a filter's taps lie together
     weights, table = f"weights_{layer.index}", f"channels_{layer.index}"
     data = (int8_array(weights, by_channel), channels(table, arithmetic))
@@ -156,16 +128,7 @@ def emit_depthwise_conv2d(layer: Layer) -> Code:
     return Code(call, functions, data, shape.plane.nbytes, kernel=f"mve {functions[-1].name}")
 
 
-def _shape(layer: Layer) -> _Shape:
-    params = cast(DepthwiseParams, layer.params)
-    _, height, width, channels = whole(layer.inputs[0], 4, layer)
-    _, out_height, out_width, outputs = whole(layer.output, 4, layer)
-    kernel = (params.arithmetic.weights.shape[1], params.arithmetic.weights.shape[2])
-    plane = Plane(out_height, out_width, outputs, kernel, params.stride, params.dilation)
-    return _Shape(height, width, channels, plane, params)
-
-
-def _kept(shape: _Shape) -> tuple[int, int]:
+def _kept(shape: TurnedPlane) -> tuple[int, int]:
     """Inputs that lie inside the plane, (across, along)."""
     (top, _), (left, _) = shape.params.pad
     before, room = shape.turned((top, left)), shape.plane.wide
@@ -173,7 +136,7 @@ def _kept(shape: _Shape) -> tuple[int, int]:
     return max(0, min(sizes[0], room[0] - before[0])), max(0, min(sizes[1], room[1] - before[1]))
 
 
-def _layer(shape: _Shape) -> str:
+def _layer(shape: TurnedPlane) -> str:
     params, (rows, length) = shape.params, shape.plane.wide
     (top, _), (left, _) = params.pad
     before = shape.turned((top, left))
@@ -185,11 +148,11 @@ def _layer(shape: _Shape) -> str:
     )  # fmt: skip
 
 
-def _gather(shape: _Shape) -> str:
+def _gather(shape: TurnedPlane) -> str:
     return fill(_GATHER, self="@self@", count=_kept(shape)[1], step=shape.inputs[1], lanes=GATHERED)
 
 
-def _taps(shape: _Shape) -> str:
+def _taps(shape: TurnedPlane) -> str:
     params, length = shape.params, shape.plane.wide[1]
     across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
     kernel, stride, dilation = (shape.turned(pair) for pair in (shape.plane.kernel, params.stride, params.dilation))
@@ -208,7 +171,7 @@ def _taps(shape: _Shape) -> str:
     )  # fmt: skip
 
 
-def _group(shape: _Shape, rows: int, times: int) -> str:
+def _group(shape: TurnedPlane, rows: int, times: int) -> str:
     """``times`` groups of ``rows`` output rows."""
     along = shape.turned((shape.plane.out_height, shape.plane.out_width))[1]
     stride = shape.turned(shape.params.stride)
@@ -219,7 +182,7 @@ def _group(shape: _Shape, rows: int, times: int) -> str:
     )  # fmt: skip
 
 
-def _vectors(shape: _Shape, rows: int) -> list[str]:
+def _vectors(shape: TurnedPlane, rows: int) -> list[str]:
     """Four outputs of each of ``rows`` rows; with fewer outputs in a row, those that ``live`` predicates."""
     along = shape.turned((shape.plane.out_height, shape.plane.out_width))[1]
     live = "live" if along < LANES else ""
@@ -236,7 +199,7 @@ def _vectors(shape: _Shape, rows: int) -> list[str]:
     return lines
 
 
-def _loads(shape: _Shape, rows: int) -> dict[int, list[tuple[int, int]]]:
+def _loads(shape: TurnedPlane, rows: int) -> dict[int, list[tuple[int, int]]]:
     """Place in the plane, from the first output's first tap, to the (output row, weight) that it is multiplied with."""
     params, length = shape.params, shape.plane.wide[1]
     kernel, stride, dilation = (shape.turned(pair) for pair in (shape.plane.kernel, params.stride, params.dilation))
