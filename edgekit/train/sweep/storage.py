@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 JOURNAL = "journal.log"
 _IDENTITY = "edgekit.identity"
+_WAITS_S = (0.5, 1.0, 2.0)
+"""Before a database is tried again."""
 
 
 def open_study(folder: Path, storage: str | None, space: Space, subject: dict[str, Any]) -> optuna.Study:
@@ -62,10 +65,23 @@ def _storage(where: str) -> optuna.storages.BaseStorage:
     from optuna.storages.journal import JournalFileBackend
 
     if "://" in where:
-        return optuna.storages.RDBStorage(where)
+        return _database(where)
     path = Path(where)
     path.parent.mkdir(parents=True, exist_ok=True)
     return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+
+
+def _database(where: str) -> optuna.storages.RDBStorage:
+    """A database; of workers that make its tables at the same time, all but one are refused at first."""
+    import optuna
+    from sqlalchemy.exc import IntegrityError, OperationalError
+
+    for wait in _WAITS_S:
+        try:
+            return optuna.storages.RDBStorage(where)
+        except (IntegrityError, OperationalError):
+            time.sleep(wait)
+    return optuna.storages.RDBStorage(where)
 
 
 def _claim(study: optuna.Study, identity: dict[str, Any], where: str) -> None:
