@@ -114,7 +114,7 @@ def compile(
 
 
 def _sizes(image: Image) -> Sizes | None:
-    if image.target.kind == "host":
+    if image.target.kind != "mcu":
         return None
     from edgekit.bench.elf import read_elf
     from edgekit.bench.sizes import image_sizes
@@ -124,7 +124,7 @@ def _sizes(image: Image) -> Sizes | None:
 
 def _stack_bound(image: Image) -> int | None:
     """The bound from reset on; None for the host, and where calls cannot be followed (projects of users)."""
-    if image.target.kind == "host":
+    if image.target.kind != "mcu":
         return None
     from edgekit.bench.elf import read_elf
     from edgekit.bench.stack import stack_bound

@@ -57,7 +57,7 @@ class Image:
     """A built project.
 
     Attributes:
-        path: the ELF image, or the host's executable.
+        path: the ELF image, or the executable.
         folder: where sources and project were written.
         target: what it was built for.
         toolchain: version line of the compiler.
@@ -170,6 +170,8 @@ def _compile_image(files: Mapping[str, str], target: Target, compiler: Toolchain
             compile_only.append(f"-I{PROJECT_FOLDER}/freestanding")
         scripts = [name for name in files if name.endswith(".ld")]
         arguments += [*compiler.image_flags, *(f"-Wl,-T,{script}" for script in scripts[:1])]
+    elif target.kind == "linux":
+        arguments.append("-static")  # runs on any distribution, and in an emulator without its libraries
     try:
         objects, warnings = _compile_frontend(sources, [*compile_only, "-O2"], compiler, work)
         linked = [name for name in sources if not name.endswith(FRONTEND_SOURCE)] + objects

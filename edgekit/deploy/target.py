@@ -1,4 +1,4 @@
-"""Targets that the C generator builds for: core, FPU, and the memory of a default board.
+"""Targets that the C generator builds for: core, FPU, and the memory of a microcontroller's default board.
 
 The memory map puts flash at 0 and RAM at 0x20000000: Cortex-M boards alias their flash to 0 at reset, and so an image
 runs unchanged on a core emulator and on QEMU's mps2 boards. The sizes are those of the board named.
@@ -15,7 +15,7 @@ from edgekit.core.errors import BadConfigError, TargetError
 from edgekit.deploy.boards import BOARDS
 from edgekit.deploy.memory import KIB, Board, Region
 
-Kind = Literal["mcu", "host"]
+Kind = Literal["mcu", "linux", "host"]
 Isa = Literal["portable", "dsp", "mve", "neon"]
 
 
@@ -25,14 +25,15 @@ class Target:
 
     Attributes:
         name: name on the command line.
-        kind: "mcu" (bare metal) or "host" (this machine).
+        kind: "mcu" (bare metal), "linux" (a static program for Linux on another processor) or "host" (this machine).
         architecture: instruction set, in Arm's terms.
         fpu: single-precision floating-point unit present.
         dsp: Armv7E-M / Armv8-M DSP extension present.
         mve: Helium present: the integer vector extension of Armv8.1-M.
+        neon: Advanced SIMD of Armv8-A present; dot products are used where the compiler's flags announce them.
         zig_target, zig_cpu: ``-target`` and ``-mcpu`` of ``zig cc``.
-        gcc_flags: flags of arm-none-eabi-gcc.
-        board: memory map; None for the host.
+        gcc_flags: flags of GCC's cross-compiler.
+        board: memory map of a microcontroller, else None.
         stack_bytes: RAM that the linker script keeps for the stack.
     """
 
@@ -47,12 +48,15 @@ class Target:
     board: Board | None = None
     stack_bytes: int = 4 * KIB
     mve: bool = False
+    neon: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind == "mcu" and (self.board is None or not self.zig_target or not self.zig_cpu):
-            raise BadConfigError("a microcontroller target needs a board and compiler names", where=self.name)
-        if self.kind == "host" and self.board is not None:
-            raise BadConfigError("the host has no board", where=self.name)
+        if self.kind != "host" and (not self.zig_target or not self.zig_cpu):
+            raise BadConfigError("another machine than this needs compiler names", where=self.name)
+        if self.kind == "mcu" and self.board is None:
+            raise BadConfigError("a microcontroller target needs a board", where=self.name)
+        if self.kind != "mcu" and self.board is not None:
+            raise BadConfigError("only a microcontroller has a board", where=self.name)
         if self.stack_bytes % 8 or self.stack_bytes < 256:
             raise BadConfigError("the stack must be a multiple of 8 bytes, at least 256", where=self.name)
 
@@ -64,14 +68,15 @@ class Target:
     @property
     def isas(self) -> tuple[Isa, ...]:
         """The instruction sets that kernels are chosen for, the strongest first; portable C is there beside all."""
-        return (*(("mve",) if self.mve else ()), *(("dsp",) if self.dsp else ()))
+        present: tuple[tuple[Isa, bool], ...] = (("mve", self.mve), ("dsp", self.dsp), ("neon", self.neon))
+        return tuple(name for name, there in present if there)
 
     @property
     def memory(self) -> Board:
         """The board.
 
         Raises:
-            TargetError: the target is the host.
+            TargetError: the target is no microcontroller.
         """
         if self.board is None:
             raise TargetError("has no memory map", where=self.name, mend=f"use one of {', '.join(MCU_TARGETS)}")
@@ -80,6 +85,14 @@ class Target:
 
 def _board(name: str, flash_kib: int, ram_kib: int, qemu_machine: str = "") -> Board:
     return Board(name, Region(0, flash_kib * KIB), Region(0x2000_0000, ram_kib * KIB), qemu_machine)
+
+
+def _raspberry_pi(number: int, core: str, architecture: str) -> Target:
+    """64-bit Raspberry Pi OS or another Linux; the processor is that of the board's documentation."""
+    return Target(
+        f"rpi{number}", "linux", architecture, fpu=True, dsp=False, neon=True,
+        zig_target="aarch64-linux-musl", zig_cpu=core.replace("-", "_"), gcc_flags=(f"-mcpu={core}",),
+    )  # fmt: skip
 
 
 # zig's plain cortex_m4/m7/m33 leave out the FPU (and on m33 the DSP extension): floats would go to library calls.
@@ -120,6 +133,9 @@ _TABLE = (
         gcc_flags=("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"),
         board=_board("mps3-an547", 512, 512, "mps3-an547"),
     ),
+    _raspberry_pi(3, "cortex-a53", "Armv8-A"),
+    _raspberry_pi(4, "cortex-a72", "Armv8-A"),
+    _raspberry_pi(5, "cortex-a76", "Armv8.2-A"),
     Target("cpu", "host", "this machine", fpu=True, dsp=False),
 )  # fmt: skip
 

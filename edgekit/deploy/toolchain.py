@@ -1,4 +1,4 @@
-"""C compilers: zig from pip for every target, arm-none-eabi-gcc and the host's gcc or cc where they are installed."""
+"""C compilers: zig from pip for every target, GCC's cross-compilers and the host's gcc or cc where they are installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgekit.core.errors import BadConfigError, MissingDependencyError, TargetError
-from edgekit.deploy.target import Target
+from edgekit.deploy.target import Kind, Target
 
 Family = Literal["zig", "gcc"]
 
@@ -30,8 +30,9 @@ TIMEOUT_S = 300.0
 ENTRY = "edgekit_reset"
 """Reset handler of the bare-metal stubs."""
 CROSS_GCC = "arm-none-eabi-gcc"
+LINUX_GCC = "aarch64-linux-gnu-gcc"
 HOST_COMPILERS = ("gcc", "cc")
-NAMES = ("zig", CROSS_GCC, *HOST_COMPILERS)
+NAMES = ("zig", CROSS_GCC, LINUX_GCC, *HOST_COMPILERS)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Toolchain:
     """A compiler driver.
 
     Attributes:
-        name: "zig", "arm-none-eabi-gcc", "gcc" or "cc".
+        name: one of NAMES.
         command: how to start it.
         family: whose flags it takes.
     """
@@ -103,19 +104,25 @@ class Toolchain:
         return done.stderr
 
 
-_INSTALL = "pip install 'edgekit[mcu]' for zig, or install a C compiler (Debian: gcc, gcc-arm-none-eabi)"
+_INSTALL = "pip install 'edgekit[mcu]' for zig, or a C compiler (Debian: gcc, gcc-arm-none-eabi, gcc-aarch64-linux-gnu)"
+_COMPILERS: dict[Kind, tuple[str, ...]] = {
+    "mcu": ("zig", CROSS_GCC),
+    "linux": ("zig", LINUX_GCC),
+    "host": (*HOST_COMPILERS, "zig"),
+}
 
 
 def find_toolchain(target: Target, name: str | None = None) -> Toolchain:
     """The compiler for ``target``: the one asked for, else the first that is there.
 
-    A microcontroller prefers zig (the same everywhere), then arm-none-eabi-gcc; the host gcc, cc, then zig.
+    A microcontroller prefers zig (the same everywhere), then arm-none-eabi-gcc; another Linux zig, then
+    aarch64-linux-gnu-gcc; the host gcc, cc, then zig.
 
     Raises:
         BadConfigError: an unknown name, or a compiler that cannot build for the target.
         MissingDependencyError: none is installed.
     """
-    wanted: tuple[str, ...] = ("zig", CROSS_GCC) if target.kind == "mcu" else (*HOST_COMPILERS, "zig")
+    wanted = _COMPILERS[target.kind]
     if name is not None:
         if name not in NAMES:
             raise BadConfigError(f"unknown toolchain {name!r}", mend=f"use one of {', '.join(NAMES)}")

@@ -12,7 +12,8 @@ from edgekit.deploy.target import MCU_TARGETS, TARGETS, find_target
 
 
 @pytest.mark.parametrize(
-    "name", ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cpu"]
+    "name",
+    ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cpu", "rpi3", "rpi4", "rpi5"],
 )
 def test_every_promised_target_is_there(name: str) -> None:
     assert find_target(name).name == name
@@ -45,5 +46,9 @@ def test_impossible_targets_are_refused() -> None:
         dataclasses.replace(TARGETS["cortex-m4"], board=None)
     with pytest.raises(BadConfigError):
         dataclasses.replace(TARGETS["cortex-m4"], stack_bytes=1001)
+    with pytest.raises(BadConfigError):
+        dataclasses.replace(TARGETS["rpi4"], zig_cpu="")
+    with pytest.raises(BadConfigError):
+        dataclasses.replace(TARGETS["rpi4"], board=TARGETS["cortex-m4"].board)
     with pytest.raises(TargetError):
         _ = TARGETS["cpu"].memory
