@@ -1,4 +1,4 @@
-"""C compilers: zig from pip for every target, GCC's cross-compilers and the host's gcc or cc where they are installed."""
+"""C compilers: zig from pip for every target, cross-compilers of GCC, and the gcc or cc of the host if installed."""
 
 from __future__ import annotations
 
