@@ -24,6 +24,7 @@ from edgekit.core.measurement import Measurement
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
 from edgekit.core.quantity import Quantity
+from edgekit.deploy.c.choice import check_optimize
 from edgekit.deploy.generate import Sources, choose_frontend, generate
 from edgekit.deploy.project import Image, build
 from edgekit.deploy.target import Target, find_target
@@ -48,6 +49,7 @@ def bench(
     frontend: str | Path | FrontendSpec | None = None,
     clips: int = 20,
     seed: int = 0,
+    optimize: str = "balanced",
     progress: Progress = silent,
 ) -> list[Measurement]:
     """Measure models on targets.
@@ -61,6 +63,7 @@ def bench(
         frontend: as in :func:`edgekit.api.compile.compile`; with one, PCM is measured too.
         clips: inputs compared.
         seed: of the random inputs.
+        optimize: "size", "speed" or "balanced": what kernels and compiler flags are chosen for.
         progress: told the number of measurements done.
 
     Raises:
@@ -68,6 +71,7 @@ def bench(
     """
     paths = [Path(models)] if isinstance(models, str | Path) else [Path(model) for model in models]
     chosen = [find_target(name) for name in ([targets] if isinstance(targets, str) else targets)]
+    purpose = check_optimize(optimize)
     if not paths or not chosen or clips < 1:
         raise BadConfigError("nothing to measure", mend="give a model, a target and at least one clip")
     found: list[Measurement] = []
@@ -76,7 +80,7 @@ def bench(
         spec = choose_frontend(graph, frontend)
         for target in chosen:
             progress(f"bench {path.name}", len(found), len(paths) * len(chosen))
-            sources = generate(graph, spec, target)
+            sources = generate(graph, spec, target, optimize=purpose)
             inputs = _Inputs(path.name, graph, sources, clips, seed)
             found.append(_on_host(inputs) if target.kind == "host" else _on_core(inputs, target))
     return found

@@ -20,9 +20,22 @@ if TYPE_CHECKING:
 @click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
 @click.option("--clips", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Inputs compared.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random inputs.")
+@click.option(
+    "--optimize",
+    type=click.Choice(["size", "speed", "balanced"]),
+    default="balanced",
+    show_default=True,
+    help="What kernels and compiler flags are chosen for, as in compile.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
-    models: tuple[Path, ...], targets: tuple[str, ...], frontend: str | None, clips: int, seed: int, form: str
+    models: tuple[Path, ...],
+    targets: tuple[str, ...],
+    frontend: str | None,
+    clips: int,
+    seed: int,
+    optimize: str,
+    form: str,
 ) -> None:
     """Run int8 MODELs on targets or emulators and measure them.
 
@@ -32,8 +45,9 @@ def command(
 
     with progress_bar() as progress:
         found = bench(
-            models, targets or ("cpu", "cortex-m4"), frontend=frontend, clips=clips, seed=seed, progress=progress
-        )
+            models, targets or ("cpu", "cortex-m4"), frontend=frontend, clips=clips, seed=seed, optimize=optimize,
+            progress=progress,
+        )  # fmt: skip
     if form == "json":
         import json
 

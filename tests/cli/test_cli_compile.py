@@ -128,6 +128,21 @@ def test_bench_prints_the_contract_json(tmp_path: Path, capsys: pytest.CaptureFi
     assert core["instructions"] == pytest.approx(total, rel=0.01)
 
 
+def test_bench_measures_what_it_is_told_to_optimize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("unicorn")
+    pytest.importorskip("ziglang")
+    model = _model(tmp_path / "m.tflite")
+    found = {}
+    for purpose in ("size", "speed"):
+        assert (
+            main(["bench", str(model), "--target", "m4", "--clips", "1", "--optimize", purpose, "--format", "json"])
+            == 0
+        )
+        found[purpose] = json.loads(capsys.readouterr().out)["results"][0]
+    assert found["speed"]["instructions"] < found["size"]["instructions"]
+    assert found["speed"]["flash_bytes"] > found["size"]["flash_bytes"]
+
+
 def test_bench_says_when_outputs_differ(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
