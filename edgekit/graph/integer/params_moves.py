@@ -1,4 +1,4 @@
-"""What integer nodes need at run time that move values and change none (params.py has the others)."""
+"""What integer nodes need at run time that move values and change none (params_arithmetic.py has sums)."""
 
 from __future__ import annotations
 
