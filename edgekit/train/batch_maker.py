@@ -14,9 +14,8 @@ from edgekit.augment.impulse import ImpulseBank, eligible_clips
 from edgekit.augment.transfer import on_device
 from edgekit.augment.waveform import Draw, NoiseBank, roll_clips
 from edgekit.data.responses import load_responses, responses_folder
-from edgekit.features.spec import FrontendSpec
-from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.train.dataset import ClipBatches
+from edgekit.train.hearing import FrontEnd, Waveforms, check_augment_waveforms
 from edgekit.train.recipe import Recipe
 
 
@@ -27,7 +26,7 @@ class TrainingBatch:
     Attributes:
         indices: int64 [N], clips of the training cache.
         waveforms: float32 [N, samples] in [-1, 1), augmented, before mixup.
-        features: float32 [N, 1, H, W], augmented, mixed.
+        features: float32 [N, 1, H, W], augmented, mixed; [N, 1, 1, samples] for a model that takes samples.
         targets: float32 [N, classes], shares of the labels, mixed.
         pairing: how the batch was mixed; None where it was not.
         views: int64 [N], stored views of the clips that the waveforms are; None where they were drawn freely.
@@ -46,20 +45,21 @@ class BatchMaker(nn.Module):
 
     Args:
         clips: whose targets, devices and background noise are used.
-        spec: the front-end.
+        frontend: PCM → what the model takes.
         recipe: its ``[augment]`` and seed.
         classes: number of outputs.
 
     Raises:
         DataError: no impulse responses where the recipe wants some.
-        BadConfigError: no clip of the device that they are for, or an augmentation that cepstra cannot have.
+        BadConfigError: no clip of the device that they are for, or an augmentation that cepstra or samples cannot have.
     """
 
-    def __init__(self, clips: ClipBatches, spec: FrontendSpec, recipe: Recipe, classes: int) -> None:
+    def __init__(self, clips: ClipBatches, frontend: FrontEnd, recipe: Recipe, classes: int) -> None:
         super().__init__()
         self.clips, self.augment, self.classes = clips, recipe.augment, classes
-        # What augmentation does to a clip is far above float32's rounding, which triples the front-end's speed.
-        self.frontend = TorchFrontend(spec, torch.float32)
+        self.frontend, spec = frontend, frontend.spec
+        if isinstance(frontend, Waveforms):
+            check_augment_waveforms(self.augment, f"recipe {recipe.name}")
         self.augment_features = FeatureAugment(self.augment, spec)
         self.noise: NoiseBank | None = None
         if self.augment.noise_probability:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from edgekit.core.optional import require
 from edgekit.data.windows import START, WINDOWS_KEY, Windows, windows_from
 from edgekit.features.spec import FrontendSpec, from_json
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY, MODEL_KEY
+from edgekit.train.source_link import with_source
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -111,9 +113,11 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint: a run folder or its ``checkpoint.safetensors``. Runs no code from the file.
 
+    An adapted model's frozen weights are read from beside it (train/source_link.py).
+
     Raises:
         BadFileError: missing, damaged, without edgekit's metadata, or inconsistent.
-        DigestMismatchError: the digest in the file is not that of the front-end in the file.
+        DigestMismatchError: the digest in the file is not that of the front-end in the file, or other frozen weights.
     """
     torch_files = require("safetensors", "train")
     file = path / FILE_NAME if path.is_dir() else path
@@ -127,7 +131,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
     except (torch_files.SafetensorError, OSError) as error:
         raise BadFileError(f"not a safetensors file: {error}", where=str(file), mend="train again") from error
-    return _from_metadata(metadata, weights, str(file))
+    checkpoint = _from_metadata(metadata, weights, str(file))
+    complete = with_source(checkpoint.arguments, weights, file.parent, str(file))
+    return checkpoint if complete is weights else dataclasses.replace(checkpoint, weights=complete)
 
 
 def is_checkpoint(file: Path) -> bool:

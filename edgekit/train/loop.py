@@ -30,6 +30,7 @@ from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.models.registry import build_model
 from edgekit.train.checkpoint import Checkpoint, load_checkpoint
 from edgekit.train.dataset import ClipBatches
+from edgekit.train.hearing import FrontEnd, front_end, input_shape
 from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
 from edgekit.train.run_keeper import STATE, RunKeeper, Watch
@@ -91,7 +92,7 @@ def train_student(
             started = start_from(model, template, recipe.start, estimated=estimated)
             write_json(folder / START, started.to_json())
         batches = ClipBatches(train, labels, spec.clip_samples, recipe, world=devices)
-        module = _module(model, TorchFrontend(spec), batches, valid, recipe, labels, teaching)
+        module = _module(model, front_end(model, spec), batches, valid, recipe, labels, teaching)
         write_text(folder / "frontend.json", spec.canonical() + "\n")
         keeper = RunKeeper(folder, template, recipe, progress, watch)
         state = folder / STATE
@@ -104,7 +105,7 @@ def train_student(
 
 def _module(
     model: torch.nn.Module,
-    frontend: TorchFrontend,
+    frontend: FrontEnd,
     batches: ClipBatches,
     valid: AudioCache | None,
     recipe: Recipe,
@@ -200,7 +201,7 @@ class StepNumbers:
 
 def _check_shape(model: torch.nn.Module, spec: FrontendSpec, recipe: Recipe) -> None:
     """Run one blank clip through: strides that eat up a small input fail here and not inside a native kernel."""
-    height, width = spec.input_shape[1:3]
+    height, width = input_shape(model, spec)
     where = f"recipe {recipe.name}"
     mend = "use smaller kernels or strides, or another front-end"
 

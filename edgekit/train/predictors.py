@@ -85,12 +85,12 @@ def run_predictor(path: Path, frontend: FrontendSpec | None = None, device: str 
     """Float predictor of a checkpoint; features by the torch front-end."""
     import torch
 
-    from edgekit.features.torch_frontend import TorchFrontend
+    from edgekit.train.hearing import front_end
 
     checkpoint = load_checkpoint(path)
     spec = agreed_frontend(checkpoint.metadata, frontend, str(path))
     model = checkpoint.build().to(device)
-    transform = TorchFrontend(spec)
+    transform = front_end(model, spec)
 
     def features(pcm: np.ndarray) -> np.ndarray:
         out: np.ndarray = transform(torch.from_numpy(pcm)).numpy()

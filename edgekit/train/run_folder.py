@@ -24,6 +24,7 @@ _OWN_FILES = (
     "checkpoint.safetensors",
     "metrics.json",
     "start.json",
+    "source.safetensors",
 )
 
 

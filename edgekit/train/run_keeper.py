@@ -17,6 +17,7 @@ from edgekit.core.progress import Progress
 from edgekit.train.checkpoint import FILE_NAME, Checkpoint, save_checkpoint
 from edgekit.train.evaluation.metrics import Scores
 from edgekit.train.recipe import Recipe
+from edgekit.train.source_link import stored_tensors
 
 STATE = "last.ckpt"
 
@@ -64,7 +65,8 @@ class RunKeeper(Callback):
         if self._better(rank, due=due):
             self.best = {"epoch": epoch, "rank": rank, "scores": scores.to_json() if scores else None}
             if trainer.is_global_zero:
-                weights = {name: value.detach().cpu() for name, value in pl_module.kept.state_dict().items()}
+                learned = stored_tensors(pl_module.kept, pl_module.kept.state_dict())
+                weights = {name: value.detach().cpu() for name, value in learned.items()}
                 kept = dataclasses.replace(self.template, weights=weights, metrics=self.metrics())
                 save_checkpoint(kept, self.folder / FILE_NAME)
         if not trainer.is_global_zero:

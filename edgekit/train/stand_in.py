@@ -12,11 +12,11 @@ from torch import nn
 
 @dataclass(frozen=True, eq=False)
 class StandIn:
-    """What is trained instead of ``[model]``, for instance the fake-quantized twin of a trained one.
+    """What is trained instead of ``[model]``: the fake-quantized twin of a trained one, or an adapted model.
 
     Attributes:
-        module: [N, 1, H, W] float32 → logits [N, classes], with the weights to start from.
-        name: what the checkpoint calls the model; no name of the registry, since the weights are not of that model.
+        module: [N, 1, H, W] float32, or samples (train/hearing.py) → logits [N, classes], with its first weights.
+        name: what the checkpoint calls the model; a name of the registry only where the weights are of that model.
         epoch_begins: called with the number of each epoch (from 0) before it, after a resume too.
     """
 

@@ -12,7 +12,6 @@ from edgekit.augment.transfer import on_device
 from edgekit.augment.waveform import Draw
 from edgekit.core.errors import BadConfigError
 from edgekit.data.cache import AudioCache
-from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.train.batch_maker import TrainingBatch
 from edgekit.train.dataset import ClipBatches
 from edgekit.train.distillation.deit import deit_hard, deit_soft, hard_shares
@@ -23,6 +22,7 @@ from edgekit.train.distillation.stored import StoredLogits
 from edgekit.train.distillation.taps import tapped
 from edgekit.train.distillation.teacher import OnlineTeachers, Teacher
 from edgekit.train.distillation.views import view_waveforms
+from edgekit.train.hearing import FrontEnd
 from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
 
@@ -47,7 +47,7 @@ class DistilledModule(StudentModule):
     def __init__(
         self,
         model: nn.Module,
-        frontend: TorchFrontend,
+        frontend: FrontEnd,
         train: ClipBatches,
         valid: AudioCache | None,
         recipe: Recipe,

@@ -11,7 +11,6 @@ import torch
 
 from edgekit.core.progress import Progress
 from edgekit.data.cache import AudioCache
-from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.train.distillation.store import (
     Shard,
     StoredTeacher,
@@ -24,6 +23,7 @@ from edgekit.train.distillation.store import (
 )
 from edgekit.train.distillation.teacher import Teacher
 from edgekit.train.distillation.views import ViewPlan, view_parameters, view_waveforms
+from edgekit.train.hearing import FrontEnd, front_end
 
 _BATCH = 64
 
@@ -73,7 +73,7 @@ def precompute(
         if number % worker[1] == worker[0]:
             mine.setdefault(number, []).append(index)
     total, done, computed = sum(map(len, mine.values())), 0, 0
-    frontends = [TorchFrontend(teacher.spec).to(device) for teacher in teachers]
+    frontends = [front_end(teacher.model, teacher.spec).to(device) for teacher in teachers]
     for teacher in teachers:
         teacher.to(device)
     for number, indices in sorted(mine.items()):
@@ -104,7 +104,7 @@ def _foreign(shard: Shard | None, checks: dict[str, int]) -> set[str]:
 
 def _speak(
     teachers: Sequence[Teacher],
-    frontends: Sequence[TorchFrontend],
+    frontends: Sequence[FrontEnd],
     cache: AudioCache,
     indices: np.ndarray,
     identity: StoreIdentity,

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from edgekit.core.digest import digest_file
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.features.spec import FrontendSpec
-from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.train.batch_maker import TrainingBatch
 from edgekit.train.checkpoint import FILE_NAME, load_checkpoint
+from edgekit.train.hearing import front_end, hears_waveforms
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Teacher:
         model_name: in the registry.
         digest: of its checkpoint file.
         spec: its own front-end.
-        model: [N, 1, H, W] → logits in the order of its own labels.
+        model: [N, 1, H, W], or samples (train/hearing.py) → logits in the order of its own labels.
         order: int64 [classes], its output for each of the student's labels.
     """
 
@@ -97,7 +97,9 @@ class OnlineTeachers:
         self.teachers = tuple(teachers)
         self.student = student
         self._frontends = [
-            None if _same_but_scale(teacher.spec, student) else TorchFrontend(teacher.spec, torch.float32)
+            None
+            if _same_but_scale(teacher.spec, student) and not hears_waveforms(teacher.model)
+            else front_end(teacher.model, teacher.spec, torch.float32)
             for teacher in self.teachers
         ]
 
