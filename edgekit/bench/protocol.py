@@ -1,15 +1,26 @@
-"""Requests and replies between a host and the bare-metal project (firmware_stubs/cortex-m-bare/main.c)."""
+"""Requests and replies between a measuring host and what runs the model.
+
+The bare-metal project (firmware_stubs/cortex-m-bare/main.c) knows features, PCM and stack; processes
+(firmware_stubs/process/main.c and edgekit/bench/server.py) features, PCM, time, memory and about.
+"""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 
 from edgekit.core.errors import TargetError
 
-FEATURES, PCM, STACK = 1, 2, 3
+FEATURES, PCM, STACK, TIME, MEMORY, ABOUT = 1, 2, 3, 4, 5, 6
+
+What = Literal["model", "clip", "frontend"]
+WHAT: Mapping[What, int] = MappingProxyType({"model": 1, "clip": 2, "frontend": 3})
+"""What can be timed: the model on features, front-end and model on a clip, the front-end alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +47,27 @@ def pcm_request(pcm: np.ndarray) -> bytes:
 def stack_request() -> bytes:
     """Asks for the stack's high-water mark."""
     return struct.pack("<II", STACK, 0)
+
+
+def time_request(what: What, warmup: int, runs: int) -> bytes:
+    """Times ``runs`` runs on the latest input, after ``warmup`` untimed ones."""
+    return struct.pack("<IIIII", TIME, 12, WHAT[what], warmup, runs)
+
+
+def memory_request() -> bytes:
+    """Asks for the peak of resident memory."""
+    return struct.pack("<II", MEMORY, 0)
+
+
+def about_request() -> bytes:
+    """Asks a process what it runs."""
+    return struct.pack("<II", ABOUT, 0)
+
+
+def parse_head(data: bytes) -> tuple[int, int]:
+    """(status, value) from the first 8 bytes of a reply."""
+    status, value = struct.unpack("<ii", data)
+    return status, value
 
 
 def reply_size(outputs: int) -> int:

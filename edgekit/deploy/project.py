@@ -43,6 +43,9 @@ _CONFIG_AUDIO = """\
 #define EDGEKIT_MODEL_RESULT @name@_result
 #define EDGEKIT_MODEL_PUSH @name@_push
 #define EDGEKIT_MODEL_CLIP_SAMPLES @macro@_CLIP_SAMPLES
+#define EDGEKIT_FRONTEND_STATE @name@_frontend_state
+#define EDGEKIT_FRONTEND_INIT @name@_frontend_init
+#define EDGEKIT_FRONTEND_PUSH @name@_frontend_push
 """
 
 _OVERFLOW = (
