@@ -26,6 +26,7 @@ _PUBLIC: dict[str, str] = {
     "list_recipes": "edgekit.api.recipes",
     "sweep": "edgekit.api.sweep",
     "soup": "edgekit.api.soup",
+    "join": "edgekit.api.join",
     "store_logits": "edgekit.api.logits",
     "evaluate": "edgekit.api.evaluate",
     "evaluate_models": "edgekit.api.evaluate",

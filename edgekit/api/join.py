@@ -1,0 +1,60 @@
+"""Put several runs side by side into one model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.errors import BadConfigError
+from edgekit.core.files import write_json, write_text
+from edgekit.core.optional import require
+
+
+@dataclass(frozen=True)
+class JoinResult:
+    """What joining left.
+
+    Attributes:
+        folder: run folder of the joined model.
+        members: the runs, in the order of the graph.
+        parameters: trained numbers of all of them together.
+    """
+
+    folder: Path
+    members: tuple[str, ...]
+    parameters: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionary for JSON output."""
+        return {"run": str(self.folder), "members": list(self.members), "parameters": self.parameters}
+
+
+def join(runs: Sequence[str | Path], out: str | Path) -> JoinResult:
+    """One model that answers with the mean of the logits of ``runs``, as a run of its own in ``out``.
+
+    It is exported, quantized, compiled and evaluated like any run, as one graph; parameters and MACs add up.
+
+    Args:
+        runs: run folders or their checkpoints, two or more, with the same labels and front-end.
+        out: folder; gets ``checkpoint.safetensors``, ``frontend.json`` and ``join.json``.
+
+    Raises:
+        EdgekitError: one run only, or a joined one; runs of different labels or front-ends; a folder in use.
+    """
+    require("safetensors", "train")
+    from edgekit.train.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
+    from edgekit.train.join import join_checkpoints
+
+    folder = Path(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadConfigError("is not empty", where=str(folder), mend="choose another folder")
+    members = [(str(path), load_checkpoint(Path(path))) for path in runs]
+    joined = join_checkpoints(members)
+    parameters = sum(parameter.numel() for parameter in joined.build().parameters())
+    result = JoinResult(folder, tuple(name for name, _ in members), parameters)
+    write_text(folder / "frontend.json", joined.frontend.canonical() + "\n")
+    write_json(folder / "join.json", {"schema_version": 1, **result.to_json()})
+    save_checkpoint(joined, folder / FILE_NAME)
+    return result

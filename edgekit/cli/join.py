@@ -1,0 +1,24 @@
+"""``edgekit join``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("join")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder of the joined model.")
+def command(runs: tuple[Path, ...], form: str, out: Path) -> None:
+    """Put RUNS side by side into one model, whose answer is the mean of their logits."""
+    from edgekit.api.join import join
+
+    result = join(runs, out)
+    if form == "json":
+        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        return
+    click.echo(f"run          {result.folder}")
+    click.echo(f"joined       {len(result.members)} runs, {result.parameters:,} parameters")
