@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 OPSET = 17
 INPUT_NAME = "features"
 OUTPUT_NAME = "logits"
-TOLERANCE = 1e-5
-"""Largest difference, relative to the largest logit (at least 1), that the export may have from the model."""
+TOLERANCE = 1e-4
+"""Largest difference, relative to the largest logit (at least 1), that the export may have from the model.
+
+Norms over a quiet band divide by its small deviation: in a trained TF-SepNet that made 2e-5 of float32's rounding.
+"""
 
 
 def write_onnx(checkpoint: Checkpoint, path: Path) -> None:
