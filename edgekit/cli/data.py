@@ -75,6 +75,7 @@ def fetch(name: str, output: Path | None, registry: Path | None, keep_archives: 
 @click.option("--seconds", type=float, default=1.0, show_default=True, help="Length of a clip.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--language", default="en", show_default=True, help="Language of espeak-ng; en takes all its accents.")
+@click.option("--spellings", default="", help="The words as --language writes them, separated by commas: an accent.")
 @click.option("--snr", nargs=2, type=float, default=(5.0, 30.0), show_default=True, help="Range in dB.")
 @click.option("--noise", type=_FOLDER, help="Folder of noise recordings, beside the generated noises.")
 @click.option("--microphones", type=_FOLDER, help="Folder of microphone impulse responses [synthetic ones].")
@@ -93,6 +94,7 @@ def synth(
     seconds: float,
     seed: int,
     language: str,
+    spellings: str,
     snr: tuple[float, float],
     noise: Path | None,
     microphones: Path | None,
@@ -114,6 +116,7 @@ def synth(
         seconds=seconds,
         seed=seed,
         language=language,
+        spellings=_words(spellings),
         snr_db=snr,
         noise_folder=noise,
         microphone_folder=microphones,

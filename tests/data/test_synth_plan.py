@@ -127,6 +127,19 @@ def test_the_digest_changes_with_every_field():
     assert len({config(**change).digest for change in [{}, *changes]}) == len(changes) + 1
 
 
+def test_spellings_change_what_is_said_and_not_the_labels():
+    plain = config(words=("two", "three"), unknown_words=(), unknown=0)
+    spelled = config(words=("two", "three"), unknown_words=(), unknown=0, spellings=("tuh", "sri"))
+    others = takes(spelled)
+    assert [take.label for take in others] == [take.label for take in takes(plain)]
+    said = {(take.label, take.text) for take in others if take.label != "silence"}
+    assert said == {("two", "tuh"), ("three", "sri")}
+    assert spelled.digest != plain.digest
+    assert "spellings" not in plain.to_json()  # sets from before there were any keep their digest
+    assert config_from_json(spelled.to_json()) == spelled
+    assert config_from_json(plain.to_json()) == plain
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -140,6 +153,9 @@ def test_the_digest_changes_with_every_field():
         ({"unknown_words": (), "unknown": 3}, "no unknown word to say"),
         ({"language": "de"}, "built-in words are not 'de'"),
         ({"language": "../x", "unknown_words": ()}, "is no language|is out"),
+        ({"spellings": ("one", "two", "many")}, "3 spellings for"),
+        ({"words": ("yes",), "spellings": ("[[j'Es]]",)}, "is no spelling"),
+        ({"words": ("yes",), "spellings": (" ",)}, "is no spelling"),
         ({"voices": 2}, "voices: 2 is out of range"),
         ({"takes": 0}, "takes: 0"),
         ({"rate": 100}, "rate: 100"),

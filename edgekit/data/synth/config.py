@@ -33,6 +33,9 @@ class SynthConfig:
         seconds: length of every clip.
         seed: of every random choice.
         language: of espeak-ng, "en" for all accents of English, else a voice name such as "de".
+        spellings: how each of ``words`` is written for the synthesiser, in their order; empty writes them as they are.
+            English words in another language's letters and voice ("siro", "uan", "tuh" in German) are English with a
+            foreign accent.
         shares: of the voices that go to train, validation and test.
         snr_db: range of the signal-to-noise ratio; ``clean`` of the clips get no noise.
         clean: share of spoken clips without background noise.
@@ -56,6 +59,7 @@ class SynthConfig:
     seconds: float = 1.0
     seed: int = 0
     language: str = "en"
+    spellings: tuple[str, ...] = ()
     shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
     snr_db: tuple[float, float] = (5.0, 30.0)
     clean: float = 0.2
@@ -95,6 +99,11 @@ class SynthConfig:
         return 2 * self.takes if self.unknown is None else self.unknown
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """What is said for each of ``words``."""
+        return self.spellings or self.words
+
+    @property
     def fillers(self) -> tuple[str, ...]:
         """The words of the label "unknown"."""
         return (
@@ -109,8 +118,9 @@ class SynthConfig:
         return round(self.seconds * self.rate)
 
     def to_json(self) -> dict[str, Any]:
-        """All fields as plain values, and the version of the recipe."""
-        return {**{k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}, "recipe": RECIPE_VERSION}
+        """All fields as plain values, and the version of the recipe; without the spellings where there are none."""
+        plain = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items() if k != "spellings" or v}
+        return {**plain, "recipe": RECIPE_VERSION}
 
     @property
     def digest(self) -> str:
@@ -125,7 +135,7 @@ def label_of(word: str) -> str:
 
 def config_from_json(value: dict[str, Any]) -> SynthConfig:
     """The inverse of :meth:`SynthConfig.to_json`; for edgekit's own worker processes."""
-    known: dict[str, Any] = {field.name: value[field.name] for field in fields(SynthConfig)}
+    known: dict[str, Any] = {field.name: value[field.name] for field in fields(SynthConfig) if field.name in value}
     for name in ("noise_folder", "microphone_folder"):
         known[name] = Path(known[name]) if known[name] is not None else None
     plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}
@@ -142,6 +152,7 @@ def _between(config: SynthConfig, name: str, low: float, high: float, why: str =
 def _check_words(config: SynthConfig) -> None:
     if not config.words:
         raise BadConfigError("no keyword", where="words", mend="give words, as in --words yes,no,up,down")
+    _check_spellings(config)
     for where, words in (("words", config.words), ("unknown_words", config.unknown_words or ())):
         for word in words:
             plain = word.replace(" ", "").replace("'", "").replace("-", "")
@@ -162,3 +173,16 @@ def _check_words(config: SynthConfig) -> None:
         raise BadConfigError(f"the built-in words are not {config.language!r}", where="unknown_words", mend=mend)
     if config.unknown_words == () and config.unknown:
         raise BadConfigError("no unknown word to say", where="unknown_words", mend="give words, or unknown = 0")
+
+
+def _check_spellings(config: SynthConfig) -> None:
+    if not config.spellings:
+        return
+    if len(config.spellings) != len(config.words):
+        text = f"{len(config.spellings)} spellings for {len(config.words)} words"
+        raise BadConfigError(text, where="spellings", mend="give one a word, in the same order")
+    for text in config.spellings:
+        # Letters of any script, vowel signs included; what espeak-ng reads as markup or phonemes stays out.
+        if not text.strip() or len(text) > 64 or not text.isprintable() or any(mark in text for mark in "[]<>&"):
+            mend = "write letters of that language, up to 64"
+            raise BadConfigError(f"{text!r} is no spelling", where="spellings", mend=mend)

@@ -85,9 +85,9 @@ def plan_takes(
 
 
 def _utterances(config: SynthConfig, voice: Voice) -> Iterator[tuple[str, str, int]]:
-    for word in config.words:
+    for word, text in zip(config.words, config.texts, strict=True):
         for number in range(config.takes):
-            yield label_of(word), word, number
+            yield label_of(word), text, number
     if not config.fillers:
         return
     chance = random.Random(f"{config.seed}/unknown/{voice.name}")
