@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.api.train import Data, TrainResult, read_data, resolve_recipe, run_training, split_clips
+from edgekit.api.train import TrainResult, resolve_recipe, run_training
+from edgekit.api.training_clips import Data, read_data, split_clips
 from edgekit.core.digest import digest_file, digest_json
 from edgekit.core.errors import BadConfigError
 from edgekit.core.optional import require
@@ -45,18 +46,18 @@ def distill(
             by default.
         teachers: run folders, which are asked in every step, or folders of stored logits
             (:func:`edgekit.api.logits.store_logits`); of several, the mean counts.
-        data: manifest, or path of a data set, or a list of them.
-        out: run folder. A run that was interrupted here goes on, a finished one is left as it is.
-        train_select: training clips, as for :func:`edgekit.api.train.train`.
-        valid_select: validation clips, likewise.
-        overrides: ``a.b=value`` settings of the recipe.
-        start: weights to fine-tune, as ``start.weights`` of the recipe.
-        kind: kind of data set.
-        device: "auto", "cpu" or "cuda".
-        devices: processes under Lightning's DDP.
+        data: as for :func:`edgekit.api.train.train`, like all that follow.
+        out: run folder.
+        train_select: training clips.
+        valid_select: validation clips.
+        overrides: settings of the recipe.
+        start: weights to fine-tune.
+        kind: of data set.
+        device: where it trains.
+        devices: processes.
         overwrite: throw away what ``out`` holds.
-        cache: folder of decoded audio.
-        watch: told after every validated epoch; what it raises ends the run there.
+        cache: of decoded audio.
+        watch: told after every validated epoch.
         progress: told about decoding and training.
 
     Raises:

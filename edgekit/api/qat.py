@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.api.train import Data, read_data, run_training, split_clips
+from edgekit.api.train import run_training
+from edgekit.api.training_clips import Data, read_data, split_clips
 from edgekit.core.digest import digest_bytes
 from edgekit.core.errors import BadConfigError, DigestMismatchError
 from edgekit.core.optional import require

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.api.train import Data, read_data, resolve_recipe, split_clips
+from edgekit.api.train import resolve_recipe
+from edgekit.api.training_clips import Data, read_data, split_clips
 from edgekit.core.digest import digest_json
 from edgekit.core.errors import BadConfigError
 from edgekit.core.files import write_json

@@ -7,10 +7,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+from edgekit.api.training_clips import Data, read_data, split_clips
 from edgekit.core.digest import digest_file
-from edgekit.core.errors import BadConfigError, DataError
+from edgekit.core.errors import BadConfigError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from edgekit.train.recipe import Recipe
     from edgekit.train.run_keeper import Watch
     from edgekit.train.stand_in import StandIn
-
-Data: TypeAlias = "str | Path | Manifest | Sequence[str | Path | Manifest]"
-"""A data set, or several that are trained on together."""
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -143,15 +141,15 @@ def run_training(
         manifest: with all labels.
         clips: of training, and of validation or None.
         folder: of the run.
-        device: "auto", "cpu" or "cuda".
-        devices: processes under Lightning's DDP.
-        overwrite: throw away what ``folder`` holds.
-        cache: folder of decoded audio.
-        progress: told about decoding and training.
         teach: makes the teachers for the decoded training clips.
         teachers: their digests, which a resumed run must find again.
-        watch: told after every validated epoch; what it raises ends the run there.
         stand_in: what is trained in place of the recipe's model.
+        device: as for :func:`train`, like all that follow.
+        devices: processes.
+        overwrite: throw away what ``folder`` holds.
+        cache: of decoded audio.
+        progress: told about decoding and training.
+        watch: told after every validated epoch.
     """
     if device not in DEVICES:
         raise BadConfigError(f"unknown device {device!r}", mend=f"use one of {', '.join(DEVICES)}")
@@ -225,61 +223,3 @@ def pick_device(device: str) -> torch.device:
     if device == "cuda" and not torch.cuda.is_available():
         raise BadConfigError("torch finds no CUDA device", where="--device cuda", mend="use --device cpu")
     return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def read_data(data: Data, kind: str = "auto") -> Manifest:
-    """One manifest of one or more data sets; ``PATH@SHARE`` mixes a share of a further one into the training.
-
-    Raises:
-        EdgekitError: a data set that cannot be read, or several that do not go together.
-    """
-    from edgekit.data.join import join_manifests
-    from edgekit.data.manifest import Manifest
-    from edgekit.data.mix import read_shared
-
-    parts = [data] if isinstance(data, str | Path | Manifest) else list(data)
-    return join_manifests([item if isinstance(item, Manifest) else read_shared(item, kind) for item in parts])
-
-
-def split_clips(manifest: Manifest, train: str | None, valid: str | None) -> tuple[Manifest, Manifest | None]:
-    """Training and validation clips; the manifest's helpers train in any case and never validate.
-
-    Raises:
-        DataError: no selection and no splits, a clip in both, or a helper with the source of a validation clip.
-    """
-    from edgekit.data.selector import select_clips
-
-    helpers = manifest.where(lambda clip: clip.id in manifest.helpers)
-    manifest = manifest.where(lambda clip: clip.id not in manifest.helpers)
-    splits = {clip.split for clip in manifest.clips}
-    if train is None and "train" not in splits:
-        raise DataError(
-            "the manifest has no split 'train'",
-            where=manifest.name,
-            mend='say which clips to train on, for instance --train "speaker=spk00..spk17", or --train all',
-        )
-    if valid is None:
-        valid = "split=validation" if "validation" in splits else "none"
-    training = select_clips(manifest, train or "split=train")
-    validation = None if valid == "none" else select_clips(manifest, valid)
-    shared = {c.id for c in training.clips} & {c.id for c in validation.clips} if validation else set()
-    if shared:
-        raise DataError(
-            f"{len(shared)} clips are selected for training and for validation, for instance {min(shared)}",
-            where=manifest.name,
-            mend="choose selections that do not overlap",
-        )
-    _check_helpers(helpers, validation)
-    return dataclasses.replace(training, clips=training.clips + helpers.clips), validation
-
-
-def _check_helpers(helpers: Manifest, validation: Manifest | None) -> None:
-    """Refuse helpers that were cut from or made of what validates."""
-    origins = {clip.source or clip.id for clip in validation.clips} if validation else set()
-    made = [clip.id for clip in helpers.clips if (clip.source or clip.id) in origins]
-    if made:
-        raise DataError(
-            f"{len(made)} clips of a set given with @ share a source with validation clips, for instance {made[0]}",
-            where=helpers.name,
-            mend="give that set without @: copies are then selected as their originals are",
-        )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.api.train import read_data, split_clips
+from edgekit.api.training_clips import read_data, split_clips
 from edgekit.core.errors import BadConfigError, DataError
 
 
