@@ -26,6 +26,7 @@ _PUBLIC: dict[str, str] = {
     "list_recipes": "edgekit.api.recipes",
     "sweep": "edgekit.api.sweep",
     "soup": "edgekit.api.soup",
+    "adapt": "edgekit.api.adapt",
     "join": "edgekit.api.join",
     "store_logits": "edgekit.api.logits",
     "evaluate": "edgekit.api.evaluate",

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "distill": ("distill", "Train a student under teachers, or store what they say."),
     "sweep": ("sweep", "Search a recipe's keys under a budget."),
     "soup": ("soup", "Mix the weights of several runs into one."),
+    "adapt": ("adapt", "Adapt a frozen model to other labels: adapters, reprogramming."),
     "join": ("join", "Put several runs side by side into one model."),
     "eval": ("evaluate", "Accuracy, confusion matrix and per-group tables of a run or model."),
     "export": ("export", "Write a run as ONNX with front-end and labels."),

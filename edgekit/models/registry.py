@@ -24,10 +24,16 @@ _MODULES: dict[str, str] = {
     "bc-resnet": "edgekit.models.students.bc_resnet",
     "tf-sepnet": "edgekit.models.students.tf_sepnet",
     "small-vit": "edgekit.models.students.small_vit",
+    "ds-tcn": "edgekit.models.students.ds_tcn",
+    "windowed-ast": "edgekit.models.students.windowed_ast",
     "mobile-vit": "edgekit.models.students.mobile_vit",
     "large-vit": "edgekit.models.teachers.large_vit",
     "mobilenet-v3": "edgekit.models.teachers.mobilenet_v3",
     "ensemble": "edgekit.models.teachers.ensemble",
+    # plug-ins of a room above this one, known here by name only
+    "adapted-vit": "edgekit.adapt.vit",
+    "reprogrammed": "edgekit.adapt.reprogram.model",
+    "torchvision": "edgekit.adapt.torchvision_models",
 }
 _BUILDERS: dict[str, Callable[..., Any]] = {}
 

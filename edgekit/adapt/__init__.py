@@ -1,0 +1,1 @@
+"""Adaptation of trained models that stay frozen: adapters, reprogramming, Voice2Series."""

@@ -1,0 +1,1 @@
+"""Small trainable parts for a frozen spectrogram transformer."""

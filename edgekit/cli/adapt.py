@@ -1,0 +1,70 @@
+"""``edgekit adapt``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edgekit.cli import training_options as options
+from edgekit.cli.progress import progress_bar
+
+
+@click.command("adapt")
+@click.argument("recipe")
+@click.option("--source", required=True, type=click.Path(path_type=Path), help="Frozen model: a run, or a checkpoint.")
+@options.DATA
+@options.TRAIN
+@options.VALID
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
+@options.DEVICE
+@options.OVERWRITE
+@options.FORMAT
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
+def command(
+    recipe: str,
+    source: Path,
+    data: tuple[str, ...],
+    train_select: str | None,
+    valid_select: str | None,
+    overrides: tuple[str, ...],
+    device: str,
+    overwrite: bool,
+    form: str,
+    out: Path,
+) -> None:
+    r"""Adapt a frozen model to other labels by RECIPE: adapters for a transformer, or reprogramming of any classifier.
+
+    \b
+    edgekit adapt ast-lora --source runs/ast --data recordings -o runs/adapted
+    edgekit distill kws-dscnn --teacher runs/adapted --data recordings -o runs/student
+
+    Only what was trained is stored; source.safetensors in the run folder points to the frozen weights.
+    """
+    from edgekit.api.adapt import adapt
+
+    with progress_bar() as progress:
+        result = adapt(
+            recipe,
+            source,
+            data,
+            out,
+            train_select=train_select,
+            valid_select=valid_select,
+            overrides=overrides,
+            device=device,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if form == "json":
+        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        return
+    scores = result.run.validation
+    shown = f", {100 * scores['macro_accuracy']:.1f} % macro accuracy on validation" if scores else ""
+    trained, beside = result.trained_parameters
+    click.echo(f"{out}: epoch {result.run.epoch}{shown}")
+    click.echo(
+        f"trained {trained:,} numbers, {beside:,} of them outside the head; {result.frozen_parameters:,} are frozen; "
+        f"{result.stored_bytes:,} bytes stored"
+    )

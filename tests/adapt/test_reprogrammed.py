@@ -1,0 +1,104 @@
+"""Reprogramming: the frame stands around the spectrogram, the programs are all that is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edgekit.adapt.reprogram.class_map import StaticMap, cluster_assignment, many_to_one
+from edgekit.adapt.reprogram.model import Reprogrammed, latent, standardised
+from edgekit.adapt.reprogram.programs import FrameProgram
+from edgekit.adapt.source import read_source, without_none
+from edgekit.core.errors import BadConfigError
+from edgekit.features.presets import PRESETS
+from edgekit.models.registry import build_model
+
+SPEC = PRESETS["kws-logmel-40"].replace(
+    sample_rate=8000, clip_samples=4000, window_length=256, n_fft=256, hop_length=128, padding="none",
+    mel_bins=32, f_min=100, f_max=4000, layout="freq_time",
+)  # fmt: skip
+
+
+def _reprogrammed(source: Path, **more: object) -> Reprogrammed:
+    model = read_source(source)
+    frontend = without_none(SPEC.to_json())
+    built = build_model("reprogrammed", classes=3, source=model.mark(), frontend=frontend, **more)
+    assert isinstance(built, Reprogrammed)
+    built.load_source(model.weights())
+    return built
+
+
+def test_trained_parameters_equal_the_formula(picture_source: Path) -> None:
+    p1d, p2d, mapping = SPEC.clip_samples, 64 * 64 - 48 * 48, 12 * 3
+    assert _reprogrammed(picture_source).trained_parameters() == p1d + p2d + mapping
+    assert _reprogrammed(picture_source, frame=False).trained_parameters() == p1d + mapping
+    assert _reprogrammed(picture_source, waveform=False).trained_parameters() == p2d + mapping
+    static = _reprogrammed(picture_source, mapping="static", assignment=[0, 1, 2] * 4)
+    assert static.trained_parameters() == p1d + p2d
+
+
+def test_the_spectrogram_stays_as_it_is_inside_the_frame() -> None:
+    frame = FrameProgram((3, 32, 40), (16, 20), trained=True)
+    spectrogram = torch.randn(2, 1, 16, 20)
+    with torch.no_grad():
+        frame.frame.fill_(7.0)  # type: ignore[union-attr]
+    picture = frame(spectrogram)
+    assert picture.shape == (2, 3, 32, 40)
+    torch.testing.assert_close(picture[:, :, 8:24, 10:30], spectrogram.expand(-1, 3, -1, -1))
+    picture[:, :, 8:24, 10:30] = 7.0
+    assert bool((picture == 7.0).all())
+
+
+def test_source_tensors_are_bit_equal_after_steps(picture_source: Path) -> None:
+    model = _reprogrammed(picture_source).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 0.01)
+    for _ in range(3):
+        samples = 0.1 * torch.randn(4, 1, 1, SPEC.clip_samples)
+        torch.nn.functional.cross_entropy(model(samples), torch.tensor([0, 1, 2, 0])).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    after = model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("source."))
+    assert not torch.equal(before["waveform.delta"], after["waveform.delta"])
+    assert not torch.equal(before["frame.frame"], after["frame.frame"])
+
+
+def test_a_static_class_is_the_mean_of_its_source_classes() -> None:
+    logits = torch.tensor([[1.0, 2.0, 0.5, -1.0]])
+    shares = logits.softmax(dim=1)[0]
+    told = StaticMap([0, 1, 0, -1], 2)(logits).exp()[0]
+    torch.testing.assert_close(told, torch.stack([(shares[0] + shares[2]) / 2, shares[1]]))
+
+
+def test_clusters_of_the_latent_space_go_where_the_votes_are() -> None:
+    prototypes = np.array([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.1, 5.0]])
+    votes = np.array([[0.1, 0.6], [0.1, 0.2], [0.7, 0.1], [0.1, 0.1]])
+    assert cluster_assignment(prototypes, votes, 2) == (1, 1, 0, 0)
+
+
+def test_too_few_source_classes_are_refused() -> None:
+    with pytest.raises(BadConfigError, match="a source of 2 classes for a task of 3"):
+        cluster_assignment(np.eye(2), np.ones((2, 3)), 3)
+    with pytest.raises(BadConfigError, match="the source has 5"):
+        many_to_one(5, 3, 2)
+
+
+def test_many_to_one_gives_every_class_the_same_number() -> None:
+    counts = np.bincount(np.array(many_to_one(11, 3, 3, seed=4)) + 1, minlength=4)
+    assert counts.tolist() == [2, 3, 3, 3]
+
+
+def test_the_latent_vector_makes_the_logits(picture_source: Path) -> None:
+    model = _reprogrammed(picture_source, mapping="probe").eval()
+    picture = torch.randn(2, 1, 64, 64)
+    last = model.source.classifier[-1] if isinstance(model.source.classifier[-1], torch.nn.Linear) else None
+    assert last is not None
+    torch.testing.assert_close(last(latent(model.source, picture)), model.source(picture))
+
+
+def test_silence_makes_no_infinite_picture() -> None:
+    assert bool(torch.isfinite(standardised(torch.full((1, 1, 8, 8), -11.5))).all())
