@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from edgekit.features.spec import FrontendSpec
     from edgekit.train.evaluation.comparison import Comparison
     from edgekit.train.evaluation.evaluation import Evaluation
-    from edgekit.train.predictors import Predictor
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,22 +156,26 @@ def evaluate_models(
         BadConfigError: no model, or ``predictions`` or ``plot`` of several.
         EdgekitError: as :func:`evaluate`, for any of the models.
     """
-    from edgekit.api.open_models import open_models
-    from edgekit.data.manifest import Manifest, read_manifest
-    from edgekit.data.selector import select_clips
     from edgekit.train.evaluation.comparison import compare as compare_two
     from edgekit.train.evaluation.ensemble import ensemble
-    from edgekit.train.evaluation.selection import default_selection, training_groups
 
     paths = list(dict.fromkeys(Path(path) for path in (*models, *(path for pair in compare for path in pair))))
     if mean and len(paths) < 2:
         raise BadConfigError("an ensemble needs two models or more", where="--mean", mend="name several")
     _check_files(paths, predictions, plot, page)
-    predictors = open_models(paths, frontend, labels, device, hop_ms)  # before any audio is decoded
-    manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)
-    known = training_groups(manifest, trained_on)
-    chosen = select_clips(manifest, select or default_selection(manifest))
-    done = {path: _answers(path, predictor, chosen, known, cache, progress) for path, predictor in predictors.items()}
+    done = answer_clips(
+        paths,
+        data,
+        select=select,
+        trained_on=trained_on,
+        frontend=frontend,
+        labels=labels,
+        kind=kind,
+        device=device,
+        hop_ms=hop_ms,
+        cache=cache,
+        progress=progress,
+    )
     answers = [model.evaluation for model in done.values()]
     result = EvaluationResult(
         (*answers, ensemble(answers)) if mean else tuple(answers),
@@ -186,6 +189,44 @@ def evaluate_models(
 
         write_evaluation_page(result, list(done.values()), Path(page))
     return result
+
+
+def answer_clips(
+    paths: Sequence[Path],
+    data: str | Path | Manifest,
+    *,
+    select: str | None = None,
+    trained_on: str | None = None,
+    frontend: str | Path | FrontendSpec | None = None,
+    labels: str | Path | None = None,
+    kind: str = "auto",
+    device: str = "cpu",
+    hop_ms: float | None = None,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> dict[Path, EvaluatedModel]:
+    """The models by path with their answers to the same clips and the clips themselves; arguments as :func:`evaluate`.
+
+    Raises:
+        EdgekitError: as :func:`evaluate`, for any of the models.
+    """
+    from edgekit.api.evaluation_clips import EvaluatedModel
+    from edgekit.api.open_models import open_models
+    from edgekit.data.cache import AudioCache
+    from edgekit.data.manifest import Manifest, read_manifest
+    from edgekit.data.selector import select_clips
+    from edgekit.train.evaluation.evaluation import evaluate_clips
+    from edgekit.train.evaluation.selection import default_selection, training_groups
+
+    predictors = open_models(paths, frontend, labels, device, hop_ms)  # before any audio is decoded
+    manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)
+    known = training_groups(manifest, trained_on)
+    chosen = select_clips(manifest, select or default_selection(manifest))
+    done = {}
+    for path, predictor in predictors.items():
+        decoded = AudioCache(chosen, predictor.spec.sample_rate, cache, progress)
+        done[path] = EvaluatedModel(path, evaluate_clips(predictor, decoded, progress, known), predictor, decoded)
+    return done
 
 
 def _check_files(
@@ -214,22 +255,6 @@ def _write_files(evaluation: Evaluation, predictions: str | Path | None, plot: s
     if plot is not None:
         title = f"{evaluation.model}, accuracy {100 * evaluation.scores.accuracy:.2f} %"
         write_confusion(evaluation.labels, evaluation.confusion, title, Path(plot))
-
-
-def _answers(
-    path: Path,
-    predictor: Predictor,
-    clips: Manifest,
-    trained_on: Mapping[str, frozenset[str]],
-    cache: Path | None,
-    progress: Progress,
-) -> EvaluatedModel:
-    from edgekit.api.evaluation_clips import EvaluatedModel
-    from edgekit.data.cache import AudioCache
-    from edgekit.train.evaluation.evaluation import evaluate_clips
-
-    decoded = AudioCache(clips, predictor.spec.sample_rate, cache, progress)
-    return EvaluatedModel(path, evaluate_clips(predictor, decoded, progress, trained_on), predictor, decoded)
 
 
 def _submission(path: Path, evaluation: Evaluation) -> Submission:

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekit.api.evaluation_clips import EvaluatedModel, worst_section
 from edgekit.api.evaluation_insight import insight_sections
-from edgekit.api.report import read_history
+from edgekit.api.report_files import read_history
 from edgekit.report import figures
 from edgekit.report.confusion import confusion_matrix
 from edgekit.report.evaluation_figures import group_bars, reliability_diagram

@@ -1,97 +1,246 @@
-"""``report``: a page about one or several training runs."""
+"""``report``: one or several runs as a page, Markdown, JSON or a model card."""
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgekit.core.errors import BadConfigError, BadFileError
-from edgekit.report import figures
-from edgekit.report.page import Figure, Page, Section, Table, write_page
+from edgekit.api.report_files import RunFiles, find_run, read_object
+from edgekit.core.errors import BadConfigError
+from edgekit.core.files import write_text
+from edgekit.core.optional import require
+from edgekit.core.progress import Progress, silent
 
-_LARGEST = 16 << 20  # bytes of a metrics, history or recipe file; a run writes kilobytes
+if TYPE_CHECKING:
+    from edgekit.api.check_budget import Budgets
+    from edgekit.api.evaluation_clips import EvaluatedModel
+    from edgekit.api.report_facts import ReportedRun
+    from edgekit.data.manifest import Manifest
+
+FORMATS = ("html", "markdown", "json", "model-card")
+MODEL_CARD = "MODEL_CARD.md"
+_SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".md": "markdown"}
+_EVAL, _BENCH = "give what 'edgekit eval --format json' printed", "give what 'edgekit bench --format json' printed"
 
 
-def report(runs: str | Path | Sequence[str | Path], out: str | Path) -> Path:
-    """Write a self-contained HTML page: validation figures of all runs side by side, then each run.
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What is known of runs.
+
+    Attributes:
+        content: the published shape, see docs/report.md.
+        text: in the format asked for.
+        path: of the file written; None where none was asked for.
+    """
+
+    content: Mapping[str, Any]
+    text: str
+    path: Path | None
+
+
+def report(
+    runs: str | Path | Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    *,
+    compare: tuple[str | Path, str | Path] | None = None,
+    data: str | Path | Manifest | None = None,
+    select: str | None = None,
+    trained_on: str | None = None,
+    budgets: Budgets = (),
+    int8: Sequence[str | Path] = (),
+    evaluations: Sequence[str | Path] = (),
+    benches: Sequence[str | Path] = (),
+    layer_times: bool = False,
+    form: str | None = None,
+    device: str = "cpu",
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Gather what runs left and what can be found out about them, and write it down.
+
+    What is missing is said in the report, with what would bring it there.
 
     Args:
-        runs: run folders of ``edgekit train``.
-        out: the ``.html`` to write.
+        runs: run folders of ``edgekit train``, folders of ``edgekit demo``, or model files.
+        out: file to write.
+        compare: two runs instead of ``runs``; what changes from the first to the second comes first.
+        data: recordings to evaluate on; without them accuracies come from ``evaluations``.
+        select: clips of ``data``; by default ``split=test`` where the manifest has it, else all.
+        trained_on: clips that training had, as for :func:`edgekit.api.evaluate.evaluate`.
+        budgets: names or files; by default the budget of ``edgekit check-budget``.
+        int8: integer models of the runs, in their order; by default the one ``.tflite`` in each folder.
+        evaluations: files of ``edgekit eval --format json``.
+        benches: files of ``edgekit bench --format json``.
+        layer_times: build each integer model's C for this machine and time its layers.
+        form: one of :data:`FORMATS`; by default by the name of ``out``, and HTML.
+        device: of runs: "cpu", "cuda" or "auto".
+        cache: folder of decoded audio.
+        progress: told about decoding and evaluation.
 
     Raises:
-        BadFileError: a folder that holds no finished epoch, or a damaged file in it.
-        BadConfigError: no run given.
+        BadConfigError: no run, an unknown format, more integer models than runs, a page without ``out``.
+        BadFileError: a folder that holds no finished run, or a damaged file in it.
+        EdgekitError: as :func:`edgekit.api.evaluate.evaluate`.
     """
-    folders = [Path(runs)] if isinstance(runs, str | Path) else [Path(run) for run in runs]
-    if not folders:
-        raise BadConfigError("no run to report on", mend="give run folders of edgekit train")
-    metrics = [_read_json(folder / "metrics.json") for folder in folders]
-    sections = [_comparison(folders, metrics)]
-    sections += [_run_section(folder) for folder in folders]
-    names = ", ".join(folder.name for folder in folders)
-    write_page(Page(f"edgekit: {names}", f"{len(folders)} training runs.", tuple(sections)), Path(out))
-    return Path(out)
+    paths = _paths(runs, compare)
+    if len(int8) > len(paths):
+        raise BadConfigError(f"{len(int8)} integer models for {len(paths)} runs", where="--int8", mend="one a run")
+    chosen = _form(form, out, len(paths))
+    given = [Path(path) for path in int8] + [None] * (len(paths) - len(int8))
+    files = _named([find_run(path, model) for path, model in zip(paths, given, strict=True)])
+    done = _gather(
+        files, data, select, trained_on, budgets, evaluations, benches, device, cache, progress, layer_times=layer_times
+    )
+    content = _content(done, compared=compare is not None)
+    text = _render(content, done, chosen)
+    if out is not None:
+        write_text(Path(out), text)
+    return Report(content, text, Path(out) if out is not None else None)
 
 
-def read_history(path: Path) -> list[dict[str, float]]:
-    """``history.csv`` of a run: one mapping an epoch, empty cells left out.
-
-    Raises:
-        BadFileError: missing, damaged or without an epoch.
-    """
-    rows = list(csv.DictReader(_read_text(path).splitlines()))
-    try:
-        history = [{key: float(value) for key, value in row.items() if key and value} for row in rows]
-    except (TypeError, ValueError) as error:
-        raise BadFileError("is not a table of numbers", where=str(path), mend="train the run again") from error
-    if not history or "epoch" not in history[0]:
-        raise BadFileError("holds no epoch", where=str(path), mend="train the run again")
-    return history
+def _paths(runs: str | Path | Sequence[str | Path], compare: tuple[str | Path, str | Path] | None) -> list[Path]:
+    paths = [Path(runs)] if isinstance(runs, str | Path) else [Path(run) for run in runs]
+    if compare is not None:
+        if paths:
+            raise BadConfigError("--compare names its two runs itself", mend="give no others")
+        return [Path(path) for path in compare]
+    if not paths:
+        raise BadConfigError("no run to report on", mend="give run folders of edgekit train, or model files")
+    return paths
 
 
-def _comparison(folders: Sequence[Path], metrics: Sequence[dict[str, Any]]) -> Section:
-    rows = []
-    for folder, found in zip(folders, metrics, strict=True):
-        scores = found.get("validation") or {}
-        cells = [_share(scores.get("accuracy")), _share(scores.get("macro_accuracy")), _number(scores.get("log_loss"))]
-        rows.append((folder.name, str(found.get("epoch", "?")), *cells))
-    header = ("run", "epoch kept", "accuracy", "macro accuracy", "log loss")
-    return Section("Validation", tables=(Table(header, tuple(rows), frozenset({1, 2, 3, 4})),))
+def _form(form: str | None, out: str | Path | None, runs: int) -> str:
+    """The format, refused before any work is done where it cannot be written."""
+    name = Path(out).name if out is not None else ""
+    chosen = form or ("model-card" if name.upper() == MODEL_CARD.upper() else _SUFFIXES.get(Path(name).suffix, "html"))
+    if chosen not in FORMATS:
+        raise BadConfigError(f"unknown format {chosen!r}", mend=f"use one of {', '.join(FORMATS)}")
+    if chosen == "html":
+        if out is None:
+            raise BadConfigError("a page needs a file", mend="give one with -o report.html, or --format markdown")
+        for module in ("jinja2", "matplotlib"):
+            require(module, "report")
+    if chosen == "model-card" and runs != 1:
+        raise BadConfigError("a model card is about one run", mend="give one, or --format markdown")
+    return chosen
 
 
-def _run_section(folder: Path) -> Section:
-    history = read_history(folder / "history.csv")
-    recipe = tuple((line,) for line in _read_text(folder / "recipe.toml").splitlines() if line.strip())
-    drawn = Figure(figures.learning_curves(history), f"Learning curves of {folder.name} over {len(history)} epochs.")
-    return Section(folder.name, tables=(Table(("recipe",), recipe),), figures=(drawn,))
+def _named(files: list[RunFiles]) -> list[RunFiles]:
+    """Runs that share a name are told apart by their folders."""
+    import dataclasses
+
+    names = [item.name for item in files]
+    return [
+        dataclasses.replace(item, name=str(item.folder or item.counted)) if names.count(item.name) > 1 else item
+        for item in files
+    ]
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(_read_text(path))
-    except ValueError as error:
-        raise BadFileError("is not JSON", where=str(path), mend="train the run again") from error
-    if not isinstance(value, dict):
-        raise BadFileError("is not a JSON object", where=str(path), mend="train the run again")
-    return value
+def _gather(
+    files: Sequence[RunFiles],
+    data: str | Path | Manifest | None,
+    select: str | None,
+    trained_on: str | None,
+    budgets: Budgets,
+    evaluations: Sequence[str | Path],
+    benches: Sequence[str | Path],
+    device: str,
+    cache: Path | None,
+    progress: Progress,
+    *,
+    layer_times: bool,
+) -> list[ReportedRun]:
+    from edgekit.api.report_facts import reported_run
+
+    known = [entry for path in evaluations for entry in read_object(Path(path), _EVAL).get("results", ())]
+    measured = [read_object(Path(path), _BENCH) for path in benches]
+    models = list(dict.fromkeys(path for item in files for path in item.models))
+    answers = {}
+    if data is not None and models:
+        from edgekit.api.evaluate import answer_clips
+
+        answers = answer_clips(
+            models, data, select=select, trained_on=trained_on, device=device, cache=cache, progress=progress
+        )
+        answers = {path: _called(model, path, files) for path, model in answers.items()}
+    by_name = {entry["model"]: entry for entry in known}
+    done = []
+    for number, item in enumerate(files):
+        progress("reporting", number, len(files))
+        times = _times(item) if layer_times else None
+        done.append(reported_run(item, answers, by_name, measured, budgets, times))
+    return done
 
 
-def _read_text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise BadFileError("is too large for a file of a run", where=str(path), mend="give a run folder")
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFileError("cannot be read", where=str(path), mend="give a run folder of edgekit train") from error
+def _called(model: EvaluatedModel, path: Path, files: Sequence[RunFiles]) -> EvaluatedModel:
+    """The model under the name of its run, with its arithmetic where the run has both."""
+    import dataclasses
+
+    run = next(item for item in files if path in item.models)
+    name = f"{run.name} {model.evaluation.arithmetic}" if len(run.models) > 1 else run.name
+    return dataclasses.replace(model, evaluation=dataclasses.replace(model.evaluation, model=name))
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f} %"
+def _times(files: RunFiles) -> dict[str, float] | None:
+    """Microseconds by layer of the generated C on this machine."""
+    if files.int8 is None:
+        return None
+    from edgekit.bench.layer_times import layer_times
+    from edgekit.graph.passes.lower import lower
+    from edgekit.graph.readers.load import load_graph
+
+    return layer_times(lower(load_graph(files.int8)))
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+def _content(done: Sequence[ReportedRun], *, compared: bool) -> dict[str, Any]:
+    from edgekit.report.pareto import pareto
+
+    runs = [run.facts for run in done]
+    return {
+        "schema_version": 1,
+        "runs": runs,
+        "pareto": pareto(runs),
+        "comparison": _comparison(*done[:2]) if compared else None,
+    }
+
+
+def _comparison(a: ReportedRun, b: ReportedRun) -> dict[str, Any]:
+    """What changes from one run to another, model of the device against model of the device."""
+    names = {"a": a.facts["name"], "b": b.facts["name"]}
+    if a.primary is None or b.primary is None:
+        missing = "accuracies are not compared: give the recordings that both are to be evaluated on with --data"
+        return {**names, "answers": None, "missing": [missing]}
+    from edgekit.train.evaluation.comparison import compare
+
+    return {**names, "answers": compare(a.primary.evaluation, b.primary.evaluation).to_json(), "missing": []}
+
+
+def _render(content: Mapping[str, Any], done: Sequence[ReportedRun], form: str) -> str:
+    if form == "json":
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if form == "model-card":
+        from edgekit.report.run_text import model_card
+
+        return model_card(content["runs"][0])
+    if form == "markdown":
+        from edgekit.report.run_text import report_markdown
+
+        return report_markdown(content)
+    return _page(content, done)
+
+
+def _page(content: Mapping[str, Any], done: Sequence[ReportedRun]) -> str:
+    """The page; where it grows too large, first without sound, then without the pictures of insides."""
+    from edgekit.api.report_page import LARGEST_PAGE, run_page
+    from edgekit.report.page import render
+
+    for sound, insides in ((True, True), (False, True), (False, False)):
+        text = render(run_page(content, done, sound=sound, insides=insides))
+        if len(text.encode()) <= LARGEST_PAGE:
+            return text
+    raise BadConfigError(
+        f"the page would take more than {LARGEST_PAGE:,} bytes", mend="report on fewer runs at once, or --format json"
+    )

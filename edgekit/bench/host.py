@@ -39,6 +39,11 @@ class HostModel:
         self._library.edgekit_state_bytes.restype = ctypes.c_size_t
 
     @property
+    def library(self) -> ctypes.CDLL:
+        """The loaded library, for symbols beyond the project's own."""
+        return self._library
+
+    @property
     def state_bytes(self) -> int:
         """Bytes of the state struct on this machine."""
         return int(self._library.edgekit_state_bytes())

@@ -56,6 +56,7 @@ class AudioCache:
         manifest: the usable clips, with everything left out, and why, in its ``rejected``.
         rejected: what this cache left out; what the reader of the manifest left out is not repeated.
         lengths: int64 [clips], samples of each clip at ``sample_rate``.
+        digest: over ids, labels and contents of the usable clips, in their order; their place does not count.
 
     Raises:
         DataError: no clip is usable.
@@ -78,6 +79,8 @@ class AudioCache:
         self.rejected = tuple(Rejected(name, entry.reason) for name, entry in bad.items())
         self.manifest = manifest.without(self.rejected, bad.keys()).require_clips()
         usable = [entry for entry in found if not entry.reason]
+        named = zip(manifest.clips, keys, found, strict=True)
+        self.digest = digest_json([[clip.id, clip.label, key] for clip, key, entry in named if not entry.reason])
         self.lengths = np.array([entry.samples for entry in usable], np.int64)
         self._offsets = np.array([entry.offset for entry in usable], np.int64)
         self._pack = store.pack

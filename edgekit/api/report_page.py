@@ -1,0 +1,251 @@
+"""The page about runs: sections out of their facts, and pictures and sound out of the evaluated models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edgekit.api.evaluation_clips import EvaluatedModel, worst_section
+from edgekit.api.report_clips import MOST_CLASSES, interesting_cells, matrix_of, recordings
+from edgekit.api.report_facts import ReportedRun
+from edgekit.report import figures, run_figures, run_tables
+from edgekit.report.evaluation_figures import group_bars, reliability_diagram
+from edgekit.report.evaluation_tables import GROUPS, calibration_table, comparison_table, group_tables, scores_table
+from edgekit.report.page import Figure, Matrix, Page, Recordings, Section
+
+LARGEST_PAGE = 3_000_000
+"""Bytes of a page: what one mails to a colleague."""
+_ROOM_FOR_SOUND = 1_200_000
+_MOST_BARS, _MOST_PICTURES = 40, 10
+_VERDICTS = {"pass": "PASS: within the budget", "fail": "FAIL: over the budget", "undecided": "UNDECIDED"}
+
+Json = Mapping[str, Any]
+
+
+def run_page(report: Json, runs: Sequence[ReportedRun], *, sound: bool = True, insides: bool = True) -> Page:
+    """The page.
+
+    Args:
+        report: the published JSON.
+        runs: what it was made of.
+        sound: put clips to listen to into the page.
+        insides: draw embeddings, filters and attention.
+    """
+    sections = [_summary(report)]
+    if report["comparison"]:
+        sections.append(_comparison(report))
+    if report["pareto"]:
+        sections.append(_pareto(report["pareto"]))
+    for number, run in enumerate(runs):
+        title = f"{run.facts['name']}: " if len(runs) > 1 else ""
+        room = _ROOM_FOR_SOUND // len(runs) if sound else 0
+        found = _run_sections(run, title, f"c{number}", room, insides=insides)
+        sections += [replace(section, title=_capital(section.title)) for section in found if section]
+    names = ", ".join(run.facts["name"] for run in runs)
+    return Page(f"edgekit: {names}", _lead(runs), tuple(sections))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _lead(runs: Sequence[ReportedRun]) -> str:
+    if len(runs) > 1:
+        return f"{len(runs)} runs side by side."
+    facts = runs[0].facts
+    scores = {role: run_tables.accuracy_text(entry) for role, entry in facts["evaluations"].items() if entry}
+    heard = ", ".join(f"{role} {text}" for role, text in scores.items())
+    labels = f"{len(facts['labels'])} classes. " if facts["labels"] else ""
+    return labels + (f"Accuracy on {run_tables.clips_text(facts)} clips: {heard}." if heard else "Not evaluated here.")
+
+
+def _summary(report: Json) -> Section:
+    runs = report["runs"]
+    outcomes = [run_tables.outcome(run) for run in runs]
+    worst = next((name for name in ("fail", "undecided", "pass") if name in outcomes), "")
+    missing = [
+        f"{run['name']}: no {item['what']} ({item['mend']})" if len(runs) > 1 else f"No {item['what']}: {item['mend']}"
+        for run in runs
+        for item in run["missing"]
+    ]
+    failures = [f"{run['name']}: {text}" for run in runs for text in run_tables.failures(run)]
+    return Section(
+        "Summary",
+        tuple(failures),
+        (run_tables.summary_table(runs),),
+        missing=tuple(missing),
+        outcome=worst,
+        verdict=_VERDICTS.get(worst, ""),
+    )
+
+
+def _comparison(report: Json) -> Section:
+    found = report["comparison"]
+    tables = [run_tables.costs_table(*report["runs"][:2])]
+    if found["answers"]:
+        tables.insert(0, comparison_table(found["answers"]))
+    return Section(f"{found['a']} → {found['b']}", tables=tuple(tables), missing=tuple(found["missing"]))
+
+
+def _pareto(pareto: Json) -> Section:
+    costs = (("macs", "MACs"), ("parameter_bytes", "parameter bytes"))
+    drawn = [cost for cost in costs if any(point[cost[0]] is not None for point in pareto["points"])]
+    table = run_tables.pareto_table(pareto)
+    note = f"Accuracy is that on {pareto['accuracy']} clips. Filled: no other run is as accurate for less."
+    if not drawn:
+        return Section("Pareto front", (note,), (table,))
+    figure = Figure(run_figures.pareto_front(pareto["points"], drawn), "Accuracy against costs of all runs.", table)
+    return Section("Pareto front", (note,), figures=(figure,))
+
+
+def _run_sections(run: ReportedRun, title: str, anchor: str, room: int, *, insides: bool) -> Iterator[Section | None]:
+    facts = run.facts
+    yield from _accuracy(run, title, anchor, room)
+    yield _float_beside_int8(facts, title)
+    yield _training(facts, title)
+    yield from _costs(facts, title)
+    if facts["measurements"]:
+        note = "Instructions are not cycles and say nothing about milliseconds."
+        yield Section(f"{title}targets", (note,), (run_tables.measurements_table(facts["measurements"]),))
+    yield _frontend(run, title)
+    if run.primary is not None:
+        yield worst_section(run.primary)
+    if run.float_model is not None and insides:
+        from edgekit.api.evaluation_insight import insight_sections
+
+        yield from insight_sections(run.float_model)
+    yield Section(f"{title}provenance", tables=tuple(run_tables.provenance_tables(facts)))
+
+
+def _accuracy(run: ReportedRun, title: str, anchor: str, room: int) -> Iterator[Section]:
+    for role, model in (("float", run.float_model), ("int8", run.int8_model)):
+        entry = run.facts["evaluations"][role]
+        if entry is None:
+            continue
+        heard: tuple[Recordings, ...] = ()
+        matrices: tuple[Matrix, ...] = ()
+        if model is not None and model is run.primary and room:
+            heard = tuple(recordings(model, interesting_cells(model.evaluation), anchor, room))
+        if model is not None and len(entry["labels"]) <= MOST_CLASSES:
+            matrices = (matrix_of(model.evaluation, heard, anchor),)
+        drawn = [Figure(reliability_diagram(entry["calibration"]["bins"]), f"Reliability diagram of {entry['model']}.")]
+        drawn += _group_figures(entry)
+        shown = {figure.data for figure in drawn}
+        folded = tuple(table for table in group_tables(entry) if table not in shown)
+        tables = (scores_table(entry), calibration_table(entry["calibration"]))
+        yield Section(f"{title}{role} accuracy", (), tables, tuple(drawn), matrices, heard, folded=folded)
+
+
+def _group_figures(entry: Json) -> Iterator[Figure]:
+    """Bars of each group that is not too large, with its table."""
+    tables = {table.header[0]: table for table in group_tables(entry)}
+    for group in ("label", *GROUPS):
+        rows = entry.get(f"by_{group}", {})
+        if 1 < len(rows) <= _MOST_BARS:
+            title = f"accuracy by {group}"
+            yield Figure(group_bars(rows, title), f"{entry['model']}: {title}.", tables.get(group))
+
+
+def _float_beside_int8(facts: Json, title: str) -> Section | None:
+    before, after = facts["evaluations"]["float"], facts["evaluations"]["int8"]
+    if before is None or after is None:
+        return None
+    labels = [label for label in after["by_label"] if label in before["by_label"]]
+    rows = [(name, before["by_label"][name]["accuracy"], after["by_label"][name]["accuracy"]) for name in labels]
+    table = run_tables.Table(
+        ("label", "float", "int8"),
+        tuple((name, *(f"{100 * share:.2f} %" for share in shares)) for name, *shares in rows),
+        frozenset({1, 2}),
+    )
+    figures_ = (Figure(run_figures.paired_bars(rows, ("float", "int8")), "Accuracy by label, float and int8.", table),)
+    tables = (comparison_table(facts["quantization"]),) if facts["quantization"] else ()
+    return Section(f"{title}float beside int8", tables=tables, figures=figures_ if len(rows) <= _MOST_BARS else ())
+
+
+def _training(facts: Json, title: str) -> Section | None:
+    found = facts["training"]
+    if found is None:
+        return None
+    history = found["history"]
+    scores = found["validation"] or {}
+    kept = f"Kept: epoch {found['epoch']}"
+    if scores.get("accuracy") is not None:
+        kept += f", validation accuracy {100 * scores['accuracy']:.2f} %"
+    if scores.get("macro_accuracy") is not None:
+        kept += f", macro accuracy {100 * scores['macro_accuracy']:.2f} %"
+    if scores.get("log_loss") is not None:
+        kept += f", log loss {scores['log_loss']:.4f}"
+    description = f"Learning curves of {facts['name']} over {len(history)} epochs."
+    drawn = Figure(figures.learning_curves(history), description, run_tables.history_table(history))
+    recipe = tuple((line,) for line in found["recipe"].splitlines() if line.strip())
+    folded = (run_tables.Table((), recipe, caption="Recipe, resolved"),)
+    return Section(f"{title}training", (f"{kept}.",), figures=(drawn,), folded=folded)
+
+
+def _costs(facts: Json, title: str) -> Iterator[Section]:
+    if facts["verdict"]:
+        outcome = run_tables.outcome(facts)
+        failures, tables = tuple(run_tables.failures(facts)), tuple(run_tables.verdict_tables(facts))
+        yield Section(f"{title}budget", failures, tables, outcome=outcome, verdict=_VERDICTS[outcome])
+    if facts["layers"]:
+        yield _layers(facts, title)
+    if facts["memory"]:
+        memory = facts["memory"]
+        note = (
+            f"Arena {memory['arena_bytes']:,} B ({memory['plan']}); no plan of this order is smaller than "
+            f"{memory['lower_bound']:,} B."
+        )
+        drawn = Figure(
+            run_figures.memory_map(memory),
+            "Where each activation lies in memory, layer by layer.",
+            run_tables.memory_table(memory),
+        )
+        yield Section(f"{title}memory timeline", (note,), figures=(drawn,))
+
+
+def _layers(facts: Json, title: str) -> Section:
+    columns = (
+        ("macs", "MACs"),
+        ("parameter_bytes", "weights, B"),
+        ("live_bytes", "live, B"),
+        ("microseconds", "time, µs"),
+    )
+    known = [column for column in columns if any(row[column[0]] is not None for row in facts["layers"])]
+    svg = run_figures.layer_panels(facts["layers"], known)
+    drawn = Figure(svg, "MACs, bytes and time of each layer.", run_tables.layers_table(facts))
+    hidden = len(facts["layers"]) - run_figures.MOST_LAYERS
+    note = f"The figure leaves {hidden} cheap layers out; the table has all." if hidden > 0 else ""
+    timed = any(row["microseconds"] is not None for row in facts["layers"])
+    how = "Time is that of the generated C on the machine of this report, the median of its calls." if timed else ""
+    return Section(f"{title}layers", tuple(text for text in (note, how) if text), figures=(drawn,))
+
+
+def _frontend(run: ReportedRun, title: str) -> Section | None:
+    frontend = run.facts["frontend"]
+    if frontend is None:
+        return None
+    spec = frontend["spec"]
+    shape = f"{frontend['bins']} bins × {frontend['frames']} frames"
+    text = f"{spec['kind']} of {shape} at {spec['sample_rate']:,} Hz, {frontend['digest']}."
+    drawn, missing = [], []
+    if run.primary is not None:
+        drawn.append(
+            Figure(_what_it_hears(run.primary), "Features of one test clip of each class, as the model gets them.")
+        )
+    else:
+        missing.append("No picture of features: give the recordings with --data.")
+    folded = (run_tables.frontend_table(frontend),)
+    return Section(f"{title}front-end", (text,), (), tuple(drawn), missing=tuple(missing), folded=folded)
+
+
+def _what_it_hears(model: EvaluatedModel) -> str:
+    first: dict[str, int] = {}
+    for index, clip in enumerate(model.evaluation.clips):
+        first.setdefault(clip.label, index)
+    chosen = sorted(first.items())[:_MOST_PICTURES]
+    heard = model.features(np.array([index for _, index in chosen]))
+    images = [(label, model.upright(image[0])) for (label, _), image in zip(chosen, heard, strict=True)]
+    return figures.feature_images(images, columns=min(5, len(images)))

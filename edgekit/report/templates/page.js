@@ -1,0 +1,20 @@
+(() => {
+  const root = document.documentElement;
+  const button = document.getElementById("theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const show = () => button.setAttribute("aria-pressed", String(dark()));
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    show();
+  });
+  system.addEventListener("change", show);
+  show();
+  // One clip at a time.
+  document.addEventListener("play", (event) => {
+    for (const other of document.querySelectorAll("audio")) {
+      if (other !== event.target) other.pause();
+    }
+  }, true);
+})();
