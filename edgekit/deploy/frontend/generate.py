@@ -241,7 +241,7 @@ _OUTSIDE = "    if (i < 0 || i >= FE_SIGNAL) {\n        return 0;\n    }\n"
 def _transform_text(spec: FrontendSpec, precision: Precision) -> str:
     """Passes of radix four; one layer of radix two where the layers after the first two are odd in number."""
     if precision == "exact":
-        return fill("exact/fft.c", {})
+        return fill("exact/dot.c", {}) + fill("exact/fft.c", {})
     odd = _layers(spec) % 2 == 1
     values = {
         "layer": fill("fast/layer.c", {}) if odd else "",

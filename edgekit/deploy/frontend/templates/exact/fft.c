@@ -6,25 +6,9 @@ typedef struct {
     int64_t im;
 } fe_complex;
 
-/* x * y / 2^32, rounded down: one instruction where the core has SMMUL. */
-static inline int32_t fe_high(int32_t x, int32_t y) {
-    return (int32_t)(((int64_t)x * y) >> 32);
-}
-
-/* (a*p + b*q) / 2^32, short of it by less than 6 units; (p, q) lies in the circle of radius 2^31. */
-static inline int64_t fe_dot(int64_t a, int32_t p, int64_t b, int32_t q) {
-    const int32_t a_low = (int32_t)((uint32_t)a >> 1);
-    const int32_t b_low = (int32_t)((uint32_t)b >> 1);
-    const int64_t high = (int64_t)(int32_t)(a >> 32) * p + (int64_t)(int32_t)(b >> 32) * q;
-    const int32_t low = fe_high(a_low, p) + fe_high(b_low, q);
-    /* 2 * low in 64 bits, put together from its words: compilers make two instructions of it. */
-    const uint64_t twice = ((uint64_t)(uint32_t)(low >> 31) << 32) | ((uint32_t)low << 1);
-    return (int64_t)((uint64_t)high + twice);
-}
-
 /* Half of the cell, turned clockwise by the angle of cosine c and sine s. */
-static inline fe_complex fe_turned(const fe_cell *cell, int32_t c, int32_t s) {
-    const fe_complex out = {fe_dot(cell->z.re, c, cell->z.im, s), fe_dot(cell->z.im, c, cell->z.re, -s)};
+__attribute__((unused)) static inline fe_complex fe_turned(const fe_cell *cell, uint32_t c, uint32_t s) {
+    const fe_complex out = {fe_dot_sum(cell->z.re, c, cell->z.im, s), fe_dot_difference(cell->z.im, c, cell->z.re, s)};
     return out;
 }
 
@@ -66,25 +50,172 @@ static void fe_first_layers(fe_cell *cells) {
     }
 }
 
-/* Join pairs of transforms of `length` points into halves of their transform. The points k and k + length / 2 share
- * their angle but for a quarter turn. */
+/* What joining pairs of transforms of `length` points by the same angles needs. */
+typedef struct {
+    uint32_t stride; /* bytes between pairs of transforms */
+    fe_cell *end;
+    uint32_t length; /* bytes of a transform */
+    uint32_t half;   /* bytes of half of it */
+    const int32_t *cosine;
+    const int32_t *sine;
+    uint32_t step; /* bytes between the angles' cosines */
+    fe_cell *cells;
+    uint32_t angles;
+} fe_turns;
+
+/* Join the points k and k + length / 2, for k = 1, 2, …, of all pairs of transforms: the two share their angle but for a
+ * quarter turn. */
+#if defined(__thumb2__)
+/* Pointers r0 and r1, cosine r2, sine r3, points r4 to r7, the turned point r8 to r11: compilers keep half of that in
+ * memory, in twice the instructions. The stack holds a copy of the structure. */
+__attribute__((naked, noinline)) static void fe_join_turned(const fe_turns *turns __attribute__((unused))) {
+    __asm__(
+        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"
+        "sub sp, sp, #36\n\t"
+        "ldm r0, {r0, r1, r2, r3, r4, r5, r6, r7, r8}\n\t"
+        "stm sp, {r0, r1, r2, r3, r4, r5, r6, r7, r8}\n\t"
+        "1:\n\t"
+        "ldrd r4, r5, [sp, #16]\n\t"
+        "ldr r6, [sp, #24]\n\t"
+        "ldr r2, [r4]\n\t"
+        "ldr r3, [r5]\n\t"
+        "add r4, r4, r6\n\t"
+        "sub r5, r5, r6\n\t"
+        "strd r4, r5, [sp, #16]\n\t"
+        "ldr r0, [sp, #28]\n\t"
+        "ldr r1, [sp, #8]\n\t"
+        "add r1, r1, r0\n\t"
+        "2:\n\t"
+        "ldrd r4, r5, [r1]\n\t"
+        "ldrd r6, r7, [r1, #8]\n\t"
+        "umull ip, r8, r4, r2\n\t"
+        "umlal ip, r8, r6, r3\n\t"
+        "mov r9, #0\n\t"
+        "smlal r8, r9, r5, r2\n\t"
+        "smlal r8, r9, r7, r3\n\t"
+        "umull ip, lr, r4, r3\n\t"
+        "umull r4, r10, r6, r2\n\t"
+        "subs r4, r4, ip\n\t"
+        "sbcs r10, r10, lr\n\t"
+        "sbc r11, r11, r11\n\t"
+        "rsb r5, r5, #0\n\t"
+        "smlal r10, r11, r7, r2\n\t"
+        "smlal r10, r11, r5, r3\n\t"
+        "ldrd r4, r5, [r0]\n\t"
+        "ldrd r6, r7, [r0, #8]\n\t"
+        "asrs r5, r5, #1\n\t"
+        "rrx r4, r4\n\t"
+        "asrs r7, r7, #1\n\t"
+        "rrx r6, r6\n\t"
+        "adds ip, r4, r8\n\t"
+        "adc lr, r5, r9\n\t"
+        "subs r4, r4, r8\n\t"
+        "sbc r5, r5, r9\n\t"
+        "strd ip, lr, [r0]\n\t"
+        "strd r4, r5, [r1]\n\t"
+        "adds ip, r6, r10\n\t"
+        "adc lr, r7, r11\n\t"
+        "subs r6, r6, r10\n\t"
+        "sbc r7, r7, r11\n\t"
+        "strd ip, lr, [r0, #8]\n\t"
+        "strd r6, r7, [r1, #8]\n\t"
+        "ldr ip, [sp]\n\t"
+        "add r0, r0, ip\n\t"
+        "add r1, r1, ip\n\t"
+        "ldr ip, [sp, #4]\n\t"
+        "cmp r0, ip\n\t"
+        "blo 2b\n\t"
+        "ldr r0, [sp, #28]\n\t"
+        "add r1, r0, #16\n\t"
+        "str r1, [sp, #28]\n\t"
+        "ldrd r4, r5, [sp, #8]\n\t"
+        "add r0, r0, r5\n\t"
+        "add r1, r0, r4\n\t"
+        "3:\n\t"
+        "ldrd r4, r5, [r1]\n\t"
+        "ldrd r6, r7, [r1, #8]\n\t"
+        "umull ip, r8, r4, r2\n\t"
+        "umlal ip, r8, r6, r3\n\t"
+        "mov r9, #0\n\t"
+        "smlal r8, r9, r5, r2\n\t"
+        "smlal r8, r9, r7, r3\n\t"
+        "umull ip, lr, r4, r3\n\t"
+        "umull r4, r10, r6, r2\n\t"
+        "subs r4, r4, ip\n\t"
+        "sbcs r10, r10, lr\n\t"
+        "sbc r11, r11, r11\n\t"
+        "rsb r5, r5, #0\n\t"
+        "smlal r10, r11, r7, r2\n\t"
+        "smlal r10, r11, r5, r3\n\t"
+        "ldrd r4, r5, [r0]\n\t"
+        "ldrd r6, r7, [r0, #8]\n\t"
+        "asrs r5, r5, #1\n\t"
+        "rrx r4, r4\n\t"
+        "asrs r7, r7, #1\n\t"
+        "rrx r6, r6\n\t"
+        "adds ip, r4, r10\n\t"
+        "adc lr, r5, r11\n\t"
+        "subs r4, r4, r10\n\t"
+        "sbc r5, r5, r11\n\t"
+        "strd ip, lr, [r0]\n\t"
+        "strd r4, r5, [r1]\n\t"
+        "subs ip, r6, r8\n\t"
+        "sbc lr, r7, r9\n\t"
+        "adds r6, r6, r8\n\t"
+        "adc r7, r7, r9\n\t"
+        "strd ip, lr, [r0, #8]\n\t"
+        "strd r6, r7, [r1, #8]\n\t"
+        "ldr ip, [sp]\n\t"
+        "add r0, r0, ip\n\t"
+        "add r1, r1, ip\n\t"
+        "ldr ip, [sp, #4]\n\t"
+        "cmp r0, ip\n\t"
+        "blo 3b\n\t"
+        "ldr r4, [sp, #32]\n\t"
+        "subs r4, r4, #1\n\t"
+        "str r4, [sp, #32]\n\t"
+        "bne 1b\n\t"
+        "add sp, sp, #36\n\t"
+        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}\n\t"
+    );
+}
+#else
+static void fe_join_turned(const fe_turns *turns) {
+    const uint32_t stride = turns->stride / sizeof(fe_cell);
+    const uint32_t length = turns->length / sizeof(fe_cell);
+    for (uint32_t k = 0; k < turns->angles; k++) {
+        const uint32_t c = (uint32_t)turns->cosine[k * (turns->step / sizeof(int32_t))];
+        const uint32_t s = (uint32_t)*(turns->sine - k * (turns->step / sizeof(int32_t)));
+        for (fe_cell *at = turns->cells + k; at < turns->end; at += stride) {
+            fe_cell *other = at + length / 2U;
+            fe_join(at, at + length, fe_turned(at + length, c, s));
+            fe_join_quarter(other, other + length, fe_turned(other + length, c, s));
+        }
+    }
+}
+#endif
+
+/* Join pairs of transforms of `length` points into halves of their transform. */
 static void fe_layer(fe_cell *cells, uint32_t length) {
     const uint32_t half = length / 2U;
     const uint32_t step = FE_N_FFT / (2U * length);
+    const fe_turns turns = {
+        .stride = 2U * length * sizeof(fe_cell),
+        .end = cells + FE_POINTS,
+        .length = length * sizeof(fe_cell),
+        .half = half * sizeof(fe_cell),
+        .cosine = fe_cosine + step,
+        .sine = fe_cosine + (FE_QUARTER - step),
+        .step = step * sizeof(int32_t),
+        .cells = cells + 1,
+        .angles = half - 1U,
+    };
     for (uint32_t i = 0; i < FE_POINTS; i += 2U * length) {
         fe_cell *at = cells + i;
         fe_join(at, at + length, fe_halved(at + length));
         fe_join_quarter(at + half, at + length + half, fe_halved(at + length + half));
     }
-    for (uint32_t k = 1; k < half; k++) {
-        const int32_t c = fe_cosine[k * step];
-        const int32_t s = fe_cosine[FE_QUARTER - k * step];
-        for (uint32_t i = k; i < FE_POINTS; i += 2U * length) {
-            fe_cell *at = cells + i;
-            fe_join(at, at + length, fe_turned(at + length, c, s));
-            fe_join_quarter(at + half, at + length + half, fe_turned(at + length + half, c, s));
-        }
-    }
+    fe_join_turned(&turns);
 }
 
 static void fe_transform(fe_cell *cells) {

@@ -5,14 +5,14 @@ static void fe_power(fe_cell *cells, float unit) {
     for (uint32_t k = ${from}U; k <= ${to_pair}U; k++) {
         fe_cell *point = cells + k;
         fe_cell *mirror = cells + (FE_POINTS - k);
-        const int32_t c = fe_cosine[k];
-        const int32_t s = fe_cosine[FE_QUARTER - k];
+        const uint32_t c = (uint32_t)fe_cosine[k];
+        const uint32_t s = (uint32_t)fe_cosine[FE_QUARTER - k];
         const int64_t even_re = (point->z.re + mirror->z.re) >> 1;
         const int64_t even_im = (point->z.im - mirror->z.im) >> 1;
         const int64_t odd_re = point->z.re - mirror->z.re;
         const int64_t odd_im = point->z.im + mirror->z.im;
-        const int64_t turned_re = fe_dot(odd_re, c, odd_im, s);
-        const int64_t turned_im = fe_dot(odd_im, c, odd_re, -s);
+        const int64_t turned_re = fe_dot_sum(odd_re, c, odd_im, s);
+        const int64_t turned_im = fe_dot_difference(odd_im, c, odd_re, s);
         point->power = $magnitude(even_re + turned_im, even_im - turned_re, unit);
 $mirror_line    }
 }

@@ -1,8 +1,8 @@
 /* v * unit, where unit is a power of two; the error is that of one rounding to float. */
 static inline float fe_to_float(int64_t v, float unit) {
-    const int32_t high = (int32_t)((v + INT64_C(0x80000000)) >> 32);
-    const int32_t low = (int32_t)(v - (int64_t)high * INT64_C(0x100000000));
-    return ((float)high * 4294967296.0f + (float)low) * unit;
+    const uint32_t low = (uint32_t)v;
+    const int32_t high = (int32_t)(v >> 32) + (int32_t)(low >> 31);
+    return ((float)high * 4294967296.0f + (float)(int32_t)low) * unit;
 }
 
 static inline float fe_square(int64_t re, int64_t im, float unit) {
