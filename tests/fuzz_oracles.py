@@ -13,6 +13,7 @@ from c_batches import Answer, run_on_core, run_on_host
 from int8_oracles import tflm_outputs
 from node_oracles import known_difference, node_again, tensors_of_litert
 from random_graphs import operator, operators, random_graph
+from random_recurrent import resets
 
 from edgekit.core.errors import TargetError, UnsupportedOpError
 from edgekit.deploy.generate import Sources, generate
@@ -114,7 +115,8 @@ def against_tflm(batch: Sequence[Case]) -> Tally:
     tally = Tally()
     for case in batch:
         try:
-            theirs = tflm_outputs(tflite_bytes(case.graph), case.clips).reshape(len(case.clips), -1)
+            theirs = tflm_outputs(tflite_bytes(case.graph), case.clips, reset=resets(case.graph))
+            theirs = theirs.reshape(len(case.clips), -1)
         except (RuntimeError, ValueError) as error:
             tally.whole(case, "disagree", f"TFLM: {error}")
             continue

@@ -8,8 +8,11 @@ import pytest
 from edgekit.graph.integer.params import Accumulate
 
 
-def litert_outputs(model: bytes, clips: np.ndarray) -> np.ndarray:
-    """Outputs [N, …] of LiteRT's reference kernels (not XNNPACK, not the optimised ones), one clip a call."""
+def litert_outputs(model: bytes, clips: np.ndarray, *, reset: bool = False) -> np.ndarray:
+    """Outputs [N, …] of LiteRT's reference kernels (not XNNPACK, not the optimised ones), one clip a call.
+
+    ``reset``: variable tensors begin with real 0 at every clip, not at the first alone.
+    """
     litert = pytest.importorskip("ai_edge_litert.interpreter")
     interpreter = litert.Interpreter(
         model_content=model, experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
@@ -18,19 +21,23 @@ def litert_outputs(model: bytes, clips: np.ndarray) -> np.ndarray:
     source, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     outputs = []
     for clip in clips:
+        if reset:
+            interpreter.reset_all_variables()
         interpreter.set_tensor(source["index"], clip.reshape(source["shape"]))
         interpreter.invoke()
         outputs.append(interpreter.get_tensor(output["index"]).reshape(_without_batch(output["shape"])).copy())
     return np.stack(outputs)
 
 
-def tflm_outputs(model: bytes, clips: np.ndarray) -> np.ndarray:
-    """Outputs [N, …] of the TensorFlow Lite for Microcontrollers interpreter, one clip a call."""
+def tflm_outputs(model: bytes, clips: np.ndarray, *, reset: bool = False) -> np.ndarray:
+    """Outputs [N, …] of the TensorFlow Lite for Microcontrollers interpreter, one clip a call; ``reset`` as above."""
     runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
     interpreter = runtime.Interpreter.from_bytes(model, arena_size=len(model) * 10 + (1 << 21))
     shape = interpreter.get_input_details(0)["shape"]
     outputs = []
     for clip in clips:
+        if reset:
+            interpreter.reset()
         interpreter.set_input(clip.reshape(shape), 0)
         interpreter.invoke()
         output = interpreter.get_output(0)

@@ -76,6 +76,7 @@ def _attempts(seed: int) -> Iterator[tuple[Graph, np.random.Generator]]:
         chain = _chain(rng, max(1, most), wide)
         try:
             graph = chain.graph()
+            graph = graph.rebuild(graph.nodes)
             graph = _narrow_ends(_widened(graph, rng), rng) if wide else graph
             prepare(check_edge(graph))
         except (UnsupportedOpError, BadFileError):  # scales that the reference kernels refuse, too

@@ -16,6 +16,7 @@ from edge_ops import EXPRESSIONS
 from int8_oracles import random_int8
 from random_chain import Chain, Unfit, brought, constant, like, partner
 from random_moves import concat, mirror_pad, pad, reshape, resize, strided_slice, transpose
+from random_recurrent import lstm, svdf
 
 from edgekit.export.padding import Axis, same_after_extension
 from edgekit.graph.ops import BINARY_OPS, FIXED_OUTPUTS
@@ -208,5 +209,7 @@ APPEND: dict[str, Callable[[Chain], None]] = {
     "batch_matmul": batch_matmul,
     "pointwise": pointwise,
     "lookup": lookup,
+    "svdf": svdf,
+    "lstm": lstm,
 }
 """Operator to the function that appends it."""

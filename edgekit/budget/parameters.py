@@ -87,6 +87,7 @@ _ROLES: dict[str, dict[str, dict[Role, tuple[int, ...]]]] = {
         "TRANSPOSE_CONV": {Role.STRUCTURE: (0,), Role.INTEGER_WEIGHT: (1, 3)},
         "CONV_3D_TRANSPOSE": {Role.STRUCTURE: (0,), Role.INTEGER_WEIGHT: (1, 3)},
         "SVDF": {Role.INTEGER_WEIGHT: (1, 2, 3)},
+        "UNIDIRECTIONAL_SEQUENCE_LSTM": {Role.INTEGER_WEIGHT: (*range(1, 9), *range(12, 16))},
         "SHAPE": {Role.STRUCTURE: (0,)},
         "RANK": {Role.STRUCTURE: (0,)},
     },
@@ -100,6 +101,8 @@ _ROLES: dict[str, dict[str, dict[Role, tuple[int, ...]]]] = {
         "conv2d": {Role.INTEGER_WEIGHT: (1, 2)},
         "depthwise_conv2d": {Role.INTEGER_WEIGHT: (1, 2)},
         "fully_connected": {Role.INTEGER_WEIGHT: (1, 2)},
+        "svdf": {Role.INTEGER_WEIGHT: (1, 2, 3)},
+        "lstm": {Role.INTEGER_WEIGHT: tuple(range(1, 13))},
         "lookup": {Role.BUFFER: (1,)},
     },
 }

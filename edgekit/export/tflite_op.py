@@ -45,6 +45,7 @@ class TfliteOp:
         options: name of the options table, "" for none.
         fields: its fields by schema accessor name.
         constants: int32 inputs that the edge dialect keeps as attributes.
+        intermediates: tensors without memory in which runtimes look up scales.
     """
 
     code: str
@@ -54,6 +55,7 @@ class TfliteOp:
     options: str = ""
     fields: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     constants: tuple[Tensor, ...] = ()
+    intermediates: tuple[Tensor, ...] = ()
 
 
 def version(graph: Graph, node: Node, code: str) -> int:

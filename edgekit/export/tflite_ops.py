@@ -11,6 +11,7 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.export.padding import Axis, NamedPadding, named_padding
 from edgekit.export.tflite_op import ACTIVATIONS, TfliteOp, int32_constant, version
 from edgekit.export.tflite_products import PRODUCT_WRITERS
+from edgekit.export.tflite_recurrent import RECURRENT_WRITERS
 from edgekit.export.tflite_resizing import RESIZING_WRITERS
 from edgekit.graph.graph import Graph, Node
 
@@ -218,6 +219,7 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "rsqrt": _elementwise("RSQRT"),
     **PRODUCT_WRITERS,
     **RESIZING_WRITERS,
+    **RECURRENT_WRITERS,
     "quantize": _elementwise("QUANTIZE", "QuantizeOptions"),
     "dequantize": _elementwise("DEQUANTIZE", "DequantizeOptions"),
 }

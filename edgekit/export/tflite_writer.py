@@ -48,7 +48,7 @@ def tflite_bytes(graph: Graph) -> bytes:
         raise UnsupportedOpError(f"a graph of dialect {graph.dialect!r} is not written", mend="lower it first")
     graph = expand_lookups(add_zero_bias(split_explicit_pads(graph)))
     operators = [tflite_op(graph, node) for node in graph.nodes]
-    constants = [tensor for operator in operators for tensor in operator.constants]
+    constants = [tensor for operator in operators for tensor in (*operator.constants, *operator.intermediates)]
     return _File(graph, operators, [*graph.tensors.values(), *constants]).write()
 
 
@@ -104,6 +104,7 @@ class _File:
             "Type": getattr(tflite.TensorType, _TYPES[tensor.dtype]),
             "Buffer": 0 if tensor.data is None else self._buffer(_payload(tensor)),
             "Name": self._out.text(tensor.name),
+            "IsVariable": tensor.variable,
         }
         if tensor.quant is not None:
             fields["Quantization"] = self._quantization(tensor.quant)
@@ -123,6 +124,8 @@ class _File:
             "Inputs": self._numbers(operator.inputs),
             "Outputs": self._numbers(operator.outputs),
         }
+        if operator.intermediates:
+            fields["Intermediates"] = self._numbers(tuple(tensor.name for tensor in operator.intermediates))
         if operator.options:
             values = {
                 key: self._out.ints(value) if isinstance(value, tuple) else value

@@ -10,8 +10,9 @@ import numpy as np
 
 from edgekit.core.errors import DataError, UnsupportedOpError
 from edgekit.graph.float_products import KERNELS
+from edgekit.graph.float_recurrent import run_remembering
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import activation_inputs
+from edgekit.graph.ops import RECURRENT_OPS, activation_inputs
 from edgekit.graph.planner import plan_memory
 
 Hook = Callable[[str, np.ndarray], np.ndarray]
@@ -64,7 +65,7 @@ def run_float(
     clips = clips.reshape(len(clips), *dims)
     wanted = set(graph.outputs[:1])
     if all_tensors:
-        wanted = {*graph.inputs, *(name for node in graph.nodes for name in node.outputs)}
+        wanted = {*graph.inputs, *graph.variables, *(name for node in graph.nodes for name in node.outputs)}
     step = max(1, int(MAX_BYTES // max(_bytes_a_clip(graph), 1)))
     parts = [_run_chunk(graph, clips[i : i + step], wanted, hook) for i in range(0, max(len(clips), 1), step)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -92,7 +93,12 @@ def _run_chunk(graph: Graph, clips: np.ndarray, wanted: set[str], hook: Hook | N
     values: dict[str, np.ndarray] = {graph.inputs[0]: made(graph.inputs[0], clips)}
     kept = {name: values[name] for name in wanted & values.keys()}
     for node in graph.nodes:
-        values[node.outputs[0]] = made(node.outputs[0], _run_node(graph, node, values))
+        if node.op in RECURRENT_OPS:
+            output, held = run_remembering(graph, node, values[node.inputs[0]])
+            kept.update({name: array for name, array in held.items() if name in wanted})
+            values[node.outputs[0]] = made(node.outputs[0], output)
+        else:
+            values[node.outputs[0]] = made(node.outputs[0], _run_node(graph, node, values))
         if node.outputs[0] in wanted:
             kept[node.outputs[0]] = values[node.outputs[0]]
         for name in node.inputs:

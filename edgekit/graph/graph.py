@@ -60,7 +60,8 @@ class Graph:
         for key, tensor in self.tensors.items():
             if key != tensor.name:
                 raise BadFileError(f"tensor {tensor.name!r} is filed under {key!r}", where=self.name)
-        ready = set(self.inputs) | {name for name, tensor in self.tensors.items() if tensor.constant}
+        ready = {name for name, tensor in self.tensors.items() if tensor.constant or tensor.variable}
+        ready |= set(self.inputs)
         for name in (*self.inputs, *self.outputs):
             self._known(name, "graph")
         for node in self.nodes:
@@ -84,6 +85,11 @@ class Graph:
     def tensor(self, name: str) -> Tensor:
         """The tensor called ``name``."""
         return self.tensors[name]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Tensors that keep their values from one inference to the next, in order."""
+        return tuple(name for name, tensor in self.tensors.items() if tensor.variable)
 
     def node_inputs(self, node: Node) -> tuple[Tensor | None, ...]:
         """Input tensors of ``node``; None where an optional input is absent."""

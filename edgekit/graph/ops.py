@@ -42,6 +42,14 @@ mirror_pad          x                                                           
                                                                                  "symmetric"
 pointwise           x: any function of one value: GELU, SiLU, erf, …             expression (integer/functions.py)
 lookup              x  table int8[256]: table[x + 128]; int8 alone
+svdf                x[1,I]  feature[F,I]  time[F,M]  bias[F/rank] or ""          rank: neighbouring filters that are
+                    memory[1,F·M] (variable): each filter's product with x       added up  activation
+                    goes into its memory, whose product with time is the
+                    output [1,F/rank]
+lstm                x[1,T,I]; weights[H,I] of input, forget, cell and    carried: hidden state and cell go on
+                    output gate; recurrent weights[H,H] of these; biases         from inference to inference, else
+                    [H] of these; hidden state[1,H] and cell[1,H] (variable):    0 at the start of each  cell_clip:
+                    the hidden states of all steps [1,T,H]                       bound of the cell, 0 for none
 quantize            float32 → int8 or int16, or between integers of any scale
 dequantize          int8 or int16 → float32
 =================== ============================================================ =====================================
@@ -52,6 +60,10 @@ input channels i·C/g … to output channels i·O/g ….
 Integer forms: activations int8 per tensor, or int16 with zero point 0 (INT16_OPS; then bias is int64);
 conv2d and fully_connected weights int8 per channel on axis 0 (or per tensor), depthwise weights per channel on axis 3,
 zero points 0; bias int32 with scale = input scale × weight scale.
+svdf: feature int8 and time int16 (or int8), each with one scale and zero point 0, a memory of time's type, bias int32;
+its activation is what its output's range leaves, as in TFLM. lstm: weights int8 with one scale each and zero point 0,
+biases int32 at input scale × weight scale, the hidden state quantized as the output, the cell int16 in steps of 2⁻⁹ or
+a smaller power of two.
 The operators of SAME_SCALE_OPS keep scale and zero point. A constant side of add, sub or mul is int8 like an
 activation.
 """
@@ -95,6 +107,8 @@ EDGE_OPS: tuple[str, ...] = (
     "mirror_pad",
     "pointwise",
     "lookup",
+    "svdf",
+    "lstm",
     "quantize",
     "dequantize",
 )
@@ -132,6 +146,15 @@ INT16_OPS = frozenset(
     | {"quantize", "dequantize", "minimum", "maximum", "resize_nearest"}
 )
 """Operators that TFLM computes on int16 activations, too (zero point 0; weights int8, bias int64)."""
+
+
+RECURRENT_OPS = frozenset({"svdf", "lstm"})
+"""Operators that remember: through variable tensors from one inference to the next, or from step to step of one."""
+
+
+SVDF_MEMORY = 4
+LSTM_HIDDEN, LSTM_CELL = 13, 14
+"""Positions of variable tensors among the inputs of svdf and lstm."""
 
 
 def fixed_output(op: str, dtype: str) -> tuple[float, int] | None:

@@ -150,6 +150,7 @@ def _lifetimes(graph: Graph) -> dict[str, tuple[int, int]]:
     """First and last step of every activation, in the order in which they come to life."""
     end = max(len(graph.nodes) - 1, 0)
     born = {name: 0 for name in graph.inputs if not graph.tensor(name).constant}
+    born.update(dict.fromkeys(graph.variables, 0))
     last = dict(born)
     for step, node in enumerate(graph.nodes):
         for name in filter(None, node.outputs):
@@ -157,7 +158,7 @@ def _lifetimes(graph: Graph) -> dict[str, tuple[int, int]]:
         for name in node.inputs:
             if name in born:
                 last[name] = step
-    last.update({name: end for name in graph.outputs if name in born})
+    last.update({name: end for name in (*graph.outputs, *graph.variables) if name in born})
     return {name: (first, last[name]) for name, first in born.items()}
 
 

@@ -188,4 +188,13 @@ def _depthwise_conv2d(graph: Graph, node: Node) -> int:
     return plane_of(graph, node).nbytes
 
 
-_RULES: Mapping[str, Callable[[Graph, Node], int]] = {"conv2d": _conv2d, "depthwise_conv2d": _depthwise_conv2d}
+def _lstm(graph: Graph, node: Node) -> int:
+    """Three gates of int16."""
+    return 6 * graph.tensor(node.outputs[0]).dims[-1]
+
+
+_RULES: Mapping[str, Callable[[Graph, Node], int]] = {
+    "conv2d": _conv2d,
+    "depthwise_conv2d": _depthwise_conv2d,
+    "lstm": _lstm,
+}

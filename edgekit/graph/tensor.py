@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,8 @@ class Tensor:
         data: the constant's values (numpy, read-only by convention), None for activations, graph inputs, and constants
             whose payload was not read (``constant`` is then True).
         constant: True for weights and other values stored in the file.
+        variable: keeps its values from one inference to the next; real 0 before the first. The operator that reads it
+            writes it, too.
     """
 
     name: str
@@ -87,12 +89,15 @@ class Tensor:
     quant: Quantization | None = None
     data: np.ndarray | None = None
     constant: bool = False
+    variable: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise BadFileError(f"unknown element type {self.dtype!r}", where=self.name)
         if self.data is not None:
             object.__setattr__(self, "constant", True)
+        if self.constant and self.variable:
+            raise BadFileError("is a constant and a variable", where=self.name)
         for dim in self.shape:
             if isinstance(dim, int) and dim < 0:
                 raise BadFileError(f"negative dimension {dim}", where=self.name)
@@ -142,5 +147,5 @@ class Tensor:
 
     def replace(self, **changes: Any) -> Tensor:
         """A copy with some fields changed."""
-        fields = {name: getattr(self, name) for name in ("name", "shape", "dtype", "quant", "data", "constant")}
-        return Tensor(**{**fields, **changes})
+        known = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Tensor(**{**known, **changes})

@@ -6,6 +6,7 @@ from edgekit.budget.layer import Rule
 from edgekit.budget.rules.convolution import edge_convolution
 from edgekit.budget.rules.learned import free
 from edgekit.budget.rules.linear import fully_connected, tflite_batch_matmul
+from edgekit.budget.rules.recurrence import edge_lstm, tflite_svdf
 from edgekit.graph.ops import PAIR_OPS
 
 COUNTED: dict[str, Rule] = {
@@ -13,6 +14,8 @@ COUNTED: dict[str, Rule] = {
     "depthwise_conv2d": edge_convolution,
     "fully_connected": fully_connected,
     "batch_matmul": tflite_batch_matmul,
+    "svdf": tflite_svdf,
+    "lstm": edge_lstm,
 }
 
 MOVES: frozenset[str] = frozenset({"pad", "mirror_pad", "reshape", "transpose", "slice", "concat"})

@@ -162,6 +162,9 @@ def _gates(number: int) -> Callable[[Layer], Other]:
     """A recurrent layer: ``number`` sigmoids and hyperbolic tangents a step and hidden unit."""
 
     def rule(layer: Layer) -> Other:
+        if layer.graph.dialect == "edge":  # an lstm: gates and activations of every step and unit
+            each = Other(lookups=1) if layer.output().dtype in _INTEGERS else _SIGMOID
+            return each.times(number * layer.output().elements)
         if layer.graph.dialect == "tflite":
             return _tflite_lstm(layer, (0,)) if number == 5 else _tflite_rnn(layer, (2,))
         data, recurrent = layer.input(0).dims, layer.input(2).dims

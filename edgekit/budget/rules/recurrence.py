@@ -39,6 +39,17 @@ def tflite_lstm(layer: Layer) -> Work:
     return _lstm(layer, (0,))
 
 
+def edge_lstm(layer: Layer) -> Work:
+    """An LSTM of the edge dialect costs steps × (input weights + recurrent weights of its four gates).
+
+    dcase: steps × (all weights and biases).
+    """
+    steps = layer.input(0).dims[1]
+    matrices = sum(layer.size(index) for index in _LSTM_MATRICES)
+    vectors = sum(layer.size(index) for index in range(9, 13))
+    return Work(true=steps * matrices, dcase=steps * (matrices + vectors))
+
+
 def tflite_bidirectional_lstm(layer: Layer) -> Work:
     """A bidirectional LSTM costs steps × batch × (matrices of both directions).
 

@@ -15,6 +15,7 @@ from edgekit.deploy.c.gather import emit_gather
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.layout import emit_pad, emit_reshape
 from edgekit.deploy.c.lookup import emit_lookup
+from edgekit.deploy.c.lstm import emit_lstm
 from edgekit.deploy.c.mean import emit_mean
 from edgekit.deploy.c.moves import emit_concat, emit_slice, emit_transpose
 from edgekit.deploy.c.mul import emit_mul
@@ -22,6 +23,7 @@ from edgekit.deploy.c.pairs import emit_extreme, emit_squared_difference
 from edgekit.deploy.c.pool2d import emit_avg_pool2d, emit_max_pool2d
 from edgekit.deploy.c.requantize import emit_requantize
 from edgekit.deploy.c.softmax import emit_softmax
+from edgekit.deploy.c.svdf import emit_svdf
 from edgekit.deploy.c.wide import by_bytes
 from edgekit.deploy.c.wide_conv import emit_wide_conv2d, emit_wide_dense, emit_wide_depthwise
 from edgekit.deploy.c.wide_functions import emit_wide_rsqrt, emit_wide_sigmoid, emit_wide_softmax
@@ -56,6 +58,8 @@ EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
         "relu6": emit_requantize,
         **dict.fromkeys((*TABLES, "lookup"), emit_lookup),
         "quantize": emit_requantize,
+        "svdf": emit_svdf,
+        "lstm": emit_lstm,
     }
 )
 """Operator of the edge dialect to its emitter. A kernel for one target is chosen inside, by ``Layer.target``."""

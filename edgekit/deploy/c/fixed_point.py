@@ -10,6 +10,7 @@ import re
 from edgekit.deploy.c.dsp.intrinsics import DSP_HELPERS
 from edgekit.deploy.c.dsp.requantize import HELPERS as DSP_REQUANTIZE
 from edgekit.deploy.c.mve.requantize import HELPERS as MVE_HELPERS
+from edgekit.deploy.c.recurrent_helpers import RECURRENT_HELPERS
 
 _PORTABLE: tuple[tuple[str, str], ...] = (
     (
@@ -104,7 +105,7 @@ typedef struct {
 """,
     ),
 )
-HELPERS = (*_PORTABLE, *DSP_HELPERS, *DSP_REQUANTIZE, *MVE_HELPERS)
+HELPERS = (*_PORTABLE, *RECURRENT_HELPERS, *DSP_HELPERS, *DSP_REQUANTIZE, *MVE_HELPERS)
 """(name, definition), callees first."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
-from edgekit.deploy.c.text import array_lines
+from edgekit.deploy.c.text import array_lines, int32
 from edgekit.deploy.target import Target
 from edgekit.graph.graph import Node
 from edgekit.graph.integer.params import Params
@@ -23,7 +23,9 @@ class Layer:
         node, params: the operator and its prepared integer parameters.
         inputs: tensors of the node's activation inputs, in order (constants of sums and products included).
         output: the tensor it makes.
+        variables: tensors that it keeps from one inference to the next, in the order of its inputs.
         target: the emitter may choose a kernel by it.
+        times: how often an inference runs it: more than once where it works by rows.
     """
 
     index: int
@@ -32,6 +34,8 @@ class Layer:
     inputs: tuple[Tensor, ...]
     output: Tensor
     target: Target
+    variables: tuple[Tensor, ...] = ()
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Code:
     """The C of one layer.
 
     Attributes:
-        call: one statement; ``{x}``, ``{x1}`` (second input) …, ``{y}`` and ``{scratch}`` stand for pointers to int8,
+        call: one statement; ``{x}``, ``{x1}`` (second input) …, ``{y}``, ``{m0}``, ``{m1}`` (variable tensors) and
+            ``{scratch}`` stand for pointers to int8,
             ``{f0}``, ``{f1}`` … for the names of ``functions``.
         functions: what the call and later functions use, callees first; a text refers to earlier ones as ``@f0@``…
         data: definitions of constants.
@@ -75,6 +80,12 @@ def int16_array(name: str, values: np.ndarray) -> str:
     """Definition of a constant int16 array."""
     flat = values.astype(np.int64).ravel()
     return f"static const int16_t {name}[{flat.size}] = {{\n{array_lines(map(str, flat.tolist()))}\n}};\n"
+
+
+def int32_array(name: str, values: np.ndarray) -> str:
+    """Definition of a constant int32 array."""
+    flat = values.astype(np.int64).ravel()
+    return f"static const int32_t {name}[{flat.size}] = {{\n{array_lines(map(int32, flat.tolist()))}\n}};\n"
 
 
 def whole(tensor: Tensor, rank: int, layer: Layer) -> tuple[int, ...]:

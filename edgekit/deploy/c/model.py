@@ -63,7 +63,8 @@ def emit_model(graph: Graph, target: Target, optimize: Optimize = "balanced") ->
         if node.op not in EMITTERS:
             raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
         inputs = tuple(graph.tensor(name) for name in activation_inputs(node))
-        layer = Layer(index, node, prepared[node.name], inputs, graph.tensor(node.outputs[0]), target)
+        kept = tuple(graph.tensor(name) for name in node.inputs if name in graph.variables)
+        layer = Layer(index, node, prepared[node.name], inputs, graph.tensor(node.outputs[0]), target, kept)
         layers[node.name], codes[node.name] = layer, emit_layer(layer, optimize)
     plan = firmware_plan(graph)
     merged = _Functions()
@@ -115,6 +116,7 @@ def _call(layer: Layer, code: Code, plan: MemoryPlan, merged: _Functions) -> str
     scratch = f"arena + {plan.offsets[f'{layer.node.name}:scratch']}" if code.scratch_bytes else "NULL"
     values = {"x": inputs[0], "y": output, "scratch": scratch}
     values.update({f"x{i}": pointer for i, pointer in enumerate(inputs)})
+    values.update({f"m{i}": f"arena + {plan.offsets[item.name]}" for i, item in enumerate(layer.variables)})
     values.update({f"f{i}": name for i, name in enumerate(names)})
     return code.call.format_map(values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.fixed_point import helpers
 from edgekit.deploy.c.identifiers import comment_text, string_literal
 from edgekit.deploy.c.interface import GENERATOR, Interface
@@ -61,7 +62,7 @@ int @name@_init(@name@_state *state) {
         return @macro@_ERROR_NULL;
     }
     memset(state, 0, sizeof *state);
-@frontend_init@    state->ready_mark = @macro@_READY_MARK;
+@variables@@frontend_init@    state->ready_mark = @macro@_READY_MARK;
     return @macro@_OK;
 }
 
@@ -142,6 +143,18 @@ def api_source(api: Interface) -> str:
     return fill(
         _API, title=comment_text(api.title), generator=GENERATOR, name=api.name, macro=api.macro,
         labels=fill(_LABELS, name=api.name, count=len(api.labels), rows=rows) if api.labels else "",
+        variables=_variables(api),
         frontend_init=f"    {api.name}_frontend_init(&state->frontend);\n" if with_frontend else "",
         push=fill(_PUSH, name=api.name, macro=api.macro) if with_frontend else "",
     )  # fmt: skip
+
+
+def _variables(api: Interface) -> str:
+    """Statements that set variable tensors to real 0 where that is not the byte 0."""
+    found = []
+    for name in api.model.graph.variables:
+        tensor = api.model.graph.tensor(name)
+        zero = tensor.scale_zero()[1]
+        if zero:
+            found.append(f"    memset(state->arena + {api.offset(name)}, {paren(zero)}, {tensor.nbytes});\n")
+    return "".join(found)

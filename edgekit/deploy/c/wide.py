@@ -64,12 +64,12 @@ def _paired(layer: Layer) -> Layer:
     return replace(layer, params=params, inputs=inputs, output=output)
 
 
-def argument(kind: Element, place: str) -> str:
+def argument(kind: Element, place: str, *, written: bool = False) -> str:
     """A pointer into the int8 arena as a pointer to ``kind``; the planner aligns every tensor to 16 bytes.
 
-    ``{y}`` is written to, everything else is read.
+    ``{y}`` and variable tensors are written to, everything else is read unless ``written``.
     """
     if kind.name == "int8_t":
         return place
-    const = "" if place == "{y}" else "const "
+    const = "" if written or place in ("{y}", "{m0}", "{m1}") else "const "
     return f"({const}{kind.name} *)({const}void *)({place})"

@@ -9,7 +9,7 @@ import numpy as np
 from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.kernel import Code, Function, Layer, int16_array
 from edgekit.deploy.c.softmax import SATURATE
-from edgekit.deploy.c.text import array_lines, fill, indent
+from edgekit.deploy.c.text import fill, indent
 from edgekit.deploy.c.wide import argument, element
 from edgekit.graph.integer.params import WideRsqrtParams, WideSigmoidParams, WideSoftmaxParams
 
@@ -67,13 +67,14 @@ static void @self@(const int16_t *x, int16_t *y) {
 
 _SIGMOID = """\
 static void @self@(const int16_t *x, int16_t *y) {
-@table@    for (int32_t i = 0; i < @elements@; i++) {
+    for (int32_t i = 0; i < @elements@; i++) {
         const int32_t position = (x[i] * @multiplier@ + @half@) >> @shift@;
         const int32_t magnitude = position < 0 ? -position : position;
         const int32_t index = magnitude >> @bits@;
         int32_t value = @saturated@;
         if (index < 255) {
-            value = (table[index] << @bits@) + (magnitude & @mask@) * (table[index + 1] - table[index]);
+            value = (sigmoid_table[index] << @bits@);
+            value += (magnitude & @mask@) * (sigmoid_table[index + 1] - sigmoid_table[index]);
         }
         y[i] = (int16_t)((@signed@) >> @out_bits@);
     }
@@ -129,20 +130,23 @@ def emit_wide_softmax(layer: Layer) -> Code:
 
 
 def emit_wide_sigmoid(layer: Layer) -> Code:
-    """Logistic and tanh of int16: one table, interpolated, for both signs and both functions."""
-    params = cast(WideSigmoidParams, layer.params)
+    """Logistic and tanh of int16, correct in place."""
+    function = sigmoid_function(cast(WideSigmoidParams, layer.params), layer.output.elements)
+    return _call(layer, (function,), "{f0}")
+
+
+def sigmoid_function(params: WideSigmoidParams, elements: int) -> Function:
+    """``(x, y)`` over int16: one table, interpolated, for both signs and both functions."""
     bits = 8 if params.is_tanh else 9
     signed = "position >= 0 ? value + 512 : 33554432 - value + 511"
     if params.is_tanh:
         signed = "position >= 0 ? value - 8388608 + 128 : 8388608 - value + 127"
-    rows = indent(array_lines(map(str, params.table.tolist())) + "\n")
-    table = f"    static const int32_t table[256] = {{\n{rows}    }};\n"
     text = fill(
-        _SIGMOID, self="@self@", table=table, elements=layer.output.elements, multiplier=params.multiplier,
+        _SIGMOID, self="@self@", elements=elements, multiplier=params.multiplier,
         half=(1 << params.shift) >> 1, shift=params.shift, bits=bits, mask=(1 << bits) - 1, signed=signed,
         saturated=(0xFFFF << 8) if params.is_tanh else (0x7FFF << 10), out_bits=8 if params.is_tanh else 10,
     )  # fmt: skip
-    return _call(layer, (Function(f"{layer.node.op}_wide_{layer.output.elements}", text),), "{f0}")
+    return Function(f"{'tanh' if params.is_tanh else 'logistic'}_wide_{elements}", text)
 
 
 def emit_wide_rsqrt(layer: Layer) -> Code:

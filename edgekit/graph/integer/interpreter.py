@@ -9,7 +9,7 @@ import numpy as np
 from edgekit.core.errors import BadConfigError, BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.params import Params, Prepared
-from edgekit.graph.integer.table import PREPARE, RUN
+from edgekit.graph.integer.table import PREPARE, REMEMBER, RUN
 from edgekit.graph.ops import activation_inputs
 
 # Scratch elements (im2col columns, activations) that one chunk of clips may take.
@@ -38,9 +38,28 @@ def prepare_node(graph: Graph, node: Node) -> Params:
     return PREPARE[node.op](graph, node)
 
 
-def run_node(node: Node, params: Params, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Output of one node for activations [clips, *dims], constant sides included; shape up to axes of size 1."""
-    return RUN[node.op](params, inputs)
+Memory = dict[str, np.ndarray]
+"""Variable tensors by name, flat."""
+
+
+def empty_memory(graph: Graph) -> Memory:
+    """The variable tensors of a graph before its first inference: real 0."""
+    tensors = [graph.tensor(name) for name in graph.variables]
+    return {t.name: np.full(t.elements, t.scale_zero()[1] if t.quant else 0, t.dtype) for t in tensors}
+
+
+def run_node(node: Node, params: Params, inputs: tuple[np.ndarray, ...], memory: Memory | None = None) -> np.ndarray:
+    """Output of one node for activations [clips, *dims], constant sides included; shape up to axes of size 1.
+
+    Clips are inferences in their order: where the node has variable tensors, each finds what the one before left, and
+    ``memory`` (which it needs then) holds what the last one left.
+    """
+    kept = tuple(name for name in node.inputs if memory is not None and name in memory)
+    if memory is None or not kept:
+        return RUN[node.op](params, inputs)
+    result, after = REMEMBER[node.op](params, inputs, tuple(memory[name] for name in kept))
+    memory.update(zip(kept, after, strict=True))
+    return result
 
 
 @overload
@@ -58,7 +77,8 @@ def run_integer(
 def run_integer(
     graph: Graph, x: np.ndarray, *, all_tensors: bool = False, prepared: Prepared | None = None
 ) -> np.ndarray | dict[str, np.ndarray]:
-    """Run ``graph`` on N clips.
+    """Run ``graph`` on N clips, which are N inferences in their order: variable tensors begin with real 0 at the
+    first and go on from clip to clip, as in a new TFLM interpreter and behind the generated ``_init``.
 
     Args:
         graph: integer edge graph with one input (and one output, unless ``all_tensors``).
@@ -79,7 +99,9 @@ def run_integer(
         raise BadConfigError("the graph has several outputs", where=graph.name, mend="ask for all_tensors")
     wanted = _activations(graph) if all_tensors else (graph.outputs[0],)
     step = _clips_a_chunk(graph)
-    parts = [_run_chunk(graph, prepared, clips[i : i + step], wanted) for i in range(0, max(len(clips), 1), step)]
+    memory = empty_memory(graph)
+    starts = range(0, max(len(clips), 1), step)
+    parts = [_run_chunk(graph, prepared, clips[i : i + step], wanted, memory) for i in starts]
     found = {name: np.concatenate([part[name] for part in parts]) for name in wanted}
     return found if all_tensors else found[graph.outputs[0]]
 
@@ -96,13 +118,15 @@ def _clips(graph: Graph, x: np.ndarray) -> np.ndarray:
     return x.reshape(x.shape[0], *source.dims)
 
 
-def _run_chunk(graph: Graph, prepared: Prepared, clips: np.ndarray, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _run_chunk(
+    graph: Graph, prepared: Prepared, clips: np.ndarray, wanted: tuple[str, ...], memory: Memory
+) -> dict[str, np.ndarray]:
     """Values are [clips, *tensor.dims]: the clip axis stands before the graph's own batch of 1."""
     values = {graph.inputs[0]: clips}
     last_reader = {name: node.name for node in graph.nodes for name in node.inputs}
     for node in graph.nodes:
         inputs = tuple(_value(graph, values, name, len(clips)) for name in activation_inputs(node))
-        result = run_node(node, prepared[node.name], inputs)
+        result = run_node(node, prepared[node.name], inputs, memory)
         output = graph.tensor(node.outputs[0])
         if result.size != len(clips) * output.elements:
             raise BadFileError(f"makes {result.shape[1:]}, its output says {output.dims}", where=node.name)

@@ -20,7 +20,7 @@ class SvdfParams:
         bias: int32 [F / rank]; zeros where the node has none.
         rank: neighbouring filters that are added up to one output.
         to_state, to_output: the two factors.
-        state_clamp: ends and type of the memory; state_zero_point: of its values.
+        state_clamp: ends and type of the memory, whose zero point is 0.
         output_zero_point, clamp: of the output; a fused activation is not computed apart, as in TFLM.
     """
 
@@ -32,7 +32,6 @@ class SvdfParams:
     to_state: Rescale
     to_output: Rescale
     state_clamp: Clamp
-    state_zero_point: int
     output_zero_point: int
     clamp: Clamp
 

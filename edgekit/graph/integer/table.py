@@ -18,12 +18,14 @@ from edgekit.graph.integer import (
     interpolated,
     layout,
     lookup,
+    lstm,
     mean,
     mul,
     pairs,
     pool,
     resize,
     softmax,
+    svdf,
 )
 from edgekit.graph.integer.params import (
     LookupParams,
@@ -78,6 +80,8 @@ PREPARE: Mapping[str, Callable[[Graph, Node], Params]] = {
     "rsqrt": _by_width(lookup.prepare_lookup, interpolated.prepare_wide_rsqrt),
     "quantize": activation.prepare_quantize,
     "dequantize": activation.prepare_dequantize,
+    "svdf": svdf.prepare_svdf,
+    "lstm": lstm.prepare_lstm,
 }
 """Operator to what works out its parameters."""
 
@@ -163,3 +167,23 @@ RUN: Mapping[str, Run] = {
     "dequantize": _plain(activation.dequantize),
 }
 """Operator to its kernel."""
+
+Remember = Callable[[Any, tuple[np.ndarray, ...], tuple[np.ndarray, ...]], tuple[np.ndarray, tuple[np.ndarray, ...]]]
+
+
+def _svdf(
+    params: Any, inputs: tuple[np.ndarray, ...], memory: tuple[np.ndarray, ...]
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    y, after = svdf.svdf(params, inputs[0], memory[0])
+    return y, (after,)
+
+
+def _lstm(
+    params: Any, inputs: tuple[np.ndarray, ...], memory: tuple[np.ndarray, ...]
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    y, hidden, cell = lstm.lstm(params, inputs[0], *memory)
+    return y, (hidden, cell)
+
+
+REMEMBER: Mapping[str, Remember] = {"svdf": _svdf, "lstm": _lstm}
+"""Operators with variable tensors: (parameters, inputs, variables before) to (output, variables after all clips)."""

@@ -6,7 +6,16 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import ACTIVATIONS, EDGE_OPS, INT16_OPS, PAIR_OPS, SAME_SCALE_OPS, activation_inputs
+from edgekit.graph.ops import (
+    ACTIVATIONS,
+    EDGE_OPS,
+    INT16_OPS,
+    PAIR_OPS,
+    RECURRENT_OPS,
+    SAME_SCALE_OPS,
+    activation_inputs,
+)
+from edgekit.graph.passes.check_recurrent import check_recurrent
 from edgekit.graph.passes.shapes import infer_output
 from edgekit.graph.tensor import Tensor
 
@@ -82,6 +91,8 @@ def _check_types(graph: Graph, node: Node) -> None:
         raise UnsupportedOpError(f"{node.op} of different element types", where=node.name)
     if node.op in WEIGHTED:
         _check_weights(graph, node, x.dtype)
+    if node.op in RECURRENT_OPS:
+        check_recurrent(graph, node)
     if node.op == "concat" and any(tensor.dtype != y.dtype for tensor in activations):
         raise UnsupportedOpError("concat of different element types", where=node.name)
     if (

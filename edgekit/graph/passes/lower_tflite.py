@@ -13,7 +13,10 @@ from edgekit.graph.passes.check_edge import check_edge
 from edgekit.graph.passes.shapes import output_dims
 from edgekit.graph.passes.tflite_constants import evaluate
 from edgekit.graph.passes.tflite_lookup import join_lookups
-from edgekit.graph.passes.tflite_rules import RULES, Lowered, dequantize, split_parts
+from edgekit.graph.passes.tflite_moves import split_parts
+from edgekit.graph.passes.tflite_rule import Lowered
+from edgekit.graph.passes.tflite_rules import RULES, dequantize
+from edgekit.graph.readers.tflite_control import STATE_KEY
 from edgekit.graph.tensor import Tensor
 
 MEND = "use a model of the operators in graph/ops.py, or remove this layer before converting"
@@ -39,8 +42,12 @@ def lower_tflite(graph: Graph) -> Graph:
     for name in graph.outputs:
         if name in lowering.values:
             raise UnsupportedOpError("an output is a constant", where=name, mend=MEND)
-    nodes, metadata = tuple(lowering.nodes), dict(graph.metadata)
-    whole = Graph(graph.name, "edge", lowering.tensors, nodes, graph.inputs, graph.outputs, metadata)
+    nodes = tuple(lowering.nodes)
+    metadata = {key: value for key, value in graph.metadata.items() if key != STATE_KEY}
+    # Variable tensors are no inputs and outputs any more, but inputs of the operators that remember.
+    ends = ([name for name in names if not graph.tensor(name).variable] for names in (graph.inputs, graph.outputs))
+    inputs, outputs = (tuple(names) for names in ends)
+    whole = Graph(graph.name, "edge", lowering.tensors, nodes, inputs, outputs, metadata)
     return check_edge(whole.rebuild(nodes))
 
 

@@ -169,7 +169,7 @@ class _Reader:
         self._require_buffer(table.Buffer(), name)  # of an activation too: runtimes refuse an index out of range
         if made or table.IsVariable():
             self._buffer(table.Buffer(), name)  # it holds nothing, but has to exist
-            return tensor
+            return tensor.replace(variable=not made)
         return self._with_data(tensor, table, kind)
 
     def _with_data(self, tensor: Tensor, table: Any, kind: str) -> Tensor:
