@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgekit.core.errors import BadConfigError
+from edgekit.report.schemas import SCHEMAS
 
 if TYPE_CHECKING:
     from edgekit.budget.toml import Budget
@@ -105,9 +106,9 @@ def rank_command(table: str, form: str) -> None:
 
 
 @command.command("schema")
-@click.argument("name", type=click.Choice(["check-budget", "diff", "eval", "inspect"]), default="check-budget")
+@click.argument("name", type=click.Choice(SCHEMAS), default="check-budget")
 def schema_command(name: str) -> None:
-    """The JSON schema of what check-budget, diff, eval or data inspect print with --format json."""
+    """The JSON schema of what check-budget, diff, eval, data inspect or report print with --format json."""
     import json
 
     from edgekit.report.schemas import json_schema

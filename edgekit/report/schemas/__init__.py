@@ -6,7 +6,7 @@ import json
 from importlib import resources
 from typing import Any
 
-SCHEMAS: tuple[str, ...] = ("check-budget", "diff", "eval", "inspect")
+SCHEMAS: tuple[str, ...] = ("check-budget", "diff", "eval", "inspect", "report")
 
 
 def json_schema(name: str) -> dict[str, Any]:

@@ -11,6 +11,15 @@
   });
   system.addEventListener("change", show);
   show();
+  // Tables are stops of the Tab key where they have to be scrolled, and only there.
+  const watch = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const fits = target.checkVisibility() && target.scrollWidth <= target.clientWidth;
+      if (fits) target.removeAttribute("tabindex");
+      else target.tabIndex = 0;
+    }
+  });
+  for (const box of document.querySelectorAll(".scroll")) watch.observe(box);
   // One clip at a time.
   document.addEventListener("play", (event) => {
     for (const other of document.querySelectorAll("audio")) {
