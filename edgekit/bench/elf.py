@@ -51,6 +51,7 @@ class Elf:
     Attributes:
         path: of the file.
         segments, sections, symbols: as above.
+        machine: instruction set, as in the file's head: "EM_ARM" or "EM_AARCH64".
         mapping: (address, code or data from here on), ascending: Arm's mapping symbols (ELF for the Arm Architecture,
             5.5.5).
     """
@@ -60,6 +61,7 @@ class Elf:
     sections: tuple[Section, ...]
     symbols: tuple[Symbol, ...]
     mapping: tuple[tuple[int, bool], ...] = ()
+    machine: str = "EM_ARM"
 
     def read(self, address: int, size: int) -> bytes:
         """Bytes that a loader writes to ``address``.
@@ -126,7 +128,7 @@ def _read(file: Any, path: Path) -> Elf:
         for part in file.iter_sections()
         if part["sh_flags"] & SHF_ALLOC
     )  # fmt: skip
-    return Elf(path, segments, sections, tuple(_symbols(file)), _mapping(file))
+    return Elf(path, segments, sections, tuple(_symbols(file)), _mapping(file), str(file["e_machine"]))
 
 
 def _mapping(file: Any) -> tuple[tuple[int, bool], ...]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgekit.core.errors import TargetError
 
-FEATURES, PCM, STACK, TIME, MEMORY, ABOUT = 1, 2, 3, 4, 5, 6
+FEATURES, PCM, STACK, TIME, MEMORY, ABOUT, LOAD = 1, 2, 3, 4, 5, 6, 7
 
 What = Literal["model", "clip", "frontend"]
 WHAT: Mapping[What, int] = MappingProxyType({"model": 1, "clip": 2, "frontend": 3})

@@ -69,7 +69,27 @@ def make_plugin(elf: Elf, functions: Mapping[str, str], folder: Path) -> Plugin:
 
 
 def return_addresses(elf: Elf, function: int) -> tuple[int, ...]:
-    """Addresses behind every ``BL function`` in the image (Armv7-M Architecture Reference Manual, A7.7.18, T1)."""
+    """Addresses behind every ``BL function`` in the image.
+
+    Thumb: Armv7-M Architecture Reference Manual, A7.7.18, T1. A64: Arm Architecture Reference Manual, C6.2.
+    """
+    return _after_a64(elf, function) if elf.machine == "EM_AARCH64" else _after_thumb(elf, function)
+
+
+def _after_a64(elf: Elf, function: int) -> tuple[int, ...]:
+    """BL is 0b100101 and a signed count of 26 bits, in words from the instruction itself."""
+    found = []
+    for segment in elf.segments:
+        words = struct.unpack(f"<{len(segment.data) // 4}I", segment.data[: len(segment.data) // 4 * 4])
+        for index, word in enumerate(words):
+            if word >> 26 == 0b100101:
+                address, offset = segment.address + 4 * index, word & 0x3FFFFFF
+                if address + 4 * (offset - (1 << 26 if offset >> 25 else 0)) == function:
+                    found.append(address + 4)
+    return tuple(found)
+
+
+def _after_thumb(elf: Elf, function: int) -> tuple[int, ...]:
     found = []
     for segment in elf.segments:
         halves = struct.unpack(f"<{len(segment.data) // 2}H", segment.data[: len(segment.data) // 2 * 2])

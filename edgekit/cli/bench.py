@@ -11,14 +11,17 @@ from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from edgekit.core.measurement import Measurement
-    from edgekit.core.quantity import Quantity
+
+DEFAULT_TARGETS = ("cpu", "cortex-m4")
+_TARGETS = "cpu, cuda, rpi3 … rpi5, cortex-m0 … cortex-m55 or a board; repeatable.  [cpu, cortex-m4]"
 
 
 @click.command("bench")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL…", type=click.Path(path_type=Path))
-@click.option("--target", "targets", multiple=True, help="cpu or cortex-m0 … cortex-m55; repeatable.  [cpu, cortex-m4]")
+@click.option("--target", "targets", multiple=True, help=_TARGETS)
 @click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
 @click.option("--clips", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Inputs compared.")
+@click.option("--data", metavar="DATA", help="Data set or .npz of features for the inputs; default: random ones.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random inputs.")
 @click.option(
     "--optimize",
@@ -27,26 +30,42 @@ if TYPE_CHECKING:
     show_default=True,
     help="What kernels and compiler flags are chosen for, as in compile.",
 )
+@click.option(
+    "--runner",
+    "runners",
+    multiple=True,
+    help="On cpu and cuda: c, onnxruntime, litert, torch, torch-compiled; repeatable.  [what is installed]",
+)
+@click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="Of each runtime on cpu.")
+@click.option("--pair", is_flag=True, help="Two MODELs in turns on this machine: is the second slower?")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
     models: tuple[Path, ...],
     targets: tuple[str, ...],
     frontend: str | None,
     clips: int,
+    data: str | None,
     seed: int,
     optimize: str,
+    runners: tuple[str, ...],
+    threads: int,
+    pair: bool,
     form: str,
 ) -> None:
-    """Run int8 MODELs on targets or emulators and measure them.
+    """Run MODELs on targets or emulators and measure them.
 
-    Outputs are compared with the integer interpreter first. Exit code 0: equal everywhere; 1: somewhere not.
+    int8 MODELs (.tflite, QDQ .onnx) run everywhere; runs and float .onnx files on cpu and cuda. Outputs are compared
+    with the reference first. Exit code 0: equal everywhere; 1: somewhere not; 2: something could not be run.
     """
+    if pair:
+        _pair(models, runners, optimize, form)
+        return
     from edgekit.api.bench import bench
 
     with progress_bar() as progress:
         found = bench(
-            models, targets or ("cpu", "cortex-m4"), frontend=frontend, clips=clips, seed=seed, optimize=optimize,
-            progress=progress,
+            models, targets or DEFAULT_TARGETS, frontend=frontend, clips=clips, seed=seed, optimize=optimize, data=data,
+            runners=runners or None, threads=threads, progress=progress,
         )  # fmt: skip
     if form == "json":
         import json
@@ -54,32 +73,32 @@ def command(
         results = {"schema_version": 1, "results": [item.to_json() for item in found]}
         click.echo(json.dumps(results, indent=2, allow_nan=False))
     else:
-        click.echo(_text(found), nl=False)
-    raise click.exceptions.Exit(0 if all(item.outputs_equal for item in found) else 1)
+        from edgekit.report.measurements import measurement_table
+
+        click.echo(measurement_table(found), nl=False)
+    raise click.exceptions.Exit(exit_code(found))
 
 
-def _text(found: list[Measurement]) -> str:
-    from edgekit.report.table import render_table
+def _pair(models: tuple[Path, ...], runners: tuple[str, ...], optimize: str, form: str) -> None:
+    import json
 
-    columns = ("model", "target", "outputs", ">instructions", ">flash B", ">RAM B", ">stack B", ">p50 ms", "runner")
-    rows = [
-        (
-            item.model,
-            item.target,
-            "equal" if item.outputs_equal else "DIFFER",
-            _cell(item.instructions),
-            _cell(item.flash),
-            _cell(item.ram),
-            _cell(item.stack),
-            _cell(item.latency_ms["p50"] if item.latency_ms else None),
-            item.runner,
-        )
-        for item in found
-    ]
-    return render_table(columns, rows)
+    from edgekit.api.bench_pair import bench_pair
+
+    if len(models) != 2 or len(runners) > 1:
+        raise click.UsageError("--pair takes two models and at most one runner")
+    found = bench_pair(*models, runner=runners[0] if runners else "c", optimize=optimize)
+    if form == "json":
+        row = {"ratio": found.ratio, "low": found.low, "high": found.high, "verdict": found.verdict}
+        click.echo(json.dumps({"schema_version": 1, "models": [str(model) for model in models], **row}, indent=2))
+        return
+    interval = f"{found.low:.3f} to {found.high:.3f}, {found.rounds} rounds"
+    click.echo(f"{models[1]} takes {found.ratio:.3f} times the processor time of {models[0]} ({interval})")
+    click.echo(found.verdict)
 
 
-def _cell(quantity: Quantity | None) -> str:
-    if quantity is None:
-        return "–"
-    return f"{quantity.value:,}" if isinstance(quantity.value, int) else f"{quantity.value:.3f}"
+def exit_code(found: list[Measurement]) -> int:
+    """1 where outputs are others, else 2 where something could not be run, else 0."""
+    troubled = [item for item in found if item.problem]
+    if any(item.label_agreement is not None for item in troubled):
+        return 1
+    return 2 if troubled else 0

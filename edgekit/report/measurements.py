@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edgekit.core.measurement import Measurement
 from edgekit.core.quantity import Method, Quantity
+from edgekit.report.plain import plain
 from edgekit.report.table import render_table
 
 MARKS: dict[Method, str] = {"measured": "m", "emulated": "e", "exact": "x", "planned": "p", "estimated": "~"}
@@ -28,7 +29,7 @@ def measurement_table(found: Sequence[Measurement]) -> str:
     )
     used = {quantity.method for item in found for quantity in _shown(item) if quantity is not None}
     legend = ", ".join(f"{mark} {method}" for method, mark in MARKS.items() if method in used)
-    below = [f" {number}  {_said(item)}" for number, item in zip(numbers, found, strict=True)]
+    below = [f" {number}  {plain(_said(item))}" for number, item in zip(numbers, found, strict=True)]
     return table + "\n" + "\n".join([*below, *([f" {legend}"] if legend else [])]) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""``edgekit compile`` and ``edgekit bench`` from the outside: files, JSON, exit codes, one-line errors."""
+"""``edgekit compile`` from the outside: files, JSON, exit codes, one-line errors."""
 
 from __future__ import annotations
 
@@ -98,61 +98,6 @@ def test_broken_models_end_in_one_line(tmp_path: Path, capsys: pytest.CaptureFix
         assert main(command) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "out").exists()
-
-
-def test_bench_prints_the_contract_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("unicorn")
-    pytest.importorskip("ziglang")
-    model = _model(tmp_path / "m.tflite")
-    arguments = ["bench", str(model), "--target", "cpu", "--target", "m4", "--frontend", "kws-mfcc-49x10"]
-    assert main([*arguments, "--clips", "3", "--format", "json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert answer["schema_version"] == 1
-    host, core = answer["results"]
-    for row in (host, core):
-        assert row["outputs_equal"] is True
-        assert {
-            "model",
-            "target",
-            "runner",
-            "method",
-            "instructions",
-            "flash_bytes",
-            "ram_bytes",
-            "stack_bytes",
-        } <= set(row)
-    assert host["latency_ms"]["p50"] > 0 and host["instructions"] is None
-    assert core["latency_ms"] is None and core["method"] == "emulated"
-    details = core["details"]
-    total = details["model_instructions"]["value"] + details["frontend_instructions"]["value"]
-    assert core["instructions"] == pytest.approx(total, rel=0.01)
-
-
-def test_bench_measures_what_it_is_told_to_optimize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("unicorn")
-    pytest.importorskip("ziglang")
-    model = _model(tmp_path / "m.tflite")
-    found = {}
-    for purpose in ("size", "speed"):
-        assert (
-            main(["bench", str(model), "--target", "m4", "--clips", "1", "--optimize", purpose, "--format", "json"])
-            == 0
-        )
-        found[purpose] = json.loads(capsys.readouterr().out)["results"][0]
-    assert found["speed"]["instructions"] < found["size"]["instructions"]
-    assert found["speed"]["flash_bytes"] > found["size"]["flash_bytes"]
-
-
-def test_bench_says_when_outputs_differ(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from edgekit.api import bench
-
-    monkeypatch.setattr(bench, "run_integer", lambda graph, x: np.full((len(x), 4), 3, dtype=np.int8))
-    assert main(["bench", str(_model(tmp_path / "m.tflite")), "--target", "cpu", "--format", "json"]) == 1
-    (row,) = json.loads(capsys.readouterr().out)["results"]
-    assert row["outputs_equal"] is False
-    assert row["ram_bytes"] is None and row["latency_ms"] is None
 
 
 def test_a_missing_package_is_said_before_anything_is_written(

@@ -1,0 +1,101 @@
+"""Programs for another processor's Linux in QEMU's user mode: outputs and exact instruction counts, no times."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.bench.channel import Channel
+from edgekit.bench.elf import read_elf
+from edgekit.bench.emulate import SPANS, Count
+from edgekit.bench.model_process import ModelProcess
+from edgekit.bench.qemu_count import Plugin, make_plugin, per_clip
+from edgekit.core.errors import MissingDependencyError, TargetError
+from edgekit.deploy.project import Image
+
+PROGRAM = "qemu-aarch64"
+"""Debian's qemu-user-static takes no plug-ins, and so counts nothing: the package is qemu-user."""
+
+
+@dataclass(frozen=True, eq=False)
+class UserRun:
+    """What the program answered.
+
+    Attributes:
+        scores: int8 [N, outputs].
+        clip_scores: int8 [M, outputs] of the PCM, None where none was given.
+        counts: one for each input, then one for each clip of PCM.
+    """
+
+    scores: np.ndarray
+    clip_scores: np.ndarray | None
+    counts: tuple[Count, ...]
+
+
+def qemu_user_program() -> str:
+    """Path of qemu-aarch64.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    path = shutil.which(PROGRAM)
+    if path is None:
+        raise MissingDependencyError(f"{PROGRAM} is not installed", mend="install it (Debian: qemu-user)")
+    return path
+
+
+def qemu_user_version() -> str:
+    """For instance "qemu-aarch64 7.2.22"."""
+    done = subprocess.run([qemu_user_program(), "--version"], capture_output=True, text=True, check=False)
+    words = done.stdout.split()
+    return f"{PROGRAM} {words[2]}" if len(words) > 2 else PROGRAM
+
+
+def cpu_name(image: Image) -> str:
+    """QEMU's name of the image's processor, from the compiler's.
+
+    Raises:
+        TargetError: the target names none.
+    """
+    for flag in image.target.gcc_flags:
+        if flag.startswith("-mcpu="):
+            return flag.removeprefix("-mcpu=").partition("+")[0]
+    raise TargetError("names no processor", where=image.target.name, mend="use rpi3, rpi4 or rpi5")
+
+
+def run_in_qemu_user(image: Image, features: np.ndarray, outputs: int, pcm: np.ndarray | None = None) -> UserRun:
+    """Run every input through the program, then every clip of PCM, and count the instructions of all.
+
+    Args:
+        image: built with the project "process" for a Linux target of 64-bit Arm.
+        features: int8 [N, …].
+        outputs: scores of the model.
+        pcm: int16 [M, samples], for programs with a front-end.
+
+    Raises:
+        MissingDependencyError: QEMU, or the C compiler that counting needs, is not installed.
+        TargetError: the program failed.
+    """
+    program = qemu_user_program()
+    with tempfile.TemporaryDirectory(prefix="edgekit-qemu-") as name:
+        plugin = make_plugin(read_elf(image.path), {key: image.name + end for key, end in SPANS.items()}, Path(name))
+        command = [program, "-cpu", cpu_name(image), "-plugin", plugin.argument(), str(image.path)]
+        with Channel(command, where=PROGRAM) as channel:
+            process = ModelProcess(channel, outputs)
+            scores = process.scores(features)
+            clip_scores = None if pcm is None else process.clip_scores(pcm)
+        counts = _counts(plugin)
+    clips = len(features) + (0 if pcm is None else len(pcm))
+    if len(counts) != clips:
+        mend = "build the image again"
+        raise TargetError(f"{len(counts)} calls of the model for {clips} inputs", where=PROGRAM, mend=mend)
+    return UserRun(scores, clip_scores, counts)
+
+
+def _counts(plugin: Plugin) -> tuple[Count, ...]:
+    return tuple(Count(frontend, model) for frontend, model in per_clip(plugin.calls()))
