@@ -27,6 +27,7 @@ _PUBLIC: dict[str, str] = {
     "sweep": "edgekit.api.sweep",
     "soup": "edgekit.api.soup",
     "adapt": "edgekit.api.adapt",
+    "voice2series": "edgekit.api.voice2series",
     "join": "edgekit.api.join",
     "store_logits": "edgekit.api.logits",
     "evaluate": "edgekit.api.evaluate",

@@ -58,10 +58,10 @@ class Adapted(nn.Module):
         frozen = self.frozen_names()
         taken = {}
         for name, tensor in own.items():
-            given = weights.get(name)
-            if given is not None and given.shape == tensor.shape and not name.startswith("head"):
+            given, rests = weights.get(name), _SOURCE + name in frozen
+            if given is not None and given.shape == tensor.shape and (rests or not name.startswith("head")):
                 taken[name] = given
-            elif _SOURCE + name in frozen:
+            elif rests:
                 raise BadConfigError(f"the source's {name} does not fit", where="--source", mend="name the right run")
         self.source.load_state_dict(taken, strict=False)
 

@@ -55,9 +55,10 @@ class AdaptedVit(Adapted):
             kernel=kernel,
             scale=scale,
         )
-        self.source.head = new_head(self.source.head, classes)
-        if getattr(self.source, "head_dist", None) is not None:
-            self.source.head_dist = new_head(self.source.head_dist, classes)
+        for name in ("head", "head_dist"):
+            head = getattr(self.source, name, None)
+            if isinstance(head, nn.Module):
+                setattr(self.source, name, new_head(head, classes))
         self._thaw()
         blocks: list[TransformerBlock] = list(self.source.blocks)  # type: ignore[arg-type]
         width = int(self.source.cls_token.shape[2])

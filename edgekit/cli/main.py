@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sweep": ("sweep", "Search a recipe's keys under a budget."),
     "soup": ("soup", "Mix the weights of several runs into one."),
     "adapt": ("adapt", "Adapt a frozen model to other labels: adapters, reprogramming."),
+    "voice2series": ("voice2series", "Classify time series with a frozen acoustic model."),
     "join": ("join", "Put several runs side by side into one model."),
     "eval": ("evaluate", "Accuracy, confusion matrix and per-group tables of a run or model."),
     "export": ("export", "Write a run as ONNX with front-end and labels."),

@@ -30,6 +30,9 @@ _MODULES: dict[str, str] = {
     "large-vit": "edgekit.models.teachers.large_vit",
     "mobilenet-v3": "edgekit.models.teachers.mobilenet_v3",
     "ensemble": "edgekit.models.teachers.ensemble",
+    "attention-bilstm": "edgekit.models.acoustic.attention_bilstm",
+    "unet-attention-bilstm": "edgekit.models.acoustic.attention_bilstm",
+    "vggish": "edgekit.models.acoustic.vggish",
     # plug-ins of a room above this one, known here by name only
     "adapted-vit": "edgekit.adapt.vit",
     "reprogrammed": "edgekit.adapt.reprogram.model",

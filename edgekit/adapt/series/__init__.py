@@ -1,0 +1,1 @@
+"""Time series through acoustic models (Voice2Series)."""

@@ -1,0 +1,228 @@
+"""Voice2Series: time series classified by a frozen acoustic model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgekit.api.train import Data, read_data
+from edgekit.core.errors import BadConfigError, DataError
+from edgekit.core.files import write_json
+from edgekit.core.optional import require
+from edgekit.core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from edgekit.adapt.series.fit import FitOptions
+    from edgekit.adapt.series.model import Voice2Series
+    from edgekit.adapt.series.series import SeriesSet
+    from edgekit.adapt.source import Source
+    from edgekit.data.manifest import Manifest
+
+_SOURCE_CLIPS = 500
+"""Clips of the source's own data whose latents stand for it."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to reprogram, and what it gave.
+
+    Attributes:
+        placement: "pad" or "repeat".
+        each: source classes a class.
+        trained_parameters: samples of the program that act.
+        train_accuracy: on the training series.
+        test_accuracy: on the test series; not used to choose.
+        distance: sliced Wasserstein-1 between the latents of the source's data and of the programmed training series.
+        distance_before: the same before the program was trained.
+        bound: source risk + 2·√K · distance.
+    """
+
+    placement: str
+    each: int
+    trained_parameters: int
+    train_accuracy: float
+    test_accuracy: float
+    distance: float
+    distance_before: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class Voice2SeriesResult:
+    """What was tried on one problem.
+
+    Attributes:
+        problem: its name.
+        classes, train, test: sizes.
+        source_risk: share of its own clips that the source gets wrong.
+        candidates: in the order in which they were tried.
+        chosen: place of the one with the smallest distance.
+    """
+
+    problem: str
+    classes: int
+    train: int
+    test: int
+    source_risk: float
+    candidates: tuple[Candidate, ...]
+    chosen: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionary for JSON output."""
+        return {**dataclasses.asdict(self), "candidates": [dataclasses.asdict(item) for item in self.candidates]}
+
+
+def voice2series(
+    source: str | Path,
+    train: str | Path,
+    test: str | Path,
+    source_data: Data,
+    out: str | Path,
+    *,
+    placements: Sequence[str] = ("pad", "repeat"),
+    each: Sequence[int] = (1, 2),
+    epochs: int = 60,
+    seed: int = 0,
+    pictures: bool = True,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> Voice2SeriesResult:
+    """Reprogram an acoustic model to a problem of the UCR/UEA archive; the candidate closest to its own sounds wins.
+
+    Args:
+        source: run of an acoustic model ("attention-bilstm", "unet-attention-bilstm", "vggish", any other of audio).
+        train: ``.ts`` or ``.arff`` file of training series.
+        test: likewise of test series, with the same classes.
+        source_data: recordings like those that the source was trained on, with its labels: for its risk and latents.
+        out: folder for ``result.json``, ``program.safetensors`` of the chosen candidate, and pictures.
+        placements: "pad", "repeat" or both.
+        each: source classes a class; what the source has too few classes for is left out.
+        epochs: passes over the training series.
+        seed: of the program and the class map.
+        pictures: draw attention, class activation, t-SNE before and after, and the distances.
+        cache: folder of decoded audio.
+        progress: told about training.
+
+    Raises:
+        EdgekitError: a file that cannot be read, other classes in the test set, or a source that does not fit.
+    """
+    require("torch", "train")
+    from edgekit.adapt.series.fit import FitOptions
+    from edgekit.adapt.series.series import read_series
+    from edgekit.adapt.source import read_source
+
+    known, unseen = read_series(Path(train)), read_series(Path(test))
+    if known.labels != unseen.labels:
+        raise DataError("the test set has other classes", where=str(test), mend="give both parts of one problem")
+    model = read_source(Path(source))
+    heard, risk = _source_latents(model, read_data(source_data), cache, progress)
+    options = FitOptions(epochs=epochs, seed=seed)
+    possible = [(p, m) for p in placements for m in each if m * len(known.labels) <= len(model.labels)]
+    if not possible:
+        text = f"{len(known.labels)} classes, the source has {len(model.labels)}"
+        raise BadConfigError(text, where=known.name, mend="use a source with more classes")
+    tried = [_try(model, known, unseen, heard, risk, p, m, options, progress) for p, m in possible]
+    chosen = int(np.argmin([candidate.distance for _, candidate, _ in tried]))
+    result = Voice2SeriesResult(
+        known.name, len(known.labels), len(known), len(unseen), risk, tuple(item[1] for item in tried), chosen
+    )
+    _write(Path(out), result, tried[chosen][0], tried[chosen][2], known, heard, pictures)
+    return result
+
+
+def _source_latents(
+    source: Source, manifest: Manifest, cache: Path | None, progress: Progress
+) -> tuple[np.ndarray, float]:
+    """Latents of the source's own clips [n, D], and the share that it gets wrong."""
+    import torch
+
+    from edgekit.adapt.reprogram.model import last_linear, latent
+    from edgekit.adapt.source import build_source
+    from edgekit.data.cache import AudioCache
+    from edgekit.features.torch_frontend import TorchFrontend
+
+    if source.frontend is None:
+        raise BadConfigError("the source hears nothing", where="--source", mend="give a model of audio")
+    order = {label: number for number, label in enumerate(source.labels)}
+    kept = manifest.where(lambda clip: clip.label in order).require_clips()
+    clips = AudioCache(kept, source.frontend.sample_rate, cache, progress)
+    rows = np.unique(np.linspace(0, len(clips) - 1, min(len(clips), _SOURCE_CLIPS)).astype(np.int64))
+    pcm = clips.windows(rows, source.frontend.clip_samples, np.zeros(len(rows), np.int64))
+    model = build_source(source.mark())
+    model.load_state_dict(source.weights())
+    frontend = TorchFrontend(source.frontend, torch.float32)
+    with torch.no_grad():
+        vectors = [latent(model, frontend(part)) for part in torch.from_numpy(pcm).split(64)]
+        together = torch.cat(vectors)
+        said = last_linear(model)(together).argmax(dim=1).numpy()
+    targets = np.array([order[clips.manifest.clips[row].label] for row in rows])
+    return together.double().numpy(), float((said != targets).mean())
+
+
+def _try(
+    source: Source,
+    known: SeriesSet,
+    unseen: SeriesSet,
+    heard: np.ndarray,
+    risk: float,
+    placement: str,
+    each: int,
+    options: FitOptions,
+    progress: Progress,
+) -> tuple[Voice2Series, Candidate, np.ndarray]:
+    """One candidate: trained, measured; with the placed training series."""
+    from edgekit.adapt.reprogram.class_map import many_to_one
+    from edgekit.adapt.series.fit import accuracy, fit, latents
+    from edgekit.adapt.series.model import Voice2Series
+    from edgekit.adapt.series.place import place_series
+    from edgekit.adapt.series.risk import risk_bound, sliced_wasserstein
+
+    if placement not in ("pad", "repeat"):
+        raise BadConfigError(f"unknown placement {placement!r}", mend="use pad or repeat")
+    samples = source.frontend.clip_samples if source.frontend else 0
+    both = place_series((*known.joined(), *unseen.joined()), samples, placement)  # type: ignore[arg-type]
+    train, test = both.clips[: len(known)], both.clips[len(known) :]
+    assignment = many_to_one(len(source.labels), len(known.labels), each, options.seed)
+    model = Voice2Series(len(known.labels), source.mark(), both.free, assignment)
+    model.load_source(source.weights())
+    before = sliced_wasserstein(heard, latents(model, train))
+    fit(model, train, known.targets, options, progress)
+    distance = sliced_wasserstein(heard, latents(model, train))
+    candidate = Candidate(
+        placement,
+        each,
+        model.trained_formula(),
+        accuracy(model, train, known.targets),
+        accuracy(model, test, unseen.targets),
+        distance,
+        before,
+        risk_bound(risk, distance, len(source.labels)),
+    )
+    return model, candidate, train
+
+
+def _write(
+    folder: Path,
+    result: Voice2SeriesResult,
+    model: Voice2Series,
+    train: np.ndarray,
+    known: SeriesSet,
+    heard: np.ndarray,
+    pictures: bool,
+) -> None:
+    from edgekit.core.files import atomic_path
+
+    folder.mkdir(parents=True, exist_ok=True)
+    own = {"delta": model.delta.detach() * model.free, "free": model.free, "table": model.mapping.table}
+    with atomic_path(folder / "program.safetensors") as temporary:
+        require("safetensors.torch", "train").save_file({k: v.contiguous() for k, v in own.items()}, temporary)
+    if pictures:
+        from edgekit.api.voice2series_page import draw_pictures
+
+        draw_pictures(folder, result, model, train, known, heard)
+    write_json(folder / "result.json", {"schema_version": 1, **result.to_json()})

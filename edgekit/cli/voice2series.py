@@ -1,0 +1,79 @@
+"""``edgekit voice2series``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edgekit.cli import training_options as options
+from edgekit.cli.progress import progress_bar
+
+
+@click.command("voice2series")
+@click.option(
+    "--source", required=True, type=click.Path(path_type=Path), help="Run of an acoustic model; stays frozen."
+)
+@click.option(
+    "--train", "train_file", required=True, type=click.Path(path_type=Path), help=".ts or .arff to learn from."
+)
+@click.option("--test", "test_file", required=True, type=click.Path(path_type=Path), help=".ts or .arff to judge by.")
+@click.option("--source-data", required=True, multiple=True, help="Recordings of the source's own kind: for its risk.")
+@click.option("--placement", "placements", multiple=True, default=("pad", "repeat"), show_default=True)
+@click.option(
+    "--each", multiple=True, type=click.IntRange(1), default=(1, 2), show_default=True, help="Source classes a class."
+)
+@click.option("--epochs", default=60, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=0, show_default=True)
+@options.FORMAT
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for result and pictures.")
+def command(
+    source: Path,
+    train_file: Path,
+    test_file: Path,
+    source_data: tuple[str, ...],
+    placements: tuple[str, ...],
+    each: tuple[int, ...],
+    epochs: int,
+    seed: int,
+    form: str,
+    out: Path,
+) -> None:
+    r"""Classify time series with a frozen acoustic model (Voice2Series).
+
+    \b
+    edgekit train v2s-attention-bilstm --data words -o runs/source
+    edgekit voice2series --source runs/source --source-data words \
+        --train GunPoint_TRAIN.ts --test GunPoint_TEST.ts -o runs/gunpoint
+
+    Each placement and class map is tried; the one whose series come closest to the source's own sounds is kept.
+    """
+    from edgekit.api.voice2series import voice2series
+
+    with progress_bar() as progress:
+        result = voice2series(
+            source,
+            train_file,
+            test_file,
+            source_data,
+            out,
+            placements=placements,
+            each=each,
+            epochs=epochs,
+            seed=seed,
+            progress=progress,
+        )
+    if form == "json":
+        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        return
+    click.echo(f"{result.problem}: {result.classes} classes, {result.train} series to train, {result.test} to test")
+    click.echo(f"source risk {100 * result.source_risk:.1f} %")
+    click.echo("  placement  each  trained  distance  bound  train  test")
+    for number, item in enumerate(result.candidates):
+        mark = "*" if number == result.chosen else " "
+        click.echo(
+            f"{mark} {item.placement:9}  {item.each:4}  {item.trained_parameters:7,}  {item.distance:8.3f}  "
+            f"{item.bound:5.2f}  {100 * item.train_accuracy:5.1f}  {100 * item.test_accuracy:4.1f}"
+        )
+    click.echo(f"* smallest distance; pictures and program in {out}")

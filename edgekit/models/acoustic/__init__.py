@@ -1,0 +1,1 @@
+"""Acoustic models that serve as sources: recurrent with attention, and VGGish."""
