@@ -62,6 +62,10 @@ LADDER = (
 """The ablation's augmentations in the order in which they come in, and what takes each out of a recipe."""
 FEW_SHOT_STEPS = 100
 PRE = ("schedule.epochs=10", "schedule.keep=last")
+NARROW = ("model.arguments.channels=[32, 64, 96, 120, 128]",)
+"""Of the third branch on FSDD: three of the recipe's width would be 129,732 parameters."""
+BRANCHES: tuple[tuple[str, ...], ...] = ((), (), NARROW)
+"""Settings of the runs that are joined on FSDD; each has a seed, and pre-trained weights, of its own."""
 SOFT = ("distillation.logits=hinton", "distillation.weight=0.5", "distillation.temperature=2")
 
 
@@ -126,10 +130,11 @@ NEW_SPEAKERS = "spk21..spk25"
 
 def experiments() -> Iterator[Experiment]:
     """All rows, those that others need first."""
-    for corpus in (FSDD, DSPSPEECH):
-        yield _pretraining(corpus)
+    for branch, settings in enumerate(BRANCHES):
+        yield _pretraining(FSDD, branch, settings)
+    yield _pretraining(DSPSPEECH)
     for speaker in SPEAKERS:
-        yield _final(FSDD, speaker, 0)
+        yield from _joined(speaker)
     for seed in SEEDS:
         yield _final(DSPSPEECH, NEW_SPEAKERS, seed)
     for corpus, fold in ((FSDD, ONE_FOLD), (DSPSPEECH, NEW_SPEAKERS)):
@@ -155,14 +160,20 @@ def _experiment(corpus: Corpus, step: str, fold: str, recipe: str, seed: int = 0
     )
 
 
-def _pretraining(corpus: Corpus) -> Experiment:
+def _pretrained(corpus: Corpus, seed: int = 0) -> str:
+    """Name of the experiment that pre-trains."""
+    return f"{corpus.words}/pre-training" + (f"/{seed}" if seed else "")
+
+
+def _pretraining(corpus: Corpus, seed: int = 0, settings: tuple[str, ...] = ()) -> Experiment:
     """Synthetic keywords alone, scored on voices of their own test split."""
     return Experiment(
-        name=f"{corpus.words}/pre-training",
+        name=_pretrained(corpus, seed),
         dataset=corpus.words,
         step="pre-training",
         recipe=corpus.pre,
-        overrides=PRE,
+        overrides=(*PRE, *settings),
+        seed=seed,
         fold="voices",
         train="split=train",
         test="split=test",
@@ -172,9 +183,19 @@ def _pretraining(corpus: Corpus) -> Experiment:
 
 def _final(corpus: Corpus, fold: str, seed: int) -> Experiment:
     """Pre-trained on synthetic keywords, then on the real clips and a share of the synthetic ones."""
-    start = f"{corpus.words}/pre-training"
-    common: dict[str, Any] = {"start": start, "with_sets": corpus.mixed, "overrides": corpus.tuning}
-    return _experiment(corpus, "final", fold, corpus.tune, seed, **common)
+    common: dict[str, Any] = {"with_sets": corpus.mixed, "overrides": corpus.tuning}
+    return _experiment(corpus, "final", fold, corpus.tune, seed, start=_pretrained(corpus), **common)
+
+
+def _joined(speaker: str) -> Iterator[Experiment]:
+    """FSDD: the branches, each trained as the final runs of other sets are, and their join."""
+    names = []
+    for branch, settings in enumerate(BRANCHES):
+        common: dict[str, Any] = {"start": _pretrained(FSDD, branch), "with_sets": FSDD.mixed}
+        one = _experiment(FSDD, f"branch {branch}", speaker, FSDD.tune, branch, overrides=settings, **common)
+        names.append(one.name)
+        yield one
+    yield _experiment(FSDD, "final", speaker, FSDD.tune, joins=tuple(names))
 
 
 def _few_shot(corpus: Corpus, fold: str) -> Iterator[Experiment]:
@@ -192,9 +213,7 @@ def _few_shot(corpus: Corpus, fold: str) -> Iterator[Experiment]:
         common: dict[str, Any] = {"clips": clips, "overrides": settings}
         final = f"{corpus.dataset}/final/{0 if corpus is DSPSPEECH else fold}"
         yield _experiment(corpus, "few-shot from scratch", fold, corpus.tune, **common)
-        yield _experiment(
-            corpus, "few-shot pre-trained", fold, corpus.tune, start=f"{corpus.words}/pre-training", **common
-        )
+        yield _experiment(corpus, "few-shot pre-trained", fold, corpus.tune, start=_pretrained(corpus), **common)
         yield _experiment(
             corpus,
             "few-shot distilled",
@@ -223,5 +242,5 @@ def _ablation(corpus: Corpus, fold: str) -> Iterator[Experiment]:
         step = f"ablation {2 + number}: {name}"
         yield _experiment(corpus, step, fold, corpus.tune, overrides=(*base, *off, *SOFT), **taught)
     step = f"ablation {2 + len(corpus.ladder)}: + synthetic pre-training"
-    start = f"{corpus.words}/pre-training"
+    start = _pretrained(corpus)
     yield _experiment(corpus, step, fold, corpus.tune, start=start, overrides=(*base, *SOFT), **taught)

@@ -7,6 +7,7 @@ that experiment's name; the campaign runs those first.
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,15 +22,17 @@ from edgekit.api.data import synthesise
 from edgekit.api.distill import distill
 from edgekit.api.evaluate import evaluate
 from edgekit.api.export import export
+from edgekit.api.join import join
 from edgekit.api.logits import store_logits
 from edgekit.api.quantize import quantize
-from edgekit.api.train import resolve_recipe, train
+from edgekit.api.train import train
 from edgekit.core.digest import digest_json
 from edgekit.core.progress import Progress
 from edgekit.data.manifest import Manifest, read_manifest
 from edgekit.data.mix import helping
 from edgekit.data.selector import select_clips
 from edgekit.data.synth.config import SynthConfig
+from edgekit.train.checkpoint import load_checkpoint
 
 FLOAT_RUN, INT8_FILE, LOGITS = "run", "model.int8.tflite", "logits"
 
@@ -51,6 +54,7 @@ class Experiment:
         with_sets: sets whose training clips are joined to it, NAME or NAME@SHARE.
         start: name of the experiment whose weights the run begins from; "" begins from random ones.
         teachers: names of the experiments that teach.
+        joins: names of the experiments whose models are joined into this one; nothing is trained then.
         views: stored augmented views of each clip per teacher ensemble; 0 asks the teachers in every step.
         int8: whether the row has an int8 model (teachers have none).
         score: name of the scorer in :data:`SCORERS`.
@@ -71,6 +75,7 @@ class Experiment:
     with_sets: tuple[str, ...] = ()
     start: str = ""
     teachers: tuple[str, ...] = ()
+    joins: tuple[str, ...] = ()
     views: int = 0
     int8: bool = True
     score: str = "clip"
@@ -84,7 +89,7 @@ class Experiment:
     @property
     def needs(self) -> tuple[str, ...]:
         """Experiments that must have run before."""
-        return (*self.teachers, *((self.start,) if self.start else ()))
+        return (*self.teachers, *self.joins, *((self.start,) if self.start else ()))
 
     def digest(self, needed: Mapping[str, str], sets: Mapping[str, SynthConfig]) -> str:
         """Of everything that decides the run: what differs from the defaults, the recipe as written, sets and needs."""
@@ -167,10 +172,12 @@ def run_experiment(
     """
     real = place.manifest(experiment.dataset)
     chosen = few_clips(real, experiment)
-    data = [chosen, *(place.share(name) for name in experiment.with_sets)]
-    _train(experiment, data, folder, needed, place)
-    score = SCORERS[experiment.score]
     run = folder / FLOAT_RUN
+    if experiment.joins:
+        _join([needed[name] / FLOAT_RUN for name in experiment.joins], run)
+    else:
+        _train(experiment, [chosen, *(place.share(name) for name in experiment.with_sets)], folder, needed, place)
+    score = SCORERS[experiment.score]
     row: dict[str, Any] = {
         "dataset": experiment.dataset,
         "step": experiment.step,
@@ -181,8 +188,9 @@ def run_experiment(
         "overrides": list(experiment.overrides),
         "teachers": list(experiment.teachers),
         "start": experiment.start,
+        "joins": list(experiment.joins),
         "name": experiment.name,
-        "model": resolve_recipe(experiment.recipe, experiment.settings).model.name,
+        "model": load_checkpoint(run).model,
         "float_accuracy": score(run, real, experiment, place.progress),
         "int8_accuracy": None,
     }
@@ -191,6 +199,12 @@ def run_experiment(
         return row | _counts(exported.model)
     made = quantize(exported.model, chosen, folder / INT8_FILE, select=experiment.train, progress=place.progress)
     return row | _counts(made.tflite) | {"int8_accuracy": score(made.tflite, real, experiment, place.progress)}
+
+
+def _join(runs: Sequence[Path], run: Path) -> None:
+    if run.exists():  # of a row that was interrupted afterwards
+        shutil.rmtree(run)
+    join(runs, run)
 
 
 def _train(
