@@ -98,7 +98,7 @@ def _run_chunk(graph: Graph, clips: np.ndarray, wanted: set[str], hook: Hook | N
             kept.update({name: array for name, array in held.items() if name in wanted})
             values[node.outputs[0]] = made(node.outputs[0], output)
         else:
-            values[node.outputs[0]] = made(node.outputs[0], _run_node(graph, node, values))
+            values[node.outputs[0]] = made(node.outputs[0], run_float_node(graph, node, values))
         if node.outputs[0] in wanted:
             kept[node.outputs[0]] = values[node.outputs[0]]
         for name in node.inputs:
@@ -107,7 +107,12 @@ def _run_chunk(graph: Graph, clips: np.ndarray, wanted: set[str], hook: Hook | N
     return {name: array[:, 0] if array.shape[1:2] == (1,) else array for name, array in kept.items()}
 
 
-def _run_node(graph: Graph, node: Node, values: Mapping[str, np.ndarray]) -> np.ndarray:
+def run_float_node(graph: Graph, node: Node, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Output of one node of a float graph for activations ``values`` by name, the clips in front.
+
+    Raises:
+        UnsupportedOpError: an operator of integer graphs.
+    """
     output = graph.tensor(node.outputs[0])
     kernel = KERNELS.get(node.op)
     if kernel is None or output.dtype != "float32":

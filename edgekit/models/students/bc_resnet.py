@@ -10,12 +10,17 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from edgekit.core.errors import BadConfigError
+from edgekit.models.causal import need_frames, newest
 from edgekit.models.registry import register
 
 SUB_BANDS = 5
 """Frequency bands that SubSpectralNorm normalises apart; the mel bins must be a multiple of 8 × 5."""
 _STAGES = ((1.0, 2, False), (1.5, 2, True), (2.0, 4, True), (2.5, 4, False))
 """Width as a multiple of b, number of blocks, whether the first block halves frequency; stage 0 first."""
+
+
+CAUSAL_FRAMES = 5 + 2 * sum(count * 2**stage for stage, (_, count, _) in enumerate(_STAGES)) + 4
+"""Frames that one output of the causal network looks at: stem, time convolutions of all blocks, tail."""
 
 
 @register("bc-resnet")
@@ -26,31 +31,36 @@ class BcResNet(nn.Module):
         classes: number of outputs.
         tau: width: b = 8·τ channels in the first stage.
         dropout: probability with which a block's temporal branch drops a channel.
+        causal: nothing is padded along time, so that the network streams exactly (docs/streaming.md); it then looks at
+            windows of at least ``CAUSAL_FRAMES`` frames.
 
     Raises:
         BadConfigError: ``tau`` or ``dropout`` out of range.
     """
 
-    def __init__(self, classes: int = 12, tau: float = 1.0, dropout: float = 0.1) -> None:
+    def __init__(self, classes: int = 12, tau: float = 1.0, dropout: float = 0.1, causal: bool = False) -> None:
         super().__init__()
+        self.causal = causal
         base = int(8 * tau)
         if base < 2 or not 0.0 <= dropout < 1.0:
             raise BadConfigError(
                 f"tau {tau} or dropout {dropout} is out of range", where="bc-resnet", mend="tau is 1 to 8"
             )
         # [N, 1, F, T] → [N, 2b, F/2, T]
-        self.stem = nn.Sequential(nn.Conv2d(1, 2 * base, 5, (2, 1), 2, bias=False), nn.BatchNorm2d(2 * base), nn.ReLU())
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, 2 * base, 5, (2, 1), (2, 0 if causal else 2), bias=False), nn.BatchNorm2d(2 * base), nn.ReLU()
+        )
         blocks: list[nn.Module] = []
         channels = 2 * base
         for stage, (factor, count, halve) in enumerate(_STAGES):
             width = int(base * factor)
             for place in range(count):
                 stride = 2 if halve and place == 0 else 1
-                blocks.append(BroadcastBlock(channels, width, stride, 2**stage, dropout))
+                blocks.append(BroadcastBlock(channels, width, stride, 2**stage, dropout, causal))
                 channels = width
         self.blocks = nn.Sequential(*blocks)
         self.tail = nn.Sequential(
-            nn.Conv2d(channels, channels, 5, padding=(0, 2), groups=channels, bias=False),
+            nn.Conv2d(channels, channels, 5, padding=(0, 0 if causal else 2), groups=channels, bias=False),
             nn.Conv2d(channels, 4 * base, 1, bias=False),
             nn.BatchNorm2d(4 * base),
             nn.ReLU(),
@@ -59,7 +69,9 @@ class BcResNet(nn.Module):
         self.head = nn.Conv2d(4 * base, classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, 1, F, T] → logits [N, classes]."""
+        """[N, 1, F, T] → logits [N, classes]; a causal network keeps fewer of the T frames from layer to layer."""
+        if self.causal:
+            need_frames(int(x.shape[3]), CAUSAL_FRAMES, "bc-resnet")
         x = self.stem(x)  # [N, 2b, F/2, T]
         x = self.blocks(x)  # [N, 2.5b, F/8, T]
         x = self.tail(x)  # [N, 4b, F/8 − 4, T]
@@ -73,7 +85,9 @@ class BroadcastBlock(nn.Module):
     f2 is the depthwise convolution over frequency, f1 the one over time with its 1×1 (Kim et al., eq. 2 and 4).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, dilation: int, dropout: float) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, dilation: int, dropout: float, causal: bool = False
+    ) -> None:
         super().__init__()
         self.residual = in_channels == out_channels
         expand: list[nn.Module] = []
@@ -89,7 +103,7 @@ class BroadcastBlock(nn.Module):
                 out_channels,
                 out_channels,
                 (1, 3),
-                padding=(0, dilation),
+                padding=(0, 0 if causal else dilation),
                 dilation=(1, dilation),
                 groups=out_channels,
                 bias=False,
@@ -104,8 +118,10 @@ class BroadcastBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, in, F, T] → [N, out, F/stride, T]."""
         bands: Tensor = self.frequency(x)  # [N, out, F/stride, T]
-        y = bands + self.time(bands.mean(dim=2, keepdim=True))  # [N, out, 1, T] broadcast over frequency
-        out: Tensor = self.relu(y + x if self.residual else y)
+        y = self.time(bands.mean(dim=2, keepdim=True))  # [N, out, 1, T], T − 2·dilation if causal
+        frames = int(y.shape[3])
+        y = newest(bands, frames, 3) + y  # broadcast over frequency
+        out: Tensor = self.relu(y + newest(x, frames, 3) if self.residual else y)
         return out
 
 

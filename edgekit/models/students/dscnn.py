@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from edgekit.core.errors import BadConfigError
+from edgekit.models.causal import along_time
 from edgekit.models.layers import GlobalMean, conv_bn, pair
 from edgekit.models.level import PeakLevel
 from edgekit.models.registry import register
@@ -36,6 +37,8 @@ class DsCnn(nn.Module):
         dropout: probability before the dense layer.
         peak_range: dynamic range below each clip's peak that the network sees, see
             :class:`~edgekit.models.level.PeakLevel`; None leaves the levels as they are.
+        causal: the axis of time, "height" or "width": nothing is padded along it, so that the network streams exactly
+            (docs/streaming.md). None pads both axes.
 
     Raises:
         BadConfigError: lengths of the lists do not fit together, or a value is out of range.
@@ -52,8 +55,13 @@ class DsCnn(nn.Module):
         head_kernel: int | Sequence[int] | None = None,
         dropout: float = 0.2,
         peak_range: float | None = None,
+        causal: str | None = None,
     ) -> None:
         super().__init__()
+        if causal and peak_range is not None:
+            raise BadConfigError(
+                "the peak of a clip is not known in a stream", where="ds-cnn peak_range", mend="drop it"
+            )
         widths = _widths(channels, blocks)
         strides = [(1, 1)] * (len(widths) - 1)
         if block_strides is not None:
@@ -66,12 +74,12 @@ class DsCnn(nn.Module):
             raise BadConfigError(f"{dropout} is not from 0 to below 1", where="ds-cnn dropout", mend="write 0.2")
         kernel = pair(stem_kernel, "ds-cnn stem_kernel")
         # Half the kernel for odd sizes; for the reference's even (10, 4) this gives its 25×5 from 49×10.
-        padding = (kernel[0] // 2, (kernel[1] - 1) // 2)
+        padding = along_time(causal, (kernel[0] // 2, (kernel[1] - 1) // 2), "ds-cnn causal")
         self.level: nn.Module = nn.Identity() if peak_range is None else PeakLevel(peak_range)
         self.stem = conv_bn(1, widths[0], kernel, pair(stem_stride, "ds-cnn stem_stride"), padding=padding)
         self.blocks = nn.Sequential(
             *(
-                separable(before, after, stride)
+                separable(before, after, stride, along_time(causal, (1, 1), "ds-cnn causal"))
                 for before, after, stride in zip(widths[:-1], widths[1:], strides, strict=True)
             )
         )
@@ -92,10 +100,12 @@ class DsCnn(nn.Module):
         return logits
 
 
-def separable(in_channels: int, out_channels: int, stride: tuple[int, int]) -> nn.Sequential:
+def separable(
+    in_channels: int, out_channels: int, stride: tuple[int, int], padding: tuple[int, int] = (1, 1)
+) -> nn.Sequential:
     """Depthwise 3×3 + BN + ReLU, pointwise + BN + ReLU."""
     return nn.Sequential(
-        conv_bn(in_channels, in_channels, (3, 3), stride, depthwise=True),
+        conv_bn(in_channels, in_channels, (3, 3), stride, padding=padding, depthwise=True),
         conv_bn(in_channels, out_channels),
     )
 
