@@ -70,7 +70,7 @@ def plan_graph(graph: Graph) -> Plans:
     Raises:
         UnknownShapeError: an activation's dimension is unknown.
     """
-    from edgekit.graph.overlap import firmware_plan
+    from edgekit.graph.firmware import firmware_plan
     from edgekit.graph.passes.integer_core import integer_core
     from edgekit.graph.passes.lower import lower
 

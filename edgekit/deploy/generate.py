@@ -199,7 +199,8 @@ def _manifest(api: Interface, target: Target, optimize: Optimize) -> dict[str, A
         "arena_lower_bound": plan.lower_bound,
         "layers": [
             {"name": node.name, "op": node.op, "kernel": api.model.kernels[node.name], "live_bytes": step.bytes}
-            for node, step in zip(api.model.graph.nodes, plan.steps, strict=True)
+            for nodes, step in zip(api.model.firmware.steps, plan.steps, strict=True)
+            for node in nodes
         ],
     }
 

@@ -15,55 +15,41 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.planner import MemoryPlan, plan_memory
-from edgekit.graph.scratch import conv_dims, patches_of, plane_of, scratch_sizes
+from edgekit.graph.placement import Overlap
+from edgekit.graph.scratch import conv_dims, patches_of, plane_of
 
 
-def firmware_plan(core: Graph, *, in_place: bool = True) -> MemoryPlan:
-    """The memory plan that the generated C uses, for an integer core (passes/integer_core.py).
-
-    Args:
-        core: int8 edge graph.
-        in_place: False keeps every output clear of its inputs, for comparison.
-
-    Raises:
-        UnknownShapeError: an activation's dimension is unknown.
-        UnsupportedOpError: a convolution that is not of rank 4.
-    """
-    return plan_memory(core, scratch_sizes(core), in_place=in_place, displacements=displacements(core))
-
-
-def displacements(graph: Graph) -> dict[str, int]:
-    """Node name to the bytes by which its input must begin behind its output; other nodes keep clear of their input.
+def input_overlaps(graph: Graph) -> dict[str, Overlap]:
+    """Node name to how its output may lie over its first input; other nodes keep clear of their input.
 
     Raises:
         UnsupportedOpError: a convolution that is not of rank 4.
     """
     bytewise = [node for node in graph.nodes if node.op in _RULES and graph.tensor(node.outputs[0]).dtype == "int8"]
     found = {node.name: _RULES[node.op](graph, node) for node in bytewise}
-    return {name: distance for name, distance in found.items() if distance is not None}
+    return {name: how for name, how in found.items() if how is not None}
 
 
-def _conv2d(graph: Graph, node: Node) -> int | None:
+def _conv2d(graph: Graph, node: Node) -> Overlap | None:
     source, weights, output = conv_dims(graph, node)
     stride, pad = node.attrs["stride"], node.attrs["pad"]
     if not patches_of(weights, source[3], output, stride, pad).block:
         return None
     read = _first_reads(source, output, stride, (pad[0][0], pad[1][0]))
-    return max(0, int(np.max(np.arange(read.size) * output[3] - read)))
+    return Overlap(max(0, int(np.max(np.arange(read.size) * output[3] - read))))
 
 
-def _depthwise_conv2d(graph: Graph, node: Node) -> int | None:
+def _depthwise_conv2d(graph: Graph, node: Node) -> Overlap | None:
     source, _, output = conv_dims(graph, node)
     fits = source[3] == output[3] and output[1] * output[2] <= source[1] * source[2]
-    return 0 if fits and plane_of(graph, node).whole else None
+    return Overlap(0, exact=True) if fits and plane_of(graph, node).whole else None
 
 
-def _pool2d(graph: Graph, node: Node) -> int | None:
+def _pool2d(graph: Graph, node: Node) -> Overlap | None:
     source, output = graph.tensor(node.inputs[0]).dims, graph.tensor(node.outputs[0]).dims
     pad = node.attrs["pad"]
     read = _first_reads(source, output, node.attrs["stride"], (pad[0][0], pad[1][0]))
-    return max(0, int(np.max((np.arange(read.size) + 1) * output[3] - read)))
+    return Overlap(max(0, int(np.max((np.arange(read.size) + 1) * output[3] - read))))
 
 
 def _first_reads(
@@ -76,7 +62,7 @@ def _first_reads(
     return np.minimum.accumulate(first[::-1])[::-1]
 
 
-_RULES: Mapping[str, Callable[[Graph, Node], int | None]] = {
+_RULES: Mapping[str, Callable[[Graph, Node], Overlap | None]] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise_conv2d,
     "avg_pool2d": _pool2d,

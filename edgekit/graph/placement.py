@@ -1,18 +1,32 @@
 """Offsets of buffers in one arena: greedy heuristics against the lower bound.
 
-Greedy by size (Pisarchyk and Lee 2020, arXiv:2001.03288, algorithm 3); where that misses the lower bound also by
-lifetime and by birth, and from both ends of the arena, which is optimal for chains. The smallest arena wins.
+Greedy by size (Pisarchyk and Lee 2020, arXiv:2001.03288, algorithm 3), by lifetime and by birth, each also with the
+buffers that ended up too high placed first the next time, and from both ends of the arena, which is optimal for chains.
+The smallest arena wins.
+
+Buffers that live together share no byte, but for one exception: what a kernel makes may lie over what it reads if it
+begins far enough in front of it, or exactly on it (:class:`Overlap`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 ALIGNMENT = 16
 """Bytes; every offset is a multiple, which suits the vector loads of all targets."""
+ATTEMPTS = 2400
+"""Placements of single buffers that the repeated attempts may take."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How an output may lie over an input: the input begins at least ``distance`` bytes behind it, or just so many."""
+
+    distance: int
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -21,16 +35,18 @@ class Buffer:
 
     Attributes:
         tensors: names, in the order in which they come to life.
-        size: bytes that they cover together.
+        size: bytes, a multiple of ALIGNMENT.
         first, last: steps, both included.
-        places: where each tensor begins inside the buffer, multiples of ALIGNMENT.
     """
 
     tensors: tuple[str, ...]
     size: int
     first: int
     last: int
-    places: tuple[int, ...] = (0,)
+
+
+Relations = Mapping[tuple[int, int], Overlap]
+"""(place of the output's buffer in the list, of the input's) to how the first may lie over the second."""
 
 
 def aligned(size: int) -> int:
@@ -38,72 +54,149 @@ def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
+def saving(output: Buffer, source: Buffer, overlap: Overlap) -> int:
+    """Most bytes that an output may share with an input."""
+    return max(0, min(output.size - aligned(overlap.distance), source.size))
+
+
 _ORDERS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
     lambda buffer: (-buffer.size, buffer.first, buffer.last),
     lambda buffer: (-(buffer.last - buffer.first), -buffer.size, buffer.first),
     lambda buffer: (buffer.first, -buffer.size, buffer.last),
+    lambda buffer: (-buffer.first, -buffer.size, buffer.last),
 )
-"""Orders of placement: by size (the paper's), by lifetime, by birth."""
+"""Orders of placement: by size (the paper's), by lifetime, by birth, from the end."""
 
 
-def place(buffers: list[Buffer], bound: int) -> tuple[list[int], int]:
+def place(buffers: Sequence[Buffer], relations: Relations, bound: int) -> tuple[list[int], int]:
     """Offsets of the buffers and the arena's size; the first attempt that reaches ``bound``, else the best."""
     best: tuple[list[int], int] | None = None
-    for key in _ORDERS:
-        order = sorted(range(len(buffers)), key=lambda index: (*key(buffers[index]), index))
-        offsets = _greedy(buffers, order)
-        arena = max((offsets[i] + aligned(buffer.size) for i, buffer in enumerate(buffers)), default=0)
-        if best is None or arena < best[1]:
-            best = offsets, arena
-        if best[1] <= bound:
-            return best
-    ends = _from_both_ends(buffers, bound)
-    if ends is not None:
-        return ends, bound
+    rounds = 1 + max(1, ATTEMPTS // (len(_ORDERS) * max(1, len(buffers))))
+    orders = [sorted(range(len(buffers)), key=lambda index: (*key(buffers[index]), index)) for key in _ORDERS]
+    for limit in (1, rounds):
+        for order in orders:
+            offsets, arena = _repeated(buffers, relations, order, bound, limit)
+            if best is None or arena < best[1]:
+                best = offsets, arena
+            if best[1] <= bound:
+                return best
+        ends = _from_both_ends(buffers, relations, bound)
+        if ends is not None:
+            return ends, bound
     return best if best is not None else ([], 0)
 
 
-def _from_both_ends(buffers: list[Buffer], bound: int) -> list[int] | None:
+def _repeated(
+    buffers: Sequence[Buffer], relations: Relations, order: list[int], bound: int, rounds: int
+) -> tuple[list[int], int]:
+    """The best of several attempts; in each, the buffer that reached beyond ``bound`` before the others goes first."""
+    best: tuple[list[int], int] | None = None
+    seen: set[tuple[int, ...]] = set()
+    while len(seen) < rounds and tuple(order) not in seen:
+        seen.add(tuple(order))
+        offsets = _greedy(buffers, relations, order, bound)
+        arena = max((offset + buffer.size for offset, buffer in zip(offsets, buffers, strict=True)), default=0)
+        if best is None or arena < best[1]:
+            best = offsets, arena
+        if arena <= bound:
+            break
+        late = next(index for index in order if offsets[index] + buffers[index].size > bound)
+        order = [late, *(index for index in order if index != late)]
+    return best if best is not None else ([], 0)
+
+
+def _greedy(buffers: Sequence[Buffer], relations: Relations, order: list[int], bound: int) -> list[int]:
+    """Place buffers one after another: below ``bound`` if possible, over what they may lie on, in the tightest gap."""
+    placed = _Placed(buffers, relations)
+    for index in order:
+        size = buffers[index].size
+        options = [(0, 0, point) for point in placed.shared(index)]
+        options += [(1, high - low, low) for low, high in placed.free(index)]
+        placed.add(index, min(options, key=lambda option: (max(0, option[2] + size - bound), *option))[2])
+    return placed.offsets
+
+
+def _from_both_ends(buffers: Sequence[Buffer], relations: Relations, bound: int) -> list[int] | None:
     """Offsets inside an arena of ``bound`` bytes: in order of birth, at the bottom if it is free, else at the top.
 
     In a chain every buffer lies at the other end than the one it is made from. None if a buffer finds no room.
     """
-    offsets = [0] * len(buffers)
-    placed: list[int] = []
+    placed = _Placed(buffers, relations)
     for index in sorted(range(len(buffers)), key=lambda item: (buffers[item].first, -buffers[item].size, item)):
-        size = aligned(buffers[index].size)
-        placed = [other for other in placed if buffers[other].last >= buffers[index].first]
-        taken = sorted((offsets[other], offsets[other] + aligned(buffers[other].size)) for other in placed)
-        gaps = zip([0, *(end for _, end in taken)], [*(begin for begin, _ in taken), bound], strict=True)
-        fitting = [(begin, end) for begin, end in gaps if end - begin >= size]
-        if not fitting:
+        top = bound - buffers[index].size
+        room = [(low, min(high, top)) for low, high in placed.free(index) if low <= top]
+        shared = [point for point in placed.shared(index) if point <= top]
+        if not room and not shared:
             return None
-        offsets[index] = 0 if fitting[0][0] == 0 else fitting[-1][1] - size
-        placed.append(index)
-    return offsets
+        if room and room[0][0] == 0:
+            placed.add(index, 0)
+        else:
+            placed.add(index, shared[0] if shared else room[-1][1])
+    return placed.offsets
 
 
-def _greedy(buffers: list[Buffer], order: list[int]) -> list[int]:
-    """Place buffers one after another in ``order``, each into the tightest gap that its neighbours in time leave."""
-    offsets = [0] * len(buffers)
-    first, last, begin, end = (np.zeros(len(buffers), dtype=np.int64) for _ in range(4))
-    for count, index in enumerate(order):
-        buffer, size = buffers[index], aligned(buffers[index].size)
-        together = (first[:count] <= buffer.last) & (last[:count] >= buffer.first)
-        offsets[index] = _tightest_gap(begin[:count][together], end[:count][together], size)
-        first[count], last[count] = buffer.first, buffer.last
-        begin[count], end[count] = offsets[index], offsets[index] + size
-    return offsets
+_FAR = 1 << 62
 
 
-def _tightest_gap(begin: np.ndarray, end: np.ndarray, size: int) -> int:
-    """Offset of the smallest gap of at least ``size`` between occupied ranges; behind all of them if there is none."""
-    if begin.size == 0:
-        return 0
-    order = np.argsort(begin, kind="stable")
-    reached = np.concatenate([[0], np.maximum.accumulate(end[order])])
-    gaps = begin[order] - reached[:-1]
-    fitting = np.flatnonzero(gaps >= size)
-    if fitting.size == 0:
-        return int(reached[-1])
-    return int(reached[fitting[np.argmin(gaps[fitting])]])
+class _Placed:
+    """Buffers that have their offset."""
+
+    def __init__(self, buffers: Sequence[Buffer], relations: Relations) -> None:
+        self.offsets = [0] * len(buffers)
+        self._buffers, self._count = buffers, 0
+        self._begin, self._end, self._first, self._last = (np.zeros(len(buffers), np.int64) for _ in range(4))
+        self._related: dict[int, list[tuple[int, Overlap, bool]]] = {}
+        for (output, source), overlap in relations.items():
+            self._related.setdefault(output, []).append((source, overlap, True))
+            self._related.setdefault(source, []).append((output, overlap, False))
+        self._at: dict[int, int] = {}
+
+    def add(self, index: int, offset: int) -> None:
+        """Keep a buffer at ``offset`` from now on."""
+        buffer, i = self._buffers[index], self._count
+        self.offsets[index] = offset
+        self._begin[i], self._end[i] = offset, offset + buffer.size
+        self._first[i], self._last[i] = buffer.first, buffer.last
+        self._at[index] = i
+        self._count += 1
+
+    def free(self, index: int) -> list[tuple[int, int]]:
+        """Ranges [low, high] of offsets that are free for a buffer, ascending; the last one has no end."""
+        low, high = self._forbidden(index)
+        order = np.argsort(low, kind="stable")
+        reached = np.concatenate([[0], np.maximum.accumulate(np.maximum(high[order], 0))])
+        ends = np.concatenate([low[order], [_FAR]])
+        return [(int(a), int(b)) for a, b in zip(reached, ends, strict=True) if a <= b]
+
+    def shared(self, index: int) -> list[int]:
+        """Free offsets at which a buffer shares as much as it may with one that it is related to."""
+        points = []
+        for other, overlap, is_output in self._related.get(index, ()):
+            if other in self._at:
+                distance = aligned(overlap.distance)
+                points.append(self.offsets[other] - distance if is_output else self.offsets[other] + distance)
+        return [point for point in points if point >= 0 and self._fits(index, point)]
+
+    def _fits(self, index: int, offset: int) -> bool:
+        low, high = self._forbidden(index, offset)
+        return not np.any((low < offset) & (offset < high))
+
+    def _forbidden(self, index: int, on: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Open ranges of offsets at which a buffer would meet one that lives with it; at ``on`` those do not count on
+        which it may lie exactly.
+        """
+        buffer, n = self._buffers[index], self._count
+        met = (self._first[:n] <= buffer.last) & (self._last[:n] >= buffer.first) & (self._end[:n] > self._begin[:n])
+        low, high = self._begin[:n] - buffer.size, self._end[:n].copy()
+        for other, overlap, is_output in self._related.get(index, ()):
+            i = self._at.get(other)
+            if i is None:
+                continue
+            distance = aligned(overlap.distance)
+            if overlap.exact:
+                met[i] &= self._begin[i] != on
+            elif is_output:
+                low[i] = self._begin[i] - min(buffer.size, distance)
+            else:
+                high[i] = min(self._end[i], self._begin[i] + distance)
+        return low[met], high[met]

@@ -1,20 +1,19 @@
-"""Outputs that take over the memory of a dying input: at the same place, or a fixed distance in front of it.
+"""Outputs that take over the memory of a dying input: all of it, or some of it.
 
-An element-wise kernel may write where it reads. A convolution that works through its rows may too, if its output
-begins far enough in front of its input: what it overwrites was read before. The distance is the operator's
-*displacement* (overlap.py).
+An element-wise kernel may write where it reads: both tensors are one buffer. A convolution that works through its rows
+may overwrite what it has read, if its output begins far enough in front of its input (overlap.py): its output is a
+buffer of its own that may overlap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import BINARY_OPS
-from edgekit.graph.placement import Buffer, aligned
+from edgekit.graph.placement import Buffer, Overlap, Relations, aligned, saving
 
 Lifetimes = Mapping[str, tuple[int, int]]
 
@@ -44,108 +43,92 @@ shape; the other input may be smaller (broadcast) and is elsewhere, or is the ve
 """
 
 
-@dataclass(frozen=True)
-class TakeOver:
-    """An output that lies on an input's memory: the input begins ``distance`` bytes behind the output."""
+def taken_over(graph: Graph, lifetimes: Lifetimes, *, oldest: bool = False) -> dict[str, str]:
+    """Output to the dying input on which it lies exactly, for the operators of IN_PLACE_OPS.
 
-    donor: str
-    distance: int
-
-
-def taken_over(graph: Graph, lifetimes: Lifetimes) -> dict[str, TakeOver]:
-    """Output to the dying input that it replaces, for the operators of IN_PLACE_OPS."""
-    allowed = IN_PLACE_OPS[graph.dialect]
-    chosen: dict[str, TakeOver] = {}
+    Args:
+        graph: of any dialect.
+        lifetimes: first and last step of every planned tensor.
+        oldest: where a sum or product may take either input, take the older one, a shortcut, and not the first.
+    """
+    chosen: dict[str, str] = {}
     for step, node in enumerate(graph.nodes):
-        if node.op in allowed and node.outputs and node.outputs[0]:
-            donors = (name for name in _donors(node) if _replaces(graph, node, name, step, lifetimes))
-            donor = next(donors, None)
-            if donor is not None:
-                chosen[node.outputs[0]] = TakeOver(donor, 0)
+        donors = replaceable(graph, node, step, lifetimes)
+        if donors:
+            chosen[node.outputs[0]] = min(donors, key=lambda name: lifetimes[name][0]) if oldest else donors[0]
     return chosen
 
 
-def with_overlaps(
-    graph: Graph,
-    lifetimes: Lifetimes,
-    sizes: Mapping[str, int],
-    chosen: Mapping[str, TakeOver],
-    displacements: Mapping[str, int],
-) -> dict[str, TakeOver]:
-    """``chosen`` and, in the graph's order, each overlap that lowers the step that uses most memory, or the next, ….
+def replaceable(graph: Graph, node: Node, step: int, lifetimes: Lifetimes) -> tuple[str, ...]:
+    """Dying inputs exactly on which the output of an operator of IN_PLACE_OPS may lie."""
+    if node.op not in IN_PLACE_OPS[graph.dialect] or not node.outputs or not node.outputs[0]:
+        return ()
+    return tuple(name for name in _donors(node) if _replaces(graph, node, name, step, lifetimes))
 
-    An overlap keeps the input's whole buffer alive for as long as the output. Where the output ends in a sum that took
-    it over, the sum's other input is tried as well: a shortcut is often the smaller buffer to go on in.
+
+def permitted(
+    graph: Graph, lifetimes: Lifetimes, overlaps: Mapping[str, Mapping[str, Overlap]]
+) -> dict[str, dict[str, Overlap]]:
+    """Output to the dying inputs over which it may lie.
 
     Args:
-        graph: whose nodes ``displacements`` names.
+        graph: of any dialect.
         lifetimes: first and last step of every planned tensor.
-        sizes: their bytes.
-        chosen: what is taken over already.
-        displacements: node name to the bytes by which its first input must begin behind its output.
+        overlaps: node name to inputs over which its output may lie if nothing else needs them.
     """
-    best = dict(chosen)
-    score = _score(lifetimes, sizes, best)
+    found: dict[str, dict[str, Overlap]] = {}
     for step, node in enumerate(graph.nodes):
-        distance = displacements.get(node.name)
-        if distance is None or not _dies(graph, node.inputs[0], step, lifetimes) or node.outputs[0] in best:
-            continue
-        trial = {**best, node.outputs[0]: TakeOver(node.inputs[0], aligned(distance))}
-        for option in (trial, *_other_sums(graph, node.outputs[0], trial, lifetimes)):
-            found = _score(lifetimes, sizes, option)
-            if found < score:
-                best, score = option, found
-    return best
+        dying = {name: how for name, how in overlaps.get(node.name, {}).items() if _dies(graph, name, step, lifetimes)}
+        if dying:
+            found[node.outputs[0]] = dying
+    return found
 
 
-def _other_sums(
-    graph: Graph, name: str, taken: Mapping[str, TakeOver], lifetimes: Lifetimes
-) -> Iterator[dict[str, TakeOver]]:
-    """``taken`` with the sum or product that took ``name`` over in its other input's memory instead."""
-    for step, node in enumerate(graph.nodes):
-        if node.op.lower() in BINARY_OPS and taken.get(node.outputs[0]) == TakeOver(name, 0):
-            for other in _donors(node):
-                if other != name and _replaces(graph, node, other, step, lifetimes):
-                    yield {**taken, node.outputs[0]: TakeOver(other, 0)}
-
-
-def buffers_of(lifetimes: Lifetimes, sizes: Mapping[str, int], taken: Mapping[str, TakeOver]) -> list[Buffer]:
-    """Tensors chained by take-overs become one buffer, each at its own place in it."""
+def buffers_of(lifetimes: Lifetimes, sizes: Mapping[str, int], taken: Mapping[str, str]) -> list[Buffer]:
+    """Tensors that take each other's memory over become one buffer."""
     root: dict[str, str] = {}
-    place: dict[str, int] = {}
     members: dict[str, list[str]] = {}
     for name in lifetimes:
-        over = taken.get(name)
-        root[name] = root[over.donor] if over else name
-        place[name] = place[over.donor] - over.distance if over else 0
+        root[name] = root[taken[name]] if name in taken else name
         members.setdefault(root[name], []).append(name)
-    return [_buffer(names, place, lifetimes, sizes) for names in members.values()]
+    return [
+        Buffer(
+            tensors=tuple(names),
+            size=aligned(max(sizes[name] for name in names)),
+            first=min(lifetimes[name][0] for name in names),
+            last=max(lifetimes[name][1] for name in names),
+        )
+        for names in members.values()
+    ]
 
 
-def _buffer(names: list[str], place: Mapping[str, int], lifetimes: Lifetimes, sizes: Mapping[str, int]) -> Buffer:
-    lowest = min(place[name] for name in names)
-    return Buffer(
-        tensors=tuple(names),
-        size=max(place[name] - lowest + sizes[name] for name in names),
-        first=min(lifetimes[name][0] for name in names),
-        last=max(lifetimes[name][1] for name in names),
-        places=tuple(place[name] - lowest for name in names),
-    )
+def relations_of(
+    buffers: Sequence[Buffer], lifetimes: Lifetimes, allowed: Mapping[str, Mapping[str, Overlap]]
+) -> dict[tuple[int, int], Overlap]:
+    """``allowed`` between buffers: an output that begins its buffer over an input that ends its own."""
+    begins = {buffer.tensors[0]: i for i, buffer in enumerate(buffers)}
+    ends = {buffer.tensors[-1]: i for i, buffer in enumerate(buffers)}
+    return {
+        (begins[output], ends[source]): how
+        for output, sources in allowed.items()
+        for source, how in sources.items()
+        if output in begins and source in ends and buffers[ends[source]].last == lifetimes[output][0]
+    }
 
 
-def _score(lifetimes: Lifetimes, sizes: Mapping[str, int], taken: Mapping[str, TakeOver]) -> tuple[int, ...]:
-    """Live bytes of the steps, the largest first: equal blocks of a network lower the peak only all together."""
-    live = live_bytes(buffers_of(lifetimes, sizes, taken), 1 + max((last for _, last in lifetimes.values()), default=0))
-    return tuple(np.sort(live)[::-1].tolist())
-
-
-def live_bytes(buffers: list[Buffer], steps: int) -> np.ndarray:
-    """Bytes of the live buffers at each step, int64 [steps], each buffer rounded up to ALIGNMENT."""
+def live_bytes(buffers: Sequence[Buffer], relations: Relations, steps: int) -> np.ndarray:
+    """Bytes of the live buffers at each step, int64 [steps], less what an output may share with its inputs there."""
     change = np.zeros(steps + 1, dtype=np.int64)
     for buffer in buffers:
-        change[buffer.first] += aligned(buffer.size)
-        change[min(buffer.last + 1, steps)] -= aligned(buffer.size)
-    return np.cumsum(change)[:steps]
+        change[buffer.first] += buffer.size
+        change[min(buffer.last + 1, steps)] -= buffer.size
+    live = np.cumsum(change)[:steps]
+    shared: dict[int, int] = {}
+    for (output, source), how in relations.items():
+        shared[output] = shared.get(output, 0) + saving(buffers[output], buffers[source], how)
+    for output, nbytes in shared.items():
+        live[buffers[output].first] -= min(nbytes, buffers[output].size)
+    return live
 
 
 def _donors(node: Node) -> tuple[str, ...]:

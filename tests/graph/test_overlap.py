@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.graph.graph import Graph
-from edgekit.graph.overlap import displacements, firmware_plan
+from edgekit.graph.firmware import firmware_plan
+from edgekit.graph.overlap import input_overlaps
+from edgekit.graph.placement import Overlap
 from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.tflite_reader import read_tflite
@@ -53,7 +55,7 @@ def test_a_convolution_reads_nothing_that_it_has_overwritten(
     builder = Builder(np.random.default_rng(0), (1, *size))
     builder.conv2d(outputs, kernel, stride=stride, pad=pad)
     graph = builder.graph()
-    for distance in displacements(graph).values():
+    for distance in (how.distance for how in input_overlaps(graph).values()):
         assert _safe(graph, distance)
         assert distance == 0 or not _safe(graph, distance - outputs - 1)  # not much farther than it must be
 
@@ -65,7 +67,9 @@ def test_a_kernel_that_gathers_channels_whole_runs_in_place() -> None:
     builder.depthwise_conv2d(2, (3, 3))
     graph = builder.graph()
     names = [node.name for node in graph.nodes]
-    assert displacements(graph) == {names[0]: 0, names[1]: 0}  # with a multiplier the bytes of a channel move
+    assert input_overlaps(graph) == dict.fromkeys(
+        names[:2], Overlap(0, exact=True)
+    )  # with a multiplier the bytes of a channel move
 
 
 def test_the_keyword_spotter_needs_one_map_and_little_more(models_root: Path) -> None:

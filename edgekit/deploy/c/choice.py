@@ -37,6 +37,10 @@ class Cost:
     instructions: float
     flash: float
 
+    def times(self, count: int) -> Cost:
+        """Of a layer that an inference runs ``count`` times."""
+        return Cost(self.instructions * count, self.flash)
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -75,7 +79,7 @@ def emit_layer(layer: Layer, optimize: Optimize) -> Code:
     for isa in layer.target.isas:
         offers = [kernel for kernel in KERNELS.get((layer.node.op, isa), ()) if kernel.applies(layer)]
         if offers:
-            return min(offers, key=lambda kernel: _rank(kernel.cost(layer), optimize)).emit(layer)
+            return min(offers, key=lambda kernel: _rank(kernel.cost(layer).times(layer.times), optimize)).emit(layer)
     return EMITTERS[layer.node.op](layer)
 
 

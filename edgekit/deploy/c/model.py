@@ -10,11 +10,12 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.deploy.c.choice import Optimize, emit_layer
 from edgekit.deploy.c.emitters import EMITTERS
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, int16_array
+from edgekit.deploy.c.row_group import emit_row_group, member_layer
 from edgekit.deploy.target import Target
-from edgekit.graph.graph import Graph
-from edgekit.graph.integer.interpreter import prepare
+from edgekit.graph.firmware import Firmware, firmware
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer.interpreter import prepare_node
 from edgekit.graph.ops import activation_inputs
-from edgekit.graph.overlap import firmware_plan
 from edgekit.graph.planner import MemoryPlan
 from edgekit.graph.tensor import Tensor
 
@@ -25,19 +26,24 @@ class Model:
 
     Attributes:
         graph: the int8 core.
-        plan: of the arena, kernels' working memory included.
+        firmware: which layers run as row groups, and the plan of the arena, kernels' working memory included.
         data: definitions of constants, in order.
         functions: definitions of static functions, callees first.
-        calls: (comment, statement) a layer, in order; no statement where a layer costs nothing.
+        calls: (comment, statement) a step, in order; no statement where it costs nothing.
         kernels: layer name to the kernel chosen.
     """
 
     graph: Graph
-    plan: MemoryPlan
+    firmware: Firmware
     data: tuple[str, ...]
     functions: tuple[str, ...]
     calls: tuple[tuple[str, str], ...]
     kernels: Mapping[str, str]
+
+    @property
+    def plan(self) -> MemoryPlan:
+        """The plan of the arena."""
+        return self.firmware.plan
 
     @property
     def input(self) -> Tensor:
@@ -50,31 +56,68 @@ class Model:
         return self.graph.tensor(self.graph.outputs[0])
 
 
-def emit_model(graph: Graph, target: Target, optimize: Optimize = "balanced") -> Model:
+def emit_model(
+    graph: Graph, target: Target, optimize: Optimize = "balanced", max_arena: int | None = None
+) -> Model:  # fmt: skip
     """Choose and write a kernel for every node of an int8 core graph (passes/integer_core.py).
+
+    Args:
+        graph: the core.
+        target: chooses kernels.
+        optimize: what for.
+        max_arena: bytes that the arena should not exceed, as in graph/firmware.py.
 
     Raises:
         UnsupportedOpError: an operator, or a form of one, that has no kernel.
     """
-    prepared = prepare(graph)
-    codes: dict[str, Code] = {}
-    layers: dict[str, Layer] = {}
-    for index, node in enumerate(graph.nodes):
+    for node in graph.nodes:
         if node.op not in EMITTERS:
             raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
-        inputs = tuple(graph.tensor(name) for name in activation_inputs(node))
-        kept = tuple(graph.tensor(name) for name in node.inputs if name in graph.variables)
-        layer = Layer(index, node, prepared[node.name], inputs, graph.tensor(node.outputs[0]), target, kept)
-        layers[node.name], codes[node.name] = layer, emit_layer(layer, optimize)
-    plan = firmware_plan(graph)
+    plan = firmware(graph, optimize, max_arena)
+    steps = [_emit_step(plan, nodes, target, optimize) for nodes in plan.steps]
     merged = _Functions()
-    data = [text for code in codes.values() for text in code.data]
+    data = [text for step in steps for text in step.code.data]
     calls = []
-    for name, code in codes.items():
-        data += _constant_inputs(layers[name])
-        calls.append((f"{layers[name].node.op} {name}", _call(layers[name], code, plan, merged)))
-    kernels = {name: code.kernel for name, code in codes.items()}
-    return Model(graph, plan, tuple(data), merged.texts(), tuple(calls), kernels)
+    for step in steps:
+        data += [text for layer in step.layers for text in _constant_inputs(layer)]
+        comment = ", ".join(f"{layer.node.op} {layer.node.name}" for layer in step.layers)
+        calls.append((comment, _call(step, plan.plan, merged)))
+    kernels = {name: kernel for step in steps for name, kernel in step.kernels.items()}
+    return Model(plan.graph, plan, tuple(data), merged.texts(), tuple(calls), kernels)
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """What one call computes: a layer, or layers that run by rows.
+
+    Attributes:
+        layers: in order; the last one makes the output.
+        inputs: what the call reads.
+        code: of the step.
+        kernels: by layer.
+    """
+
+    layers: tuple[Layer, ...]
+    inputs: tuple[Tensor, ...]
+    code: Code
+    kernels: Mapping[str, str]
+
+
+def _emit_step(plan: Firmware, nodes: tuple[Node, ...], target: Target, optimize: Optimize) -> _Step:
+    graph, index = plan.graph, {node.name: i for i, node in enumerate(plan.graph.nodes)}
+    group = next((group for group in plan.groups if group.name == nodes[-1].name), None)
+    if group is None:
+        node = nodes[0]
+        inputs = tuple(graph.tensor(name) for name in activation_inputs(node))
+        output = graph.tensor(node.outputs[0])
+        kept = tuple(graph.tensor(name) for name in node.inputs if name in graph.variables)
+        layer = Layer(index[node.name], node, prepare_node(graph, node), inputs, output, target, kept)
+        code = emit_layer(layer, optimize)
+        return _Step((layer,), inputs, code, {node.name: code.kernel})
+    layers = {node.name: member_layer(graph, group, node, index[node.name], target) for node in group.nodes}
+    made = emit_row_group(graph, group, layers, lambda layer: emit_layer(layer, optimize))
+    inputs = tuple(graph.tensor(name) for name in group.places)
+    return _Step(tuple(layers.values()), inputs, made.code, made.kernels)
 
 
 class _Functions:
@@ -107,18 +150,18 @@ class _Functions:
         return name
 
 
-def _call(layer: Layer, code: Code, plan: MemoryPlan, merged: _Functions) -> str:
-    names = merged.add(code.functions)
-    inputs = [_pointer(layer, tensor, i, plan) for i, tensor in enumerate(layer.inputs)]
+def _call(step: _Step, plan: MemoryPlan, merged: _Functions) -> str:
+    names, layer = merged.add(step.code.functions), step.layers[-1]
+    inputs = [_pointer(layer, tensor, i, plan) for i, tensor in enumerate(step.inputs)]
     output = _pointer(layer, layer.output, -1, plan)
     if layer.node.op == "reshape" and inputs[0] == output:
         return ""
-    scratch = f"arena + {plan.offsets[f'{layer.node.name}:scratch']}" if code.scratch_bytes else "NULL"
+    scratch = f"arena + {plan.offsets[f'{layer.node.name}:scratch']}" if step.code.scratch_bytes else "NULL"
     values = {"x": inputs[0], "y": output, "scratch": scratch}
     values.update({f"x{i}": pointer for i, pointer in enumerate(inputs)})
     values.update({f"m{i}": f"arena + {plan.offsets[item.name]}" for i, item in enumerate(layer.variables)})
     values.update({f"f{i}": name for i, name in enumerate(names)})
-    return code.call.format_map(values)
+    return step.code.call.format_map(values)
 
 
 def _pointer(layer: Layer, tensor: Tensor, position: int, plan: MemoryPlan) -> str:

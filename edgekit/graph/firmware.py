@@ -1,0 +1,146 @@
+"""The memory plan of the generated C: which layers run as row groups, and where everything lies.
+
+One function serves the C generator and the budget gate, whatever the target, so that the gate's number is the
+firmware's. What is chosen depends on the purpose alone; the gate assumes DEFAULT_PURPOSE, as the compiler does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
+
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.overlap import input_overlaps
+from edgekit.graph.placement import Overlap
+from edgekit.graph.planner import MemoryPlan, lifetimes_of, plan_memory
+from edgekit.graph.row_group import RowGroup
+from edgekit.graph.row_search import Choice, frontier
+from edgekit.graph.scratch import scratch_sizes
+from edgekit.graph.takeover import replaceable
+
+Purpose = Literal["size", "speed", "balanced"]
+DEFAULT_PURPOSE: Purpose = "balanced"
+
+INSTRUCTIONS_A_RAM_BYTE: Mapping[str, float] = MappingProxyType({"size": 400.0, "balanced": 100.0, "speed": 0.0})
+"""Instructions of one inference that a byte less of the arena may cost."""
+
+ROWS = "rows"
+"""Operator of a row group in plans."""
+
+
+@dataclass(frozen=True, eq=False)
+class Firmware:
+    """How a model runs on a chip.
+
+    Attributes:
+        graph: the integer core, nodes in execution order.
+        plan: of the arena; a row group is one step in it, named after its last member.
+        groups: in order, disjoint.
+    """
+
+    graph: Graph
+    plan: MemoryPlan
+    groups: tuple[RowGroup, ...]
+
+    @property
+    def steps(self) -> tuple[tuple[Node, ...], ...]:
+        """The nodes of each step of the plan: several where they are a group."""
+        return steps_of(self.graph, self.groups)
+
+
+def firmware(core: Graph, purpose: Purpose = DEFAULT_PURPOSE, max_arena: int | None = None) -> Firmware:
+    """Plan an integer core (passes/integer_core.py); deterministic.
+
+    Args:
+        core: int8 edge graph.
+        purpose: how many instructions memory is worth.
+        max_arena: bytes that the arena should not exceed, at the least cost in instructions; where no plan that is
+            known fits, the smallest is returned.
+
+    Raises:
+        UnknownShapeError: an activation's dimension is unknown.
+        UnsupportedOpError: a convolution that is not of rank 4.
+    """
+    plain = grouped(core, ())
+    price = INSTRUCTIONS_A_RAM_BYTE[purpose]
+    if price == 0 and (max_arena is None or plain.plan.arena_bytes <= max_arena):
+        return plain
+    choices = [choice for choice in _frontier(core) if choice.groups]
+    best = plain
+    if price > 0 and choices:
+        choice = min(choices, key=lambda choice: (choice.cost + price * choice.nbytes, choice.nbytes))
+        found = grouped(core, choice.groups)
+        if price * (plain.plan.arena_bytes - found.plan.arena_bytes) > choice.cost:
+            best = found
+    if max_arena is None or best.plan.arena_bytes <= max_arena:
+        return best
+    return _fitting(core, choices, best, max_arena)
+
+
+def firmware_plan(core: Graph, *, in_place: bool = True) -> MemoryPlan:
+    """The plan of :func:`firmware`, or with ``in_place=False`` one with neither groups nor take-overs, to compare."""
+    return firmware(core).plan if in_place else plan_memory(core, scratch_sizes(core), in_place=False)
+
+
+def grouped(core: Graph, groups: tuple[RowGroup, ...]) -> Firmware:
+    """The plan of ``core`` with these row groups."""
+    by_name = {group.name: group for group in groups}
+    inner = {node.name for group in groups for node in group.nodes}
+    scratch = {name: size for name, size in scratch_sizes(core).items() if name not in inner}
+    places = {name: place for name, place in _places(core).items() if name not in inner}
+    for name, group in by_name.items():
+        scratch[name], places[name] = group.nbytes, dict(group.places)
+    nodes = tuple(
+        _as_node(by_name[node.name]) if node.name in by_name else node
+        for node in core.nodes
+        if node.name not in inner or node.name in by_name
+    )
+    plan = plan_memory(core.replace(nodes=nodes), scratch, may_overlap=places)
+    return Firmware(core, _labelled(plan, by_name), groups)
+
+
+def steps_of(core: Graph, groups: tuple[RowGroup, ...]) -> tuple[tuple[Node, ...], ...]:
+    """The nodes of each step: several where they are a group."""
+    by_name = {group.name: group.nodes for group in groups}
+    inner = {node.name for group in groups for node in group.nodes[:-1]}
+    return tuple(by_name.get(node.name, (node,)) for node in core.nodes if node.name not in inner)
+
+
+def _fitting(core: Graph, choices: list[Choice], best: Firmware, max_arena: int) -> Firmware:
+    """The cheapest choice that fits; where none does, the smallest."""
+    for choice in choices:
+        found = grouped(core, choice.groups)
+        if found.plan.arena_bytes < best.plan.arena_bytes:
+            best = found
+        if best.plan.arena_bytes <= max_arena:
+            break
+    return best
+
+
+def _frontier(core: Graph) -> list[Choice]:
+    places = {name: dict(place) for name, place in _places(core).items()}
+    lifetimes = lifetimes_of(core)
+    for step, node in enumerate(core.nodes):
+        for name in replaceable(core, node, step, lifetimes):
+            places.setdefault(node.name, {})[name] = Overlap(0, exact=True)
+    return list(frontier(core, lifetimes, scratch_sizes(core), places))
+
+
+def _places(core: Graph) -> dict[str, dict[str, Overlap]]:
+    first = {node.name: node.inputs[0] for node in core.nodes if node.inputs}
+    return {name: {first[name]: how} for name, how in input_overlaps(core).items()}
+
+
+def _as_node(group: RowGroup) -> Node:
+    return Node(ROWS, group.name, tuple(group.places), (group.output,))
+
+
+def _labelled(plan: MemoryPlan, groups: Mapping[str, RowGroup]) -> MemoryPlan:
+    """Steps of groups under the names of their first and last members."""
+    steps = tuple(
+        replace(step, node=f"{groups[step.node].nodes[0].name} … {step.node}") if step.node in groups else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=steps)

@@ -1,0 +1,64 @@
+"""What running layers by rows costs in instructions beyond running each whole.
+
+One figure for all targets, so that all have one memory plan. The prices are of the DSP kernels (deploy/c/dsp): where
+nothing else is known, a product or a byte costs about that elsewhere, too.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.row_group import RowGroup, Window, member_graph
+from edgekit.graph.scratch import patches_of
+
+A_PRODUCT = 1.0
+"""Instructions a product, requantization included."""
+A_LONE_PRODUCT = 1.5
+"""More a product of positions that do not fill a block of a convolution."""
+A_GATHERED_VALUE = 3.0
+"""Instructions to bring a value into the plane of a depthwise convolution."""
+A_MOVED_BYTE = 0.4
+"""Instructions a byte of memmove and memcpy."""
+A_CALL = 60.0
+"""Instructions to enter a kernel for a step."""
+
+
+def row_cost(graph: Graph, group: RowGroup) -> float:
+    """Additional instructions of an inference."""
+    return sum(_moved(group, window) for window in group.windows.values()) + sum(
+        _member(graph, group, node) for node in group.nodes
+    )
+
+
+def _moved(group: RowGroup, window: Window) -> float:
+    steps = group.warm_up + group.steps
+    copied = window.height * window.row_bytes if window.copied else 0
+    return A_MOVED_BYTE * (steps * window.kept * window.row_bytes + copied)
+
+
+def _member(graph: Graph, group: RowGroup, node: Node) -> float:
+    own = member_graph(graph, group, node)
+    height = graph.tensor(node.outputs[0]).dims[1]
+    calls = group.steps if node.outputs[0] == group.output else _calls(group, group.windows[node.outputs[0]])
+    cost = A_CALL * calls
+    if node.op not in ("conv2d", "depthwise_conv2d"):
+        return cost
+    source, weights, output = (own.tensor(name).dims for name in (*node.inputs[:2], node.outputs[0]))
+    products = prod(weights[1:]) if node.op == "conv2d" else weights[1] * weights[2]
+    positions = output[1] * output[2]
+    beyond = max(0, calls * output[1] - height) * output[2]
+    cost += A_PRODUCT * beyond * output[3] * products
+    if node.op == "depthwise_conv2d":
+        again = max(0, calls * source[1] - graph.tensor(node.inputs[0]).dims[1])
+        return cost + A_GATHERED_VALUE * again * source[2] * source[3]
+    block = patches_of(weights, source[3], output, node.attrs["stride"], ((0, 0), node.attrs["pad"][1])).block
+    lone = positions % block if block else positions
+    return cost + A_LONE_PRODUCT * calls * lone * output[3] * products
+
+
+def _calls(group: RowGroup, window: Window) -> int:
+    """Steps in which a member makes a row of the image."""
+    first = window.end - window.fresh
+    steps = range(-group.warm_up, group.steps)
+    return sum(-window.fresh < n * window.fresh + first < window.height for n in steps)

@@ -1,0 +1,142 @@
+"""Which layers run as row groups: the cheapest choice for every amount of memory.
+
+Execution order is cut into segments, each a single layer or a group of neighbours with a tile; a segment's memory is
+what lives through it, its ends and its working memory. For a given peak, dynamic programming over the order finds the
+segments that cost fewest additional instructions; lowering the peak step by step gives the frontier. The memory here is
+an estimate (take-overs of single layers are assumed to work out); callers plan what they choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.placement import Overlap, aligned
+from edgekit.graph.row_cost import row_cost
+from edgekit.graph.row_group import RowGroup, closed, row_group
+from edgekit.graph.row_reach import reach_of
+from edgekit.graph.takeover import Lifetimes
+
+LONGEST = 16
+"""Layers of a group at most."""
+TILES = (1, 2, 4, 5, 8)
+"""Rows of output a step, where they divide its height."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Layers first to last (places in the order): one, or a group.
+
+    Attributes:
+        nbytes: of memory while it runs.
+        cost: additional instructions of an inference.
+    """
+
+    first: int
+    last: int
+    nbytes: int
+    cost: float
+    group: RowGroup | None
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Groups of a whole network, with the estimate of its peak in bytes and of additional instructions."""
+
+    nbytes: int
+    cost: float
+    groups: tuple[RowGroup, ...]
+
+
+def frontier(
+    graph: Graph, lifetimes: Lifetimes, scratch: Mapping[str, int], places: Mapping[str, Mapping[str, Overlap]]
+) -> Iterator[Choice]:
+    """Choices from no groups at all to the least memory, each with less memory than the one before it.
+
+    Args:
+        graph: integer edge graph in execution order.
+        lifetimes: first and last step of every activation.
+        scratch: working memory of single layers, by name.
+        places: layer to inputs that its output may overwrite, with how far behind it they must begin.
+    """
+    segments = list(_segments(graph, lifetimes, scratch, places))
+    endings: list[list[Segment]] = [[] for _ in graph.nodes]
+    for segment in segments:
+        endings[segment.last].append(segment)
+    limit = inf
+    while (path := _cheapest(endings, limit)) is not None:
+        peak = max((segment.nbytes for segment in path), default=0)
+        groups = tuple(segment.group for segment in path if segment.group is not None)
+        yield Choice(peak, sum(segment.cost for segment in path), groups)
+        limit = peak
+
+
+def _cheapest(endings: Sequence[Sequence[Segment]], limit: float) -> list[Segment] | None:
+    """The segments below ``limit`` bytes that cover all layers at the least cost; equal ones: the least memory."""
+    best: list[tuple[float, int, Segment | None]] = [(0.0, 0, None)]
+    for ending in endings:
+        options = [
+            (best[segment.first][0] + segment.cost, max(best[segment.first][1], segment.nbytes), segment)
+            for segment in ending
+            if segment.nbytes < limit and best[segment.first][0] < inf
+        ]
+        best.append(min(options, key=lambda option: option[:2]) if options else (inf, 0, None))
+    if best[-1][0] == inf:
+        return None
+    path: list[Segment] = []
+    at = len(endings)
+    while at:
+        segment = best[at][2]
+        if segment is None:
+            return None
+        path.append(segment)
+        at = segment.first
+    return path[::-1]
+
+
+def _segments(
+    graph: Graph, lifetimes: Lifetimes, scratch: Mapping[str, int], places: Mapping[str, Mapping[str, Overlap]]
+) -> Iterator[Segment]:
+    readers = graph.consumers()
+    fits = [reach_of(graph, node) is not None for node in graph.nodes]
+    for first, node in enumerate(graph.nodes):
+        need = _bytes(graph, lifetimes, first, first, places.get(node.name, {}), scratch.get(node.name, 0))
+        yield Segment(first, first, need, 0.0, None)
+        last = first + 1
+        while fits[first] and last < min(len(fits), first + LONGEST) and fits[last]:
+            nodes = graph.nodes[first : last + 1]
+            if closed(graph, nodes, readers):
+                for group in _groups(graph, nodes):
+                    need = _bytes(graph, lifetimes, first, last, group.places, group.nbytes)
+                    yield Segment(first, last, need, row_cost(graph, group), group)
+            last += 1
+
+
+def _groups(graph: Graph, nodes: Sequence[Node]) -> Iterator[RowGroup]:
+    height = graph.tensor(nodes[-1].outputs[0]).dims[1]
+    for tile in TILES:
+        if height % tile == 0 and tile < height:
+            group = row_group(graph, nodes, tile)
+            if group is None:
+                return  # other tiles need unequal steps, too
+            yield group
+
+
+def _bytes(
+    graph: Graph, lifetimes: Lifetimes, first: int, last: int, places: Mapping[str, Overlap], working: int
+) -> int:  # fmt: skip
+    """Memory while layers first to last run as one: the output over the input that saves most, if it may."""
+    output = graph.nodes[last].outputs[0]
+    size = graph.tensor(output).nbytes
+    total, saved = aligned(size) + aligned(working), 0
+    for name, (born, died) in lifetimes.items():
+        made_before = born < first or (born == 0 and name in graph.inputs)
+        if made_before and died >= first and name != output:
+            nbytes = graph.tensor(name).nbytes
+            total += aligned(nbytes)
+            if name in places and died <= last and name not in graph.outputs:
+                together = max(places[name].distance + nbytes, size)
+                saved = max(saved, aligned(nbytes) + aligned(size) - aligned(together))
+    return total - saved
