@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekit.api.report import read_history
+from edgekit.api.report_files import read_history
 from edgekit.api.road import EXPORT, RUN, RoadResult
 from edgekit.core.quantity import Quantity
 from edgekit.core.units import format_count
@@ -113,7 +113,7 @@ def _training(result: RoadResult) -> Section:
 
 
 def _cost(result: RoadResult) -> Section:
-    from edgekit.graph.overlap import firmware_plan
+    from edgekit.graph.firmware import firmware_plan
     from edgekit.graph.passes.integer_core import integer_core
     from edgekit.graph.passes.lower import lower
     from edgekit.graph.readers.load import load_graph
