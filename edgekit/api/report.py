@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.api.report_files import RunFiles, find_run, read_object
+from edgekit.api.report_files import RunFiles, find_run
+from edgekit.api.report_gather import Wish, gather
 from edgekit.core.errors import BadConfigError
 from edgekit.core.files import write_text
 from edgekit.core.optional import require
@@ -16,14 +17,12 @@ from edgekit.core.progress import Progress, silent
 
 if TYPE_CHECKING:
     from edgekit.api.check_budget import Budgets
-    from edgekit.api.evaluation_clips import EvaluatedModel
     from edgekit.api.report_facts import ReportedRun
     from edgekit.data.manifest import Manifest
 
 FORMATS = ("html", "markdown", "json", "model-card")
 MODEL_CARD = "MODEL_CARD.md"
 _SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".md": "markdown"}
-_EVAL, _BENCH = "give what 'edgekit eval --format json' printed", "give what 'edgekit bench --format json' printed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +90,10 @@ def report(
     chosen = _form(form, out, len(paths))
     given = [Path(path) for path in int8] + [None] * (len(paths) - len(int8))
     files = _named([find_run(path, model) for path, model in zip(paths, given, strict=True)])
-    done = _gather(
-        files, data, select, trained_on, budgets, evaluations, benches, device, cache, progress, layer_times=layer_times
+    wish = Wish(
+        data, select, trained_on, budgets, tuple(evaluations), tuple(benches), layer_times, device, cache, progress
     )
+    done = gather(files, wish)
     content = _content(done, compared=compare is not None)
     text = _render(content, done, chosen)
     if out is not None:
@@ -137,62 +137,6 @@ def _named(files: list[RunFiles]) -> list[RunFiles]:
         dataclasses.replace(item, name=str(item.folder or item.counted)) if names.count(item.name) > 1 else item
         for item in files
     ]
-
-
-def _gather(
-    files: Sequence[RunFiles],
-    data: str | Path | Manifest | None,
-    select: str | None,
-    trained_on: str | None,
-    budgets: Budgets,
-    evaluations: Sequence[str | Path],
-    benches: Sequence[str | Path],
-    device: str,
-    cache: Path | None,
-    progress: Progress,
-    *,
-    layer_times: bool,
-) -> list[ReportedRun]:
-    from edgekit.api.report_facts import reported_run
-
-    known = [entry for path in evaluations for entry in read_object(Path(path), _EVAL).get("results", ())]
-    measured = [read_object(Path(path), _BENCH) for path in benches]
-    models = list(dict.fromkeys(path for item in files for path in item.models))
-    answers = {}
-    if data is not None and models:
-        from edgekit.api.evaluate import answer_clips
-
-        answers = answer_clips(
-            models, data, select=select, trained_on=trained_on, device=device, cache=cache, progress=progress
-        )
-        answers = {path: _called(model, path, files) for path, model in answers.items()}
-    by_name = {entry["model"]: entry for entry in known}
-    done = []
-    for number, item in enumerate(files):
-        progress("reporting", number, len(files))
-        times = _times(item) if layer_times else None
-        done.append(reported_run(item, answers, by_name, measured, budgets, times))
-    return done
-
-
-def _called(model: EvaluatedModel, path: Path, files: Sequence[RunFiles]) -> EvaluatedModel:
-    """The model under the name of its run, with its arithmetic where the run has both."""
-    import dataclasses
-
-    run = next(item for item in files if path in item.models)
-    name = f"{run.name} {model.evaluation.arithmetic}" if len(run.models) > 1 else run.name
-    return dataclasses.replace(model, evaluation=dataclasses.replace(model.evaluation, model=name))
-
-
-def _times(files: RunFiles) -> dict[str, float] | None:
-    """Microseconds by layer of the generated C on this machine."""
-    if files.int8 is None:
-        return None
-    from edgekit.bench.layer_times import layer_times
-    from edgekit.graph.passes.lower import lower
-    from edgekit.graph.readers.load import load_graph
-
-    return layer_times(lower(load_graph(files.int8)))
 
 
 def _content(done: Sequence[ReportedRun], *, compared: bool) -> dict[str, Any]:

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def verdict_of(path: Path, budgets: Budgets, measured: Mapping[str, float] | None) -> Json:
-    """The verdict of ``edgekit check-budget`` about one model, its layers included."""
+def verdict_of(path: Path, shown: str, budgets: Budgets, measured: Mapping[str, float] | None) -> Json:
+    """The verdict of ``edgekit check-budget`` about one model, its layers included, under the name ``shown``."""
     counted = path / "checkpoint.safetensors" if path.is_dir() else path
-    return verdict_json(check_budget(counted, budgets, measured=measured), why=True)
+    verdict = verdict_json(check_budget(counted, budgets, measured=measured), why=True)
+    for model in verdict["models"]:
+        model["path"] = shown
+    return verdict
 
 
 def memory_of(path: Path) -> tuple[Json | None, str]:

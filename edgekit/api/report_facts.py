@@ -80,7 +80,7 @@ def reported_run(
     heard = {role: answers.get(path) if path else None for role, path in models.items()}
     scores = {role: _evaluation(models[role], heard[role], evaluations) for role in models}
     road = read_object(files.road) if files.road else None
-    verdict = verdict_of(files.counted, budgets, _measured(scores)) if files.counted else None
+    verdict = verdict_of(files.counted, _shown(files), budgets, _measured(scores)) if files.counted else None
     memory, why = memory_of(files.counted) if files.counted else (None, "there is no model file")
     metadata = _metadata(files.counted)
     facts: Json = {
@@ -98,6 +98,11 @@ def reported_run(
     }
     facts["missing"] = _missing(facts, files, why)
     return ReportedRun(files, facts, heard["float"], heard["int8"])
+
+
+def _shown(files: RunFiles) -> str:
+    """What the verdict calls the model that was counted."""
+    return f"{files.name}, exported for this report" if files.counted == files.probe else str(files.counted)
 
 
 def _names(files: RunFiles) -> set[str]:
@@ -217,7 +222,7 @@ def _missing(facts: Json, files: RunFiles, no_memory: str) -> list[Json]:
         ("learning curves", facts["training"], "a model file alone has none: give its run folder"),
         ("accuracy on test clips", any(scores.values()), _NOT_EVALUATED),
         ("clips to listen to", not any(scores.values()) or provenance["test"], "give the recordings with --data"),
-        ("the integer model", files.int8, quantize),
+        ("integer model", files.int8, quantize),
         ("float beside int8", not files.int8 or facts["quantization"] or files.float_model is None, _NOT_EVALUATED),
         ("verdict, layers and costs", facts["verdict"], "the folder holds no checkpoint: train the run again"),
         ("memory timeline", facts["memory"], no_memory),

@@ -27,6 +27,7 @@ class RunFiles:
         float_model: checkpoint, or a float model file.
         exported: the ONNX file that a road wrote.
         int8: all-integer model.
+        probe: ONNX file written for this report alone, to count what the run would be on a device.
         road: ``road.json`` of ``edgekit demo``.
     """
 
@@ -35,12 +36,13 @@ class RunFiles:
     float_model: Path | None = None
     exported: Path | None = None
     int8: Path | None = None
+    probe: Path | None = None
     road: Path | None = None
 
     @property
     def counted(self) -> Path | None:
         """The model whose costs count: what goes onto the device, else the next best."""
-        return self.int8 or self.exported or self.float_model
+        return self.int8 or self.exported or self.probe or self.float_model
 
     @property
     def models(self) -> tuple[Path, ...]:
@@ -61,7 +63,7 @@ def find_run(path: Path, int8: Path | None = None) -> RunFiles:
     """
     if path.is_file() and path.suffix.lower() in MODEL_SUFFIXES:
         whole = path.suffix.lower() == ".tflite" and int8 is None
-        return RunFiles(path.name, None, None if whole else path, None, path if whole else int8)
+        return RunFiles(path.name, float_model=None if whole else path, int8=path if whole else int8)
     inner = path / "run"
     folder = inner if (path / ROAD).is_file() or (inner / METRICS).is_file() else path
     if not (folder / METRICS).is_file():

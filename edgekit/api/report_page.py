@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 
 from edgekit.api.evaluation_clips import EvaluatedModel, worst_section
-from edgekit.api.report_clips import MOST_CLASSES, interesting_cells, matrix_of, recordings
+from edgekit.api.report_accuracy import accuracy_sections, float_beside_int8
 from edgekit.api.report_facts import ReportedRun
 from edgekit.report import figures, run_figures, run_tables
-from edgekit.report.evaluation_figures import group_bars, reliability_diagram
-from edgekit.report.evaluation_tables import GROUPS, calibration_table, comparison_table, group_tables, scores_table
-from edgekit.report.page import Figure, Matrix, Page, Recordings, Section
+from edgekit.report.evaluation_tables import comparison_table
+from edgekit.report.page import Figure, Page, Section
 
 LARGEST_PAGE = 3_000_000
 """Bytes of a page: what one mails to a colleague."""
 _ROOM_FOR_SOUND = 1_200_000
-_MOST_BARS, _MOST_PICTURES = 40, 10
+_MOST_PICTURES = 10
 _VERDICTS = {"pass": "PASS: within the budget", "fail": "FAIL: over the budget", "undecided": "UNDECIDED"}
 
 Json = Mapping[str, Any]
@@ -40,15 +39,19 @@ def run_page(report: Json, runs: Sequence[ReportedRun], *, sound: bool = True, i
     if report["pareto"]:
         sections.append(_pareto(report["pareto"]))
     for number, run in enumerate(runs):
-        title = f"{run.facts['name']}: " if len(runs) > 1 else ""
+        group = run.facts["name"] if len(runs) > 1 else ""
         room = _ROOM_FOR_SOUND // len(runs) if sound else 0
-        found = _run_sections(run, title, f"c{number}", room, insides=insides)
-        sections += [replace(section, title=_capital(section.title)) for section in found if section]
-    names = ", ".join(run.facts["name"] for run in runs)
-    return Page(f"edgekit: {names}", _lead(runs), tuple(sections))
+        found = [section for section in _run_sections(run, f"c{number}", room, insides=insides) if section]
+        names = {model.name for model in (run.float_model, run.int8_model) if model}
+        sections += [replace(section, title=_short(section.title, names), group=group) for section in found]
+    called = ", ".join(run.facts["name"] for run in runs)
+    return Page(f"edgekit: {called}", _lead(runs), tuple(sections))
 
 
-def _capital(text: str) -> str:
+def _short(title: str, names: set[str]) -> str:
+    """A title without the name of the model in front, which the page or the group says already."""
+    name = next((name for name in names if title.startswith(f"{name}: ")), None)
+    text = title if name is None else title.removeprefix(f"{name}: ")
     return text[:1].upper() + text[1:]
 
 
@@ -101,71 +104,26 @@ def _pareto(pareto: Json) -> Section:
     return Section("Pareto front", (note,), figures=(figure,))
 
 
-def _run_sections(run: ReportedRun, title: str, anchor: str, room: int, *, insides: bool) -> Iterator[Section | None]:
+def _run_sections(run: ReportedRun, anchor: str, room: int, *, insides: bool) -> Iterator[Section | None]:
     facts = run.facts
-    yield from _accuracy(run, title, anchor, room)
-    yield _float_beside_int8(facts, title)
-    yield _training(facts, title)
-    yield from _costs(facts, title)
+    yield from accuracy_sections(run, anchor, room)
+    yield float_beside_int8(facts)
+    yield _training(facts)
+    yield from _costs(facts)
     if facts["measurements"]:
         note = "Instructions are not cycles and say nothing about milliseconds."
-        yield Section(f"{title}targets", (note,), (run_tables.measurements_table(facts["measurements"]),))
-    yield _frontend(run, title)
+        yield Section("targets", (note,), (run_tables.measurements_table(facts["measurements"]),))
+    yield _frontend(run)
     if run.primary is not None:
         yield worst_section(run.primary)
     if run.float_model is not None and insides:
         from edgekit.api.evaluation_insight import insight_sections
 
         yield from insight_sections(run.float_model)
-    yield Section(f"{title}provenance", tables=tuple(run_tables.provenance_tables(facts)))
+    yield Section("provenance", tables=tuple(run_tables.provenance_tables(facts)))
 
 
-def _accuracy(run: ReportedRun, title: str, anchor: str, room: int) -> Iterator[Section]:
-    for role, model in (("float", run.float_model), ("int8", run.int8_model)):
-        entry = run.facts["evaluations"][role]
-        if entry is None:
-            continue
-        heard: tuple[Recordings, ...] = ()
-        matrices: tuple[Matrix, ...] = ()
-        if model is not None and model is run.primary and room:
-            heard = tuple(recordings(model, interesting_cells(model.evaluation), anchor, room))
-        if model is not None and len(entry["labels"]) <= MOST_CLASSES:
-            matrices = (matrix_of(model.evaluation, heard, anchor),)
-        drawn = [Figure(reliability_diagram(entry["calibration"]["bins"]), f"Reliability diagram of {entry['model']}.")]
-        drawn += _group_figures(entry)
-        shown = {figure.data for figure in drawn}
-        folded = tuple(table for table in group_tables(entry) if table not in shown)
-        tables = (scores_table(entry), calibration_table(entry["calibration"]))
-        yield Section(f"{title}{role} accuracy", (), tables, tuple(drawn), matrices, heard, folded=folded)
-
-
-def _group_figures(entry: Json) -> Iterator[Figure]:
-    """Bars of each group that is not too large, with its table."""
-    tables = {table.header[0]: table for table in group_tables(entry)}
-    for group in ("label", *GROUPS):
-        rows = entry.get(f"by_{group}", {})
-        if 1 < len(rows) <= _MOST_BARS:
-            title = f"accuracy by {group}"
-            yield Figure(group_bars(rows, title), f"{entry['model']}: {title}.", tables.get(group))
-
-
-def _float_beside_int8(facts: Json, title: str) -> Section | None:
-    before, after = facts["evaluations"]["float"], facts["evaluations"]["int8"]
-    if before is None or after is None:
-        return None
-    labels = [label for label in after["by_label"] if label in before["by_label"]]
-    rows = [(name, before["by_label"][name]["accuracy"], after["by_label"][name]["accuracy"]) for name in labels]
-    table = run_tables.Table(
-        ("label", "float", "int8"),
-        tuple((name, *(f"{100 * share:.2f} %" for share in shares)) for name, *shares in rows),
-        frozenset({1, 2}),
-    )
-    figures_ = (Figure(run_figures.paired_bars(rows, ("float", "int8")), "Accuracy by label, float and int8.", table),)
-    tables = (comparison_table(facts["quantization"]),) if facts["quantization"] else ()
-    return Section(f"{title}float beside int8", tables=tables, figures=figures_ if len(rows) <= _MOST_BARS else ())
-
-
-def _training(facts: Json, title: str) -> Section | None:
+def _training(facts: Json) -> Section | None:
     found = facts["training"]
     if found is None:
         return None
@@ -182,16 +140,16 @@ def _training(facts: Json, title: str) -> Section | None:
     drawn = Figure(figures.learning_curves(history), description, run_tables.history_table(history))
     recipe = tuple((line,) for line in found["recipe"].splitlines() if line.strip())
     folded = (run_tables.Table((), recipe, caption="Recipe, resolved"),)
-    return Section(f"{title}training", (f"{kept}.",), figures=(drawn,), folded=folded)
+    return Section("training", (f"{kept}.",), figures=(drawn,), folded=folded)
 
 
-def _costs(facts: Json, title: str) -> Iterator[Section]:
+def _costs(facts: Json) -> Iterator[Section]:
     if facts["verdict"]:
         outcome = run_tables.outcome(facts)
         failures, tables = tuple(run_tables.failures(facts)), tuple(run_tables.verdict_tables(facts))
-        yield Section(f"{title}budget", failures, tables, outcome=outcome, verdict=_VERDICTS[outcome])
+        yield Section("budget", failures, tables, outcome=outcome, verdict=_VERDICTS[outcome])
     if facts["layers"]:
-        yield _layers(facts, title)
+        yield _layers(facts)
     if facts["memory"]:
         memory = facts["memory"]
         note = (
@@ -203,10 +161,10 @@ def _costs(facts: Json, title: str) -> Iterator[Section]:
             "Where each activation lies in memory, layer by layer.",
             run_tables.memory_table(memory),
         )
-        yield Section(f"{title}memory timeline", (note,), figures=(drawn,))
+        yield Section("memory timeline", (note,), figures=(drawn,))
 
 
-def _layers(facts: Json, title: str) -> Section:
+def _layers(facts: Json) -> Section:
     columns = (
         ("macs", "MACs"),
         ("parameter_bytes", "weights, B"),
@@ -220,10 +178,10 @@ def _layers(facts: Json, title: str) -> Section:
     note = f"The figure leaves {hidden} cheap layers out; the table has all." if hidden > 0 else ""
     timed = any(row["microseconds"] is not None for row in facts["layers"])
     how = "Time is that of the generated C on the machine of this report, the median of its calls." if timed else ""
-    return Section(f"{title}layers", tuple(text for text in (note, how) if text), figures=(drawn,))
+    return Section("layers", tuple(text for text in (note, how) if text), figures=(drawn,))
 
 
-def _frontend(run: ReportedRun, title: str) -> Section | None:
+def _frontend(run: ReportedRun) -> Section | None:
     frontend = run.facts["frontend"]
     if frontend is None:
         return None
@@ -238,7 +196,7 @@ def _frontend(run: ReportedRun, title: str) -> Section | None:
     else:
         missing.append("No picture of features: give the recordings with --data.")
     folded = (run_tables.frontend_table(frontend),)
-    return Section(f"{title}front-end", (text,), (), tuple(drawn), missing=tuple(missing), folded=folded)
+    return Section("front-end", (text,), (), tuple(drawn), missing=tuple(missing), folded=folded)
 
 
 def _what_it_hears(model: EvaluatedModel) -> str:

@@ -93,6 +93,7 @@ class Section:
     """A heading with what follows it in this order.
 
     Attributes:
+        group: what the section is about, where a page is about several things; stands in front of its title.
         outcome, verdict: "pass", "fail" or "undecided", and the sentence about it; empty for none.
         missing: what a reader may look for and does not find.
         paragraphs, matrices, recordings, tables: as they are.
@@ -110,6 +111,7 @@ class Section:
     folded: tuple[Table, ...] = ()
     outcome: str = ""
     verdict: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)

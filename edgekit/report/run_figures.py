@@ -121,6 +121,7 @@ def pareto_front(points: Sequence[Json], costs: Sequence[tuple[str, str]]) -> st
         axes = figure.add_subplot(1, len(costs), index + 1)
         style(axes)
         known = [point for point in points if point[key] is not None]
+        least, most = min(point[key] for point in known), max(point[key] for point in known)
         front = sorted((point[key], 100 * point["accuracy"]) for point in known if key in point["front"])
         axes.plot(*zip(*front, strict=True), drawstyle="steps-post", color=SERIES[1], linewidth=1)
         for point in known:
@@ -128,7 +129,9 @@ def pareto_front(points: Sequence[Json], costs: Sequence[tuple[str, str]]) -> st
             place = (point[key], 100 * point["accuracy"])
             axes.scatter(*place, s=34, facecolors=face, edgecolors=SERIES[1 if face != "none" else 0])
             text = plain_label(point["name"])[:24]
-            axes.annotate(text, place, xytext=(5, 4), textcoords="offset points", fontsize=7, color=INK)
+            right = point[key] > (least + most) / 2  # the name goes where there is room
+            place_of_name = {"xytext": (-5 if right else 5, 4), "ha": "right" if right else "left"}
+            axes.annotate(text, place, textcoords="offset points", fontsize=7, color=INK, **place_of_name)
         axes.margins(0.18, 0.2)
         axes.xaxis.set_major_formatter(require("matplotlib.ticker", "report").FuncFormatter(_short))
         axes.set_xlabel(name)

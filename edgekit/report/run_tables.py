@@ -75,7 +75,7 @@ def _full_name(key: str) -> str:
     """The name of a count where no other stands above it: "peak RAM, lower bound", "MACs (true)"."""
     name = NAMES.get(key, key)
     if name.startswith(" "):
-        return f"{NAMES['peak_ram' if key.startswith('peak_ram') else 'frontend_macs']}, {name.strip()}"
+        return f"{NAMES['peak_ram'] if key.startswith('peak_ram') else 'front-end'}, {name.strip()}"
     return f"{name} ({key.removeprefix('macs_')})" if key.startswith("macs_") else name
 
 

@@ -1,0 +1,111 @@
+"""Everything that can be found out about runs for a report: evaluated, counted, timed, read."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.api.report_facts import ReportedRun, reported_run
+from edgekit.api.report_files import RunFiles, read_object
+from edgekit.core.errors import EdgekitError
+from edgekit.core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from edgekit.api.check_budget import Budgets
+    from edgekit.api.evaluation_clips import EvaluatedModel
+    from edgekit.data.manifest import Manifest
+
+_EVAL, _BENCH = "give what 'edgekit eval --format json' printed", "give what 'edgekit bench --format json' printed"
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """What to find out; fields as the arguments of :func:`edgekit.api.report.report`."""
+
+    data: str | Path | Manifest | None = None
+    select: str | None = None
+    trained_on: str | None = None
+    budgets: Budgets = ()
+    evaluations: tuple[str | Path, ...] = ()
+    benches: tuple[str | Path, ...] = ()
+    layer_times: bool = False
+    device: str = "cpu"
+    cache: Path | None = None
+    progress: Progress = silent
+
+
+def gather(files: Sequence[RunFiles], wish: Wish) -> list[ReportedRun]:
+    """The facts of every run.
+
+    Raises:
+        BadFileError: a damaged file.
+        EdgekitError: as :func:`edgekit.api.evaluate.evaluate`.
+    """
+    known = [entry for path in wish.evaluations for entry in read_object(Path(path), _EVAL).get("results", ())]
+    benches = [read_object(Path(path), _BENCH) for path in wish.benches]
+    answers = _answers(files, wish)
+    by_name = {entry["model"]: entry for entry in known}
+    done = []
+    with tempfile.TemporaryDirectory(prefix="edgekit-report-") as work:
+        for number, item in enumerate(files):
+            wish.progress("reporting", number, len(files))
+            probed = _with_probe(item, Path(work) / str(number))
+            times = _times(item) if wish.layer_times else None
+            done.append(reported_run(probed, answers, by_name, benches, wish.budgets, times))
+    return done
+
+
+def _answers(files: Sequence[RunFiles], wish: Wish) -> Mapping[Path, EvaluatedModel]:
+    """Evaluated models by path, called by their runs; none without recordings."""
+    models = list(dict.fromkeys(path for item in files for path in item.models))
+    if wish.data is None or not models:
+        return {}
+    from edgekit.api.evaluate import answer_clips
+
+    found = answer_clips(
+        models,
+        wish.data,
+        select=wish.select,
+        trained_on=wish.trained_on,
+        device=wish.device,
+        cache=wish.cache,
+        progress=wish.progress,
+    )
+    return {path: _called(model, path, files) for path, model in found.items()}
+
+
+def _called(model: EvaluatedModel, path: Path, files: Sequence[RunFiles]) -> EvaluatedModel:
+    """The model under the name of its run, with its arithmetic where the run has both."""
+    run = next(item for item in files if path in item.models)
+    name = f"{run.name} {model.evaluation.arithmetic}" if len(run.models) > 1 else run.name
+    return dataclasses.replace(model, evaluation=dataclasses.replace(model.evaluation, model=name))
+
+
+def _with_probe(files: RunFiles, folder: Path) -> RunFiles:
+    """The run with an ONNX file to count, where it has nothing but its checkpoint.
+
+    A run that cannot be exported stays as it is: its verdict then says why it is undecided.
+    """
+    if files.counted is None or files.counted != files.float_model or files.float_model.suffix in (".onnx", ".tflite"):
+        return files
+    from edgekit.api.export import export
+
+    try:
+        return dataclasses.replace(files, probe=export(files.float_model, folder).model)
+    except EdgekitError:
+        return files
+
+
+def _times(files: RunFiles) -> dict[str, float] | None:
+    """Microseconds by layer of the generated C on this machine."""
+    if files.int8 is None:
+        return None
+    from edgekit.bench.layer_times import layer_times
+    from edgekit.graph.passes.lower import lower
+    from edgekit.graph.readers.load import load_graph
+
+    return layer_times(lower(load_graph(files.int8)))
