@@ -24,6 +24,7 @@ from accuracy_run import Experiment, Workplace, run_experiment
 from accuracy_summary import summarise
 from results_file import write_results
 
+from edgekit.api.train import resolve_recipe
 from edgekit.cli.progress import progress_bar
 from edgekit.data.synth.config import SynthConfig
 
@@ -121,10 +122,16 @@ def campaign(names: Sequence[str], experiments: dict[str, Experiment], place: Wo
         print(f"{name}: float {row['float_accuracy']:.4f}, int8 {row['int8_accuracy']}", flush=True)
 
 
+def epochs(experiment: Experiment) -> int:
+    """Passes over the training clips (of a join: of each of its members)."""
+    return resolve_recipe(experiment.recipe, experiment.settings).schedule.epochs
+
+
 def report(experiments: dict[str, Experiment], rows: Rows) -> None:
     """Write the rows of experiments as they stand now, and their summary."""
     digest = digests(experiments)
-    current = [rows.found[name, digest[name]] for name in experiments if (name, digest[name]) in rows.found]
+    found = {name: rows.found[name, digest[name]] for name in experiments if (name, digest[name]) in rows.found}
+    current = [row | {"epochs": epochs(experiments[name])} for name, row in found.items()]
     summary = summarise(current)
     write_results("accuracy", current, summary=summary, chosen=[accuracy_kws.CHOSEN, accuracy_esc.CHOSEN])
     for line in summary:

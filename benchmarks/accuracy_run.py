@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -57,7 +57,6 @@ class Experiment:
         joins: names of the experiments whose models are joined into this one; nothing is trained then.
         views: stored augmented views of each clip per teacher ensemble; 0 asks the teachers in every step.
         int8: whether the row has an int8 model (teachers have none).
-        score: name of the scorer in :data:`SCORERS`.
         about: what the row is for, one line.
     """
 
@@ -78,7 +77,6 @@ class Experiment:
     joins: tuple[str, ...] = ()
     views: int = 0
     int8: bool = True
-    score: str = "clip"
     about: str = ""
 
     @property
@@ -109,19 +107,6 @@ def recipe_table(recipe: str) -> dict[str, Any]:
     shipped = resources.files("edgekit.train") / "recipes" / f"{recipe}.toml"
     text = shipped.read_text("utf-8") if shipped.is_file() else Path(recipe).read_text("utf-8")
     return {key: value for key, value in tomllib.loads(text).items() if key != "about"}
-
-
-Scorer = Callable[[Path, Manifest, Experiment, Progress], float]
-"""(run folder or model, data set, experiment, progress) → accuracy on the experiment's test clips."""
-
-
-def score_clips(model: Path, data: Manifest, experiment: Experiment, progress: Progress) -> float:
-    """Share of right labels, one window a clip."""
-    return evaluate(model, data, select=experiment.test, progress=progress).scores.accuracy
-
-
-SCORERS: dict[str, Scorer] = {"clip": score_clips}
-"""Ways to score; a module of experiments may add one."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +162,10 @@ def run_experiment(
         _join([needed[name] / FLOAT_RUN for name in experiment.joins], run)
     else:
         _train(experiment, [chosen, *(place.share(name) for name in experiment.with_sets)], folder, needed, place)
-    score = SCORERS[experiment.score]
+
+    def accuracy(model: Path) -> float:
+        return evaluate(model, real, select=experiment.test, progress=place.progress).scores.accuracy
+
     row: dict[str, Any] = {
         "dataset": experiment.dataset,
         "step": experiment.step,
@@ -191,14 +179,14 @@ def run_experiment(
         "joins": list(experiment.joins),
         "name": experiment.name,
         "model": load_checkpoint(run).model,
-        "float_accuracy": score(run, real, experiment, place.progress),
+        "float_accuracy": accuracy(run),
         "int8_accuracy": None,
     }
     exported = export(run, folder / "export")
     if not experiment.int8:
         return row | _counts(exported.model)
     made = quantize(exported.model, chosen, folder / INT8_FILE, select=experiment.train, progress=place.progress)
-    return row | _counts(made.tflite) | {"int8_accuracy": score(made.tflite, real, experiment, place.progress)}
+    return row | _counts(made.tflite) | {"int8_accuracy": accuracy(made.tflite)}
 
 
 def _join(runs: Sequence[Path], run: Path) -> None:

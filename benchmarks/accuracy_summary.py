@@ -33,6 +33,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _line(key: tuple[Any, ...], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     line: dict[str, Any] = {"dataset": key[0], "step": key[1], "clips": key[2], "replicates": len(rows)}
     line["recipe"] = ", ".join(sorted({row["recipe"] for row in rows}))
+    line["epochs"] = sorted({row["epochs"] for row in rows})
     for name in ("parameters", "macs_true"):
         line[name] = max((row[name] for row in rows if row[name] is not None), default=None)
     for measure in MEASURES:
