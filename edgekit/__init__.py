@@ -33,6 +33,7 @@ _PUBLIC: dict[str, str] = {
     "evaluate": "edgekit.api.evaluate",
     "evaluate_models": "edgekit.api.evaluate",
     "paired_bootstrap": "edgekit.train.evaluation.bootstrap",
+    "verify_speakers": "edgekit.api.verify",
     "export": "edgekit.api.export",
     "quantize": "edgekit.api.quantize",
     "check_budget": "edgekit.api.check_budget",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from edgekit.data.manifest import Manifest
 from edgekit.data.sources import load_sources
 from edgekit.data.synth.config import SynthConfig
 
-__all__ = ["Inspection", "SynthConfig", "fetch", "inspect_manifest", "list_datasets", "synthesise"]
+__all__ = ["Inspection", "SynthConfig", "fetch", "inspect_manifest", "list_datasets", "relabel_sets", "synthesise"]
 
 
 def list_datasets(registry: Path | None = None, folder: Path | None = None) -> list[dict[str, Any]]:
@@ -63,3 +64,22 @@ def synthesise(config: SynthConfig, folder: Path, progress: Progress = silent, w
     from edgekit.data.synth.synthesise import synthesise as render
 
     return render(config, folder, progress, workers)
+
+
+def relabel_sets(data: Sequence[str], by: str, out: Path) -> Manifest:
+    """Write a CSV manifest of the sets ``data`` under labels of a group (:func:`edgekit.data.relabel.relabel`).
+
+    Args:
+        data: paths of data sets, ``KIND:PATH`` where the kind must be said.
+        by: "speaker", "device", "source" or "fold".
+        out: CSV file.
+
+    Raises:
+        DataError: a set that cannot be read, or no clip names the group.
+    """
+    from edgekit.data.manifest import read_manifest
+    from edgekit.data.relabel import relabel, write_manifest
+
+    manifest = relabel([read_manifest(path) for path in data], by)
+    write_manifest(manifest, out)
+    return manifest

@@ -134,6 +134,23 @@ def synth(
     click.echo(f"{path}: {len(manifest):,} clips, {len(manifest.labels)} labels ({counts})")
 
 
+@command.command()
+@click.argument("data", nargs=-1, required=True)
+@click.option("--by", default="speaker", show_default=True, help="speaker, device, source or fold.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV manifest.")
+@_FORMAT
+def relabel(data: tuple[str, ...], by: str, output: Path, form: str) -> None:
+    """Write a manifest of DATA whose labels are a group: who speaks instead of what is said."""
+    from edgekit.api.data import relabel_sets
+
+    manifest = relabel_sets(data, by, output)
+    if form == "json":
+        body = {"manifest": str(output), "clips": len(manifest), "labels": list(manifest.labels)}
+        _json({"schema_version": 1, **body})
+        return
+    click.echo(f"{output}: {len(manifest):,} clips, {len(manifest.labels)} labels")
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word for part in text.split(",") if (word := part.strip().lower()))
 

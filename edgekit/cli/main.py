@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "voice2series": ("voice2series", "Classify time series with a frozen acoustic model."),
     "join": ("join", "Put several runs side by side into one model."),
     "eval": ("evaluate", "Accuracy, confusion matrix and per-group tables of a run or model."),
+    "verify": ("verify", "Equal error rate of a speaker model on voices that it never heard."),
     "export": ("export", "Write a run as ONNX with front-end and labels."),
     "quantize": ("quantize", "Make a model integer-only: TFLite and QDQ ONNX."),
     "check-budget": ("check_budget", "Judge models against budgets; exit 0 pass, 1 fail, 2 undecided."),

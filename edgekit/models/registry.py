@@ -33,6 +33,10 @@ _MODULES: dict[str, str] = {
     "attention-bilstm": "edgekit.models.acoustic.attention_bilstm",
     "unet-attention-bilstm": "edgekit.models.acoustic.attention_bilstm",
     "vggish": "edgekit.models.acoustic.vggish",
+    "ecapa-tdnn": "edgekit.models.speakers.ecapa_tdnn",
+    "speaker-resnet34": "edgekit.models.speakers.resnet34",
+    "amcrn": "edgekit.models.speakers.amcrn",
+    "partitioned": "edgekit.models.partitioned",
     # plug-ins of a room above this one, known here by name only
     "adapted-vit": "edgekit.adapt.vit",
     "reprogrammed": "edgekit.adapt.reprogram.model",

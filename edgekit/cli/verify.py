@@ -1,0 +1,43 @@
+"""``edgekit verify``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edgekit.cli import training_options as options
+from edgekit.cli.progress import progress_bar
+
+
+@click.command("verify")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--data", required=True, multiple=True, help="Set whose clips name speakers; pairs lie within one set.")
+@click.option("--select", help='Clips, e.g. "speaker=theo,lucas". Default: all.')
+@click.option("--trials", default=50_000, show_default=True, type=click.IntRange(2), help="Pairs at most.")
+@click.option(
+    "--p-target", default=0.05, show_default=True, type=click.FloatRange(0.0001, 0.9999), help="Prior of minDCF."
+)
+@options.FORMAT
+def command(run: Path, data: tuple[str, ...], select: str | None, trials: int, p_target: float, form: str) -> None:
+    r"""Equal error rate and minDCF of a speaker model's RUN on voices that it never heard.
+
+    \b
+    edgekit data relabel recordings --by speaker -o speakers.csv
+    edgekit train speaker-ecapa --data speakers.csv --train "speaker!=theo" -o runs/speakers
+    edgekit verify runs/speakers --data recordings --select "speaker=theo,lucas"
+    """
+    from edgekit.api.verify import verify_speakers
+
+    with progress_bar() as progress:
+        result = verify_speakers(run, data, select=select, most=trials, p_target=p_target, progress=progress)
+    if form == "json":
+        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        return
+    told = result.verification
+    click.echo(
+        f"{run}: {result.clips:,} clips of {result.speakers} speakers, "
+        f"{told.trials:,} trials ({told.targets:,} of one voice)"
+    )
+    click.echo(f"equal error rate {100 * told.eer:.2f} %, minDCF({told.p_target:g}) {told.min_dcf:.3f}")

@@ -1,0 +1,31 @@
+"""Any CNN of the registry with the partition plug-in in its pointwise layers, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from edgekit.models.partition import partition_pointwise
+from edgekit.models.registry import build_model, register
+
+
+@register("partitioned")
+def partitioned(
+    classes: int = 10, base: str = "ds-cnn", arguments: Mapping[str, Any] | None = None, subsets: int = 4
+) -> nn.Module:
+    """``base`` with :func:`partition_pointwise` applied: [N, 1, H, W] → logits [N, classes].
+
+    Args:
+        classes: number of outputs.
+        base: registry name of a CNN.
+        arguments: of its builder, without ``classes``.
+        subsets: S.
+
+    Raises:
+        BadConfigError: an unknown base, or no layer that S subsets fit.
+    """
+    model = build_model(base, **{**(arguments or {}), "classes": classes})
+    partition_pointwise(model, subsets)
+    return model

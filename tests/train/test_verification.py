@@ -1,0 +1,42 @@
+"""Equal error rate and minDCF against scikit-learn's curve and cases by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_curve
+
+from edgekit.core.errors import DataError
+from edgekit.train.evaluation.verification import all_pairs, verify_trials
+
+
+def test_rates_lie_on_scikit_learns_curve() -> None:
+    draw = np.random.default_rng(1)
+    same = draw.random(2000) < 0.2
+    scores = draw.normal(0, 1, 2000) + 1.5 * same
+    told = verify_trials(scores, same, p_target=0.05)
+    false, hit, _ = roc_curve(same, scores, drop_intermediate=False)
+    nearest = np.argmin(np.abs((1 - hit) - false))
+    assert told.eer == pytest.approx((1 - hit[nearest] + false[nearest]) / 2, abs=0.003)
+    assert told.min_dcf == pytest.approx(float(np.min(0.05 * (1 - hit) + 0.95 * false)) / 0.05)
+
+
+def test_perfect_and_reversed_scores() -> None:
+    same = np.array([True, True, False, False])
+    assert verify_trials(np.array([4.0, 3, 2, 1]), same).eer == 0.0
+    assert verify_trials(np.array([1.0, 2, 3, 4]), same).eer == 1.0
+    assert verify_trials(np.zeros(4), same).eer == pytest.approx(0.5)
+    assert verify_trials(np.zeros(4), same).min_dcf == pytest.approx(1.0)
+
+
+def test_trials_of_one_kind_are_refused() -> None:
+    with pytest.raises(DataError, match="are both needed"):
+        verify_trials(np.ones(3), np.ones(3, bool))
+
+
+def test_pairs_stay_within_a_set() -> None:
+    groups, sets = np.array(["a", "a", "b", "a"]), np.array([0, 0, 0, 1])
+    pairs, same = all_pairs(groups, sets, most=100)
+    assert pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
+    assert same.tolist() == [True, False, False]
+    assert len(all_pairs(groups, sets, most=2)[0]) == 2
