@@ -163,7 +163,8 @@ def write_files(files: Mapping[str, str], folder: Path) -> None:
 
 
 def _compile_image(files: Mapping[str, str], target: Target, compiler: Toolchain, work: Path, optimize: str) -> str:
-    sources = [name for name in sorted(files) if name.endswith(".c") and not name.endswith("/library.c")]
+    left_out = ("/library.c", "/freestanding/memory.c") if compiler.ships_libc_headers else ("/library.c",)
+    sources = [name for name in sorted(files) if name.endswith(".c") and not name.endswith(left_out)]
     arguments = [*compiler.target_flags(target), *COMMON_FLAGS, *compiler.optimization(target, optimize)]
     arguments += ["-I.", f"-I{PROJECT_FOLDER}"]
     compile_only = list(arguments)

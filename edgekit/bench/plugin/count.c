@@ -34,7 +34,7 @@ extern void qemu_plugin_register_atexit_cb(plugin_id id, void (*cb)(plugin_id, v
 EXPORT int qemu_plugin_version = 1;
 EXPORT int qemu_plugin_install(plugin_id id, const qemu_info *info, int argc, char **argv);
 
-enum { NO_REGISTERS = 0, ADD_U64 = 0, MAX_SPANS = 8, MAX_RETURNS = 64 };
+enum { NO_REGISTERS = 0, ADD_U64 = 0, MAX_SPANS = 512, MAX_RETURNS = 64 };
 
 typedef struct {
     uint64_t entry;

@@ -45,7 +45,7 @@ static int32_t @self@(int32_t a) {
 }
 """
 
-_RECIPROCAL = """\
+RECIPROCAL = """\
 /* 1 / (1 + a) for a in [0, 1), both F0: three Newton-Raphson steps. */
 static int32_t @self@(int32_t a) {
     const int32_t half = (int32_t)(((int64_t)a + INT32_MAX + 1) >> 1);
@@ -80,7 +80,7 @@ static void @self@(const int8_t *x, int8_t *y) {
         for (int32_t i = 0; i < @depth@; i++) {
             const int32_t difference = x[i] - largest;
             int32_t value = -128;
-            if (difference >= @diff_min@) {
+            if (difference >= @diff_min@ && headroom > 3) { /* more than 511 equal elements: less than half a step */
                 const int32_t exponential = @f1@(rescale(difference, @multiplier@, @shift@));
                 value += divide_by_power(high_mul(exponential, reciprocal), 35 - headroom);
             }
@@ -101,7 +101,7 @@ def emit_softmax(layer: Layer) -> Code:
     functions = (
         Function("saturate_shift", SATURATE),
         Function("exp_negative", fill(_EXP, self="@self@", f0="@f0@", steps=len(EXP_STEPS), factors=factors)),
-        Function("one_over_one_plus", _RECIPROCAL),
+        Function("one_over_one_plus", RECIPROCAL),
         Function(f"softmax_{layer.output.elements // depth}x{depth}", _rows(params, layer.output.elements, depth)),
     )
     return Code("{f3}({x}, {y});", functions, kernel=functions[3].name)

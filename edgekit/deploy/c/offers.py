@@ -1,0 +1,116 @@
+"""What an instruction set offers for an operator: kernels, where each applies and what it costs.
+
+A further instruction set is one emitter file a kernel and one line of :data:`KERNELS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from types import MappingProxyType
+
+from edgekit.deploy.c import softmax_table
+from edgekit.deploy.c.dsp import add as dsp_add
+from edgekit.deploy.c.dsp import avg_pool2d as dsp_avg_pool
+from edgekit.deploy.c.dsp import conv2d as dsp_conv2d
+from edgekit.deploy.c.dsp import depthwise_conv2d as dsp_depthwise
+from edgekit.deploy.c.dsp import fully_connected as dsp_dense
+from edgekit.deploy.c.kernel import Code, Layer
+from edgekit.deploy.c.mve import conv2d as mve_conv2d
+from edgekit.deploy.c.mve import depthwise_conv2d as mve_depthwise
+from edgekit.deploy.c.mve import fully_connected as mve_dense
+from edgekit.deploy.c.softmax import emit_softmax
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a layer costs with a kernel: instructions of an inference, bytes of flash (code, weights, tables)."""
+
+    instructions: float
+    flash: float
+
+    def times(self, count: int) -> Cost:
+        """Of a layer that an inference runs ``count`` times."""
+        return Cost(self.instructions * count, self.flash)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A way to compute an operator on an instruction set.
+
+    Attributes:
+        emit: writes the C.
+        applies: whether it can compute this layer, bytes equal.
+        cost: estimate, to compare kernels of one operator.
+    """
+
+    emit: Callable[[Layer], Code]
+    applies: Callable[[Layer], bool]
+    cost: Callable[[Layer], Cost]
+
+
+def _conv2d(wide: bool, unroll: int) -> Kernel:
+    """A DSP conv2d: instructions a product as counted in dot.py, 4 bytes an instruction of straight code."""
+
+    def cost(layer: Layer) -> Cost:
+        outputs, *patch = layer.params.arithmetic.weights.shape  # type: ignore[union-attr]
+        depth, positions = prod(patch), prod(layer.output.dims[1:3])
+        straight = min(depth, unroll)
+        a_value = (11 if wide else 12.5) / 4 + (0 if depth <= unroll else 4 / min(unroll, 32) * 4)
+        products = positions / 4 * outputs * depth * a_value
+        code = straight * a_value * 3.5
+        return Cost(products + positions * outputs * 9, (2 if wide else 1) * outputs * depth + code)
+
+    return Kernel(dsp_conv2d.emitter(wide, unroll), dsp_conv2d.fits, cost)
+
+
+def _dense(applies: Callable[[Layer], bool]) -> Kernel:
+    """A DSP fully_connected: 42 instructions for 32 products (fully_connected.py)."""
+
+    def cost(layer: Layer) -> Cost:
+        weights = layer.params.arithmetic.weights  # type: ignore[union-attr]
+        rows = layer.output.elements / weights.shape[0]
+        return Cost(rows * weights.size * 42 / 32 + layer.output.elements * 9, weights.size + 300)
+
+    return Kernel(dsp_dense.emit_fully_connected, applies, cost)
+
+
+def _only(emit: Callable[[Layer], Code], applies: Callable[[Layer], bool]) -> Kernel:
+    """A kernel that is smaller and faster than the portable one wherever it applies."""
+    return Kernel(emit, applies, lambda layer: Cost(0.0, 0.0))
+
+
+def _softmax(emit: Callable[[Layer], Code], applies: Callable[[Layer], bool], each: float, flash: float) -> Kernel:
+    """Softmax on a Cortex-M4: ``each`` instructions an element."""
+    return Kernel(emit, applies, lambda layer: Cost(layer.output.elements * each, flash))
+
+
+def _always(layer: Layer) -> bool:
+    return True
+
+
+KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
+    {
+        ("softmax", "portable"): (
+            _softmax(emit_softmax, _always, 275, 600),
+            _softmax(softmax_table.emit_softmax, softmax_table.fits, 30, 1300),
+        ),
+        ("conv2d", "dsp"): (
+            _conv2d(False, 64),
+            _conv2d(False, 8),
+            _conv2d(False, 256),
+            _conv2d(True, 64),
+            _dense(dsp_dense.fits_pointwise),
+        ),
+        ("depthwise_conv2d", "dsp"): (_only(dsp_depthwise.emit_depthwise_conv2d, dsp_depthwise.fits),),
+        ("fully_connected", "dsp"): (_dense(dsp_dense.fits),),
+        ("conv2d", "mve"): (_only(mve_conv2d.emit_conv2d, mve_conv2d.fits),),
+        ("depthwise_conv2d", "mve"): (_only(mve_depthwise.emit_depthwise_conv2d, mve_depthwise.fits),),
+        ("fully_connected", "mve"): (_only(mve_dense.emit_fully_connected, mve_dense.fits),),
+        ("add", "dsp"): (_only(dsp_add.emit_add, dsp_add.fits),),
+        ("sub", "dsp"): (_only(dsp_add.emit_add, dsp_add.fits),),
+        ("avg_pool2d", "dsp"): (_only(dsp_avg_pool.emit_avg_pool2d, dsp_avg_pool.fits),),
+    }
+)
+"""(operator, instruction set) to kernels. An operator that has none for "portable" takes the emitter of emitters.py."""
