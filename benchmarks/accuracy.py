@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import accuracy_esc
+import accuracy_inner
 import accuracy_kws
 from accuracy_run import Experiment, Workplace, run_experiment
 from accuracy_summary import summarise
@@ -33,7 +34,7 @@ ROWS = "rows.jsonl"
 
 def table() -> dict[str, Experiment]:
     """All experiments by name."""
-    every = [*accuracy_kws.experiments(), *accuracy_esc.experiments()]
+    every = [*accuracy_kws.experiments(), *accuracy_esc.experiments(), *accuracy_inner.experiments()]
     names = [experiment.name for experiment in every]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
@@ -43,7 +44,7 @@ def table() -> dict[str, Experiment]:
 
 def sets() -> dict[str, SynthConfig]:
     """All synthetic sets by name."""
-    return {**accuracy_kws.SETS, **accuracy_esc.SETS}
+    return {**accuracy_kws.SETS, **accuracy_esc.SETS, **accuracy_inner.INNER_SETS}
 
 
 def digests(experiments: dict[str, Experiment]) -> dict[str, str]:

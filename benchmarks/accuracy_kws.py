@@ -60,7 +60,6 @@ LADDER = (
     ("+ mixup", MIXUP),
 )
 """The ablation's augmentations in the order in which they come in, and what takes each out of a recipe."""
-FEW_SHOT_STEPS = 100
 PRE = ("schedule.epochs=10", "schedule.keep=last")
 NARROW = ("model.arguments.channels=[32, 64, 96, 120, 128]",)
 """Of the third branch on FSDD: three of the recipe's width would be 129,732 parameters."""
@@ -77,12 +76,11 @@ class Corpus:
         dataset: its folder.
         pre: recipe of pre-training on synthetic keywords.
         tune: recipe that goes on from these weights; the ablation and few-shot begin with it from random ones.
-        teacher: recipe of the larger model.
         words: the set of pre-training.
         mixed: sets that are joined to the real clips in fine-tuning, as NAME@SHARE.
         tuning: settings of the final runs.
-        teaching: settings of the teacher of the ablation.
-        ablation: settings of the ablation's runs, which are many and shorter.
+        ablation: settings of the ablation's runs: as many steps as the final runs take.
+        few_shot: steps of a few-shot run.
         classes: number of labels.
         ladder: the ablation's augmentations.
     """
@@ -90,12 +88,11 @@ class Corpus:
     dataset: str
     pre: str
     tune: str
-    teacher: str
     words: str
     mixed: tuple[str, ...]
     tuning: tuple[str, ...]
-    teaching: tuple[str, ...]
     ablation: tuple[str, ...]
+    few_shot: int
     classes: int
     ladder: tuple[tuple[str, tuple[str, ...]], ...] = LADDER
 
@@ -104,24 +101,22 @@ FSDD = Corpus(
     dataset="fsdd",
     pre="kws-dscnn-8khz-level",
     tune="kws-dscnn-8khz-level-tune",
-    teacher="kws-teacher-8khz",
     words="digits",
     mixed=("digits@0.6",),
     tuning=(),
-    teaching=("schedule.epochs=6",),
-    ablation=("schedule.epochs=8",),
+    ablation=("schedule.epochs=36",),
+    few_shot=1000,
     classes=10,
 )
 DSPSPEECH = Corpus(
     dataset="dspspeech",
     pre="kws-dscnn-robust",
     tune="kws-dscnn-robust",
-    teacher="kws-teacher-2s",
     words="dspspeech-words",
     mixed=(),
     tuning=("schedule.epochs=40", "schedule.valid_every=4"),
-    teaching=("schedule.epochs=10",),
-    ablation=("schedule.epochs=10", "schedule.valid_every=5"),
+    ablation=("schedule.epochs=40", "schedule.valid_every=4"),
+    few_shot=600,
     classes=9,
     ladder=tuple(step for step in LADDER if step[1] != TRIM),
 )
@@ -160,7 +155,7 @@ def _experiment(corpus: Corpus, step: str, fold: str, recipe: str, seed: int = 0
     )
 
 
-def _pretrained(corpus: Corpus, seed: int = 0) -> str:
+def pretrained(corpus: Corpus, seed: int = 0) -> str:
     """Name of the experiment that pre-trains."""
     return f"{corpus.words}/pre-training" + (f"/{seed}" if seed else "")
 
@@ -168,7 +163,7 @@ def _pretrained(corpus: Corpus, seed: int = 0) -> str:
 def _pretraining(corpus: Corpus, seed: int = 0, settings: tuple[str, ...] = ()) -> Experiment:
     """Synthetic keywords alone, scored on voices of their own test split."""
     return Experiment(
-        name=_pretrained(corpus, seed),
+        name=pretrained(corpus, seed),
         dataset=corpus.words,
         step="pre-training",
         recipe=corpus.pre,
@@ -184,14 +179,14 @@ def _pretraining(corpus: Corpus, seed: int = 0, settings: tuple[str, ...] = ()) 
 def _final(corpus: Corpus, fold: str, seed: int) -> Experiment:
     """Pre-trained on synthetic keywords, then on the real clips and a share of the synthetic ones."""
     common: dict[str, Any] = {"with_sets": corpus.mixed, "overrides": corpus.tuning}
-    return _experiment(corpus, "final", fold, corpus.tune, seed, start=_pretrained(corpus), **common)
+    return _experiment(corpus, "final", fold, corpus.tune, seed, start=pretrained(corpus), **common)
 
 
 def _joined(speaker: str) -> Iterator[Experiment]:
     """FSDD: the branches, each trained as the final runs of other sets are, and their join."""
     names = []
     for branch, settings in enumerate(BRANCHES):
-        common: dict[str, Any] = {"start": _pretrained(FSDD, branch), "with_sets": FSDD.mixed}
+        common: dict[str, Any] = {"start": pretrained(FSDD, branch), "with_sets": FSDD.mixed}
         one = _experiment(FSDD, f"branch {branch}", speaker, FSDD.tune, branch, overrides=settings, **common)
         names.append(one.name)
         yield one
@@ -201,40 +196,44 @@ def _joined(speaker: str) -> Iterator[Experiment]:
 def _few_shot(corpus: Corpus, fold: str) -> Iterator[Experiment]:
     """The same number of steps whatever the number of clips: from random weights, pre-trained, distilled.
 
-    The teacher is the student of step "final": it knows all training clips, the student has logits of the few only.
+    The teacher is the model of step "final": it knows all training clips, the student learns from what it says of the
+    few, in every step anew.
     """
     for clips in SHOTS:
         batch = min(64, clips * corpus.classes)
-        epochs = max(1, FEW_SHOT_STEPS // max(1, clips * corpus.classes // batch))
+        epochs = max(1, corpus.few_shot // max(1, clips * corpus.classes // batch))
         settings = (
             *(f"schedule.epochs={epochs}", f"schedule.warmup_epochs={epochs / 10:g}"),
             *("schedule.keep=last", f"schedule.valid_every={epochs}"),
         )
         common: dict[str, Any] = {"clips": clips, "overrides": settings}
-        final = f"{corpus.dataset}/final/{0 if corpus is DSPSPEECH else fold}"
         yield _experiment(corpus, "few-shot from scratch", fold, corpus.tune, **common)
-        yield _experiment(corpus, "few-shot pre-trained", fold, corpus.tune, start=_pretrained(corpus), **common)
+        yield _experiment(corpus, "few-shot pre-trained", fold, corpus.tune, start=pretrained(corpus), **common)
         yield _experiment(
             corpus,
             "few-shot distilled",
             fold,
             corpus.tune,
-            teachers=(final,),
-            views=4,
+            teachers=(_final_name(corpus, fold),),
             clips=clips,
             overrides=(*settings, *SOFT),
         )
 
 
+def _final_name(corpus: Corpus, fold: str) -> str:
+    """Name of the final model that teaches on this fold."""
+    return f"{corpus.dataset}/final/{0 if corpus is DSPSPEECH else fold}"
+
+
 def _ablation(corpus: Corpus, fold: str) -> Iterator[Experiment]:
-    """One run a step: no KD, KD, then one family of augmentations after the other, then synthetic pre-training."""
-    more: dict[str, Any] = {"with_sets": corpus.mixed, "overrides": corpus.teaching, "int8": False}
-    teacher = _experiment(corpus, "teacher", fold, corpus.teacher, **more)
-    yield teacher
+    """One run a step: no KD, KD, then one family of augmentations after the other, then synthetic keywords.
+
+    The teacher is the model of step "final", which is asked in every step.
+    """
     off = tuple(setting for _, settings in corpus.ladder for setting in settings)
     base = corpus.ablation
     yield _experiment(corpus, "ablation 0: no KD, no augmentation", fold, corpus.tune, overrides=(*base, *off))
-    taught: dict[str, Any] = {"teachers": (teacher.name,), "views": 4}
+    taught: dict[str, Any] = {"teachers": (_final_name(corpus, fold),)}
     step = "ablation 1: + KD"
     yield _experiment(corpus, step, fold, corpus.tune, overrides=(*base, *off, *SOFT), **taught)
     for number, (name, settings) in enumerate(corpus.ladder):
@@ -242,5 +241,9 @@ def _ablation(corpus: Corpus, fold: str) -> Iterator[Experiment]:
         step = f"ablation {2 + number}: {name}"
         yield _experiment(corpus, step, fold, corpus.tune, overrides=(*base, *off, *SOFT), **taught)
     step = f"ablation {2 + len(corpus.ladder)}: + synthetic pre-training"
-    start = _pretrained(corpus)
+    start = pretrained(corpus)
     yield _experiment(corpus, step, fold, corpus.tune, start=start, overrides=(*base, *SOFT), **taught)
+    if corpus.mixed:
+        step = f"ablation {3 + len(corpus.ladder)}: + synthetic clips beside the real ones"
+        more: dict[str, Any] = {"with_sets": corpus.mixed, "overrides": (*corpus.tuning, *SOFT), **taught}
+        yield _experiment(corpus, step, fold, corpus.tune, start=start, **more)

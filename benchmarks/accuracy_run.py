@@ -23,7 +23,6 @@ from edgekit.api.distill import distill
 from edgekit.api.evaluate import evaluate
 from edgekit.api.export import export
 from edgekit.api.join import join
-from edgekit.api.logits import store_logits
 from edgekit.api.quantize import quantize
 from edgekit.api.train import train
 from edgekit.core.digest import digest_json
@@ -34,7 +33,7 @@ from edgekit.data.selector import select_clips
 from edgekit.data.synth.config import SynthConfig
 from edgekit.train.checkpoint import load_checkpoint
 
-FLOAT_RUN, INT8_FILE, LOGITS = "run", "model.int8.tflite", "logits"
+FLOAT_RUN, INT8_FILE = "run", "model.int8.tflite"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +52,8 @@ class Experiment:
         clips: training clips of each class that are kept (few-shot); None keeps all.
         with_sets: sets whose training clips are joined to it, NAME or NAME@SHARE.
         start: name of the experiment whose weights the run begins from; "" begins from random ones.
-        teachers: names of the experiments that teach.
+        teachers: names of the experiments that teach; they are asked in every step.
         joins: names of the experiments whose models are joined into this one; nothing is trained then.
-        views: stored augmented views of each clip per teacher ensemble; 0 asks the teachers in every step.
         int8: whether the row has an int8 model (teachers have none).
         about: what the row is for, one line.
     """
@@ -75,7 +73,6 @@ class Experiment:
     start: str = ""
     teachers: tuple[str, ...] = ()
     joins: tuple[str, ...] = ()
-    views: int = 0
     int8: bool = True
     about: str = ""
 
@@ -211,10 +208,7 @@ def _train(
     if not experiment.teachers:
         train(experiment.recipe, data, run, valid_select=experiment.valid, **common)
         return
-    teachers: list[Path] = [needed[name] / FLOAT_RUN for name in experiment.teachers]
-    if experiment.views:
-        store = store_logits(experiment.recipe, teachers, data, folder / LOGITS, views=experiment.views, **common)
-        teachers = [store.folder]
+    teachers = [needed[name] / FLOAT_RUN for name in experiment.teachers]
     distill(experiment.recipe, teachers, data, run, valid_select=experiment.valid, **common)
 
 
