@@ -15,7 +15,9 @@ from edgekit.bench.inputs import Inputs, make_inputs
 from edgekit.bench.on_core import on_core
 from edgekit.bench.on_cpu import LocalOptions, on_cpu, on_cuda
 from edgekit.bench.on_float import FloatInputs, on_float
+from edgekit.bench.on_host import LINUX, on_host
 from edgekit.bench.on_linux import on_emulated_linux
+from edgekit.bench.ssh import Host
 from edgekit.core.errors import BadConfigError, EdgekitError
 from edgekit.core.measurement import Measurement
 from edgekit.core.progress import Progress, silent
@@ -43,6 +45,7 @@ class BenchOptions:
         optimize: what C is generated for.
         data: where real inputs come from; None makes random ones.
         local: runners, threads and duration on this machine.
+        host: where Linux targets run; None emulates them.
     """
 
     frontend: str | Path | FrontendSpec | None = None
@@ -51,6 +54,7 @@ class BenchOptions:
     optimize: Optimize = "balanced"
     data: str | Path | np.ndarray | None = None
     local: LocalOptions = field(default_factory=LocalOptions)
+    host: Host | None = None
 
 
 def bench(
@@ -64,6 +68,7 @@ def bench(
     data: str | Path | np.ndarray | None = None,
     runners: Sequence[str] | None = None,
     threads: int = 1,
+    host: str | Host | None = None,
     progress: Progress = silent,
 ) -> list[Measurement]:
     """Measure models on targets.
@@ -73,15 +78,18 @@ def bench(
 
     Args:
         models: int8 ``.tflite`` or QDQ ``.onnx`` files; float ``.onnx`` files and run folders for "cpu" and "cuda".
-        targets: names. "cpu" and "cuda" are this machine, microcontrollers and Raspberry Pis are emulated.
+        targets: names. "cpu" and "cuda" are this machine, microcontrollers and Raspberry Pis are emulated; "linux" is
+            whatever ``host`` is.
         frontend: as in :func:`edgekit.api.compile.compile`; with one, PCM is measured too.
         clips: inputs compared.
         seed: of the random inputs.
         optimize: "size", "speed" or "balanced": what kernels and compiler flags are chosen for.
         data: data set, ``.npz`` or float32 [N, H, W, C] features of which integer models get their inputs; None gives
             them random ones.
-        runners: on this machine: "c", "onnxruntime", "litert", "torch", "torch-compiled"; None takes what is installed.
+        runners: on this machine and on ``host``: "c", "onnxruntime", "litert", "torch", "torch-compiled"; None takes
+            what is installed.
         threads: of each runtime on this machine.
+        host: Raspberry Pi or another Linux machine that Linux targets are measured on, over SSH with keys.
         progress: told the number of measurements done.
 
     Raises:
@@ -93,9 +101,9 @@ def bench(
     if not paths or not names or clips < 1:
         raise BadConfigError("nothing to measure", mend="give a model, a target and at least one clip")
     for name in names:
-        check_target(name)
-    local = LocalOptions(runners, threads)
-    options = BenchOptions(frontend, clips, seed, check_optimize(optimize), data, local)
+        check_target(name, host is not None)
+    local, far = LocalOptions(runners, threads), Host(host) if isinstance(host, str) else host
+    options = BenchOptions(frontend, clips, seed, check_optimize(optimize), data, local, far)
     found: list[Measurement] = []
     for i, path in enumerate(paths):
         inputs = _read(path, options)
@@ -105,10 +113,17 @@ def bench(
     return found
 
 
-def check_target(name: str) -> None:
-    """Raise BadConfigError where ``name`` is no target."""
-    if name != CUDA:
+def check_target(name: str, far: bool) -> None:
+    """Raise BadConfigError where ``name`` is no target, or one that needs a host and there is none."""
+    if name == LINUX and not far:
+        raise BadConfigError("linux is a machine of yours", where="--target", mend="say which with --host")
+    if name not in (CUDA, LINUX):
         find_target(name)
+
+
+def find_name(name: str) -> str:
+    """A Linux target's own name for one of its aliases."""
+    return name if name == LINUX else find_target(name).name
 
 
 def _read(path: Path, options: BenchOptions) -> Inputs | FloatInputs:
@@ -144,6 +159,9 @@ def _on_target(inputs: Inputs | FloatInputs, path: Path, name: str, options: Ben
         yield from on_float(inputs, name, options.local)
     elif name == CUDA:
         yield from on_cuda(inputs, path, options.local)
+    elif options.host is not None and (name == LINUX or find_target(name).kind == "linux"):
+        runners, plan = options.local.runners, options.local.plan
+        yield from on_host(inputs, path, find_name(name), options.host, tuple(runners) if runners else None, plan)
     else:
         target = find_target(name)
         if target.kind == "host":

@@ -116,7 +116,7 @@ def generated_c(inputs: Inputs) -> Iterator[tuple[ModelProcess, str, Sources]]:
 
 def _generated_c(inputs: Inputs, plan: Plan) -> Measurement:
     with generated_c(inputs) as (process, name, sources):
-        return _measured(inputs, "cpu", name, process, plan, sources)
+        return measured(inputs, "cpu", name, process, plan, sources)
 
 
 def _runtime(inputs: Inputs, path: Path, runtime: Runtime, options: LocalOptions) -> Measurement:
@@ -124,10 +124,10 @@ def _runtime(inputs: Inputs, path: Path, runtime: Runtime, options: LocalOptions
     with serve(runtime, *integer_model(inputs.core, runtime.name, path), outputs=inputs.outputs) as process:
         told = process.about()
         name = f"{told['runtime']}, {places.described(runtime.threads, list(runtime.cpus))}"
-        return _measured(inputs, runtime.device, name, process, options.plan, None, told)
+        return measured(inputs, runtime.device, name, process, options.plan, None, told)
 
 
-def _measured(
+def measured(
     inputs: Inputs,
     target: str,
     runner: str,
@@ -136,7 +136,20 @@ def _measured(
     sources: Sources | None,
     told: dict[str, Any] | None = None,
 ) -> Measurement:
-    """Outputs first; times only of the right ones."""
+    """Outputs first; times only of the right ones.
+
+    Args:
+        inputs: of the model.
+        target: for the table.
+        runner: what executes it, for the table.
+        process: the model, not yet asked.
+        plan: how long.
+        sources: of generated C, whose bytes must be equal; None of runtimes that round otherwise.
+        told: what a runtime's process said about itself.
+
+    Raises:
+        TargetError: the process failed.
+    """
     agreement = compare_scores(process.scores(inputs.features), inputs.expected)
     clips = len(inputs.features)
     good = agreement.equal
@@ -173,8 +186,9 @@ def _parts(process: ModelProcess, plan: Plan, sources: Sources | None) -> dict[s
 
 
 def joules(process: ModelProcess, plan: Plan, once_ns: float, target: str) -> dict[str, Quantity]:
-    """Energy of an inference, where ``target``'s counter can be read."""
-    meter = find_nvml() if target == "cuda" else find_rapl()
+    """Energy of an inference, where this machine's counter for ``target`` can be read."""
+    find = {"cuda": find_nvml, "cpu": find_rapl}.get(target)
+    meter = find() if find is not None else None
     return {} if meter is None else {"energy": energy(process, plan, once_ns, meter)}
 
 

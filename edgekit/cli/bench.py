@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edgekit.core.measurement import Measurement
 
 DEFAULT_TARGETS = ("cpu", "cortex-m4")
-_TARGETS = "cpu, cuda, rpi3 … rpi5, cortex-m0 … cortex-m55 or a board; repeatable.  [cpu, cortex-m4]"
+_TARGETS = "cpu, cuda, rpi3 … rpi5, linux, cortex-m0 … cortex-m55 or a board; repeatable.  [cpu, cortex-m4]"
 
 
 @click.command("bench")
@@ -37,6 +37,12 @@ _TARGETS = "cpu, cuda, rpi3 … rpi5, cortex-m0 … cortex-m55 or a board; repea
     help="On cpu and cuda: c, onnxruntime, litert, torch, torch-compiled; repeatable.  [what is installed]",
 )
 @click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="Of each runtime on cpu.")
+@click.option(
+    "--host", metavar="USER@NAME", help="Raspberry Pi or other Linux machine that rpi… and linux run on (SSH)."
+)
+@click.option("--ssh-port", type=click.IntRange(1, 65535), help="Of --host.")
+@click.option("--identity", type=click.Path(path_type=Path), help="Private key for --host.")
+@click.option("--ssh-option", "ssh_options", multiple=True, metavar="NAME=VALUE", help="For ssh's -o; repeatable.")
 @click.option("--pair", is_flag=True, help="Two MODELs in turns on this machine: is the second slower?")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
@@ -49,6 +55,10 @@ def command(
     optimize: str,
     runners: tuple[str, ...],
     threads: int,
+    host: str | None,
+    ssh_port: int | None,
+    identity: Path | None,
+    ssh_options: tuple[str, ...],
     pair: bool,
     form: str,
 ) -> None:
@@ -61,11 +71,13 @@ def command(
         _pair(models, runners, optimize, form)
         return
     from edgekit.api.bench import bench
+    from edgekit.bench.ssh import Host
 
+    far = None if host is None else Host(host, ssh_port, identity, ssh_options)
     with progress_bar() as progress:
         found = bench(
             models, targets or DEFAULT_TARGETS, frontend=frontend, clips=clips, seed=seed, optimize=optimize, data=data,
-            runners=runners or None, threads=threads, progress=progress,
+            runners=runners or None, threads=threads, host=far, progress=progress,
         )  # fmt: skip
     if form == "json":
         import json
