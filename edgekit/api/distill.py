@@ -37,6 +37,7 @@ def distill(
     overwrite: bool = False,
     cache: Path | None = None,
     watch: Watch | None = None,
+    tracker: str | None = None,
     progress: Progress = silent,
 ) -> TrainResult:
     """Train, or go on with, the run ``out`` under ``teachers``.
@@ -58,6 +59,7 @@ def distill(
         overwrite: throw away what ``out`` holds.
         cache: of decoded audio.
         watch: told after every validated epoch.
+        tracker: told about every epoch.
         progress: told about decoding and training.
 
     Raises:
@@ -87,6 +89,7 @@ def distill(
         cache=cache,
         progress=progress,
         watch=watch,
+        tracker=tracker,
         teach=teach,
         teachers=teacher_digests(paths, resolved),
     )

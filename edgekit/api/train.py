@@ -76,6 +76,7 @@ def train(
     overwrite: bool = False,
     cache: Path | None = None,
     watch: Watch | None = None,
+    tracker: str | None = None,
     progress: Progress = silent,
 ) -> TrainResult:
     """Train, or go on with, the run ``out``.
@@ -94,6 +95,7 @@ def train(
         overwrite: throw away what ``out`` holds.
         cache: folder of decoded audio.
         watch: told after every validated epoch; what it raises ends the run there.
+        tracker: "tensorboard" or "mlflow", told about every epoch, see :mod:`edgekit.train.tracking`.
         progress: told about decoding and training.
 
     Raises:
@@ -115,6 +117,7 @@ def train(
         cache=cache,
         progress=progress,
         watch=watch,
+        tracker=tracker,
     )
 
 
@@ -133,6 +136,7 @@ def run_training(
     teachers: Sequence[str] = (),
     stand_in: StandIn | None = None,
     watch: Watch | None = None,
+    tracker: str | None = None,
 ) -> TrainResult:
     """Decode, open the run folder and train; what :func:`train` and :func:`edgekit.api.distill.distill` share.
 
@@ -150,14 +154,19 @@ def run_training(
         cache: of decoded audio.
         progress: told about decoding and training.
         watch: told after every validated epoch.
+        tracker: told about every epoch.
     """
     if device not in DEVICES:
         raise BadConfigError(f"unknown device {device!r}", mend=f"use one of {', '.join(DEVICES)}")
     require("lightning.pytorch", "train")
     from edgekit.data.cache import AudioCache
     from edgekit.train.loop import START, train_student
+    from edgekit.train.provenance import note_provenance
     from edgekit.train.run_folder import open_run
     from edgekit.train.start import weights_file
+    from edgekit.train.tracking import check_tracker
+
+    check_tracker(tracker)
 
     rate = recipe.frontend.spec().sample_rate
     train_cache = AudioCache(clips[0], rate, cache, progress)
@@ -167,6 +176,7 @@ def run_training(
     start = digest_file(weights_file(recipe.start)) if recipe.start.weights else None
     kept = train_cache.manifest
     open_run(folder, recipe, kept, kept_valid, overwrite=overwrite, teachers=teachers, start=start)
+    note_provenance(folder, train_cache, valid_cache)
     metrics = train_student(
         recipe,
         train_cache,
@@ -179,6 +189,7 @@ def run_training(
         teaching=teaching,
         watch=watch,
         stand_in=stand_in,
+        tracker=tracker,
     )
     return TrainResult(
         folder=folder,

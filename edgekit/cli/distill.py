@@ -40,6 +40,7 @@ from edgekit.cli.train import show_result
 @options.START
 @options.DEVICE
 @options.DEVICES
+@options.TRACKER
 @options.OVERWRITE
 @options.FORMAT
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Run folder.")
@@ -56,6 +57,7 @@ def command(
     worker: str,
     device: str,
     devices: int,
+    tracker: str | None,
     overwrite: bool,
     form: str,
     out: Path | None,
@@ -92,6 +94,7 @@ def command(
             device=device,
             devices=devices,
             overwrite=overwrite,
+            tracker=tracker,
             progress=progress,
         )
     show_result(result, form)

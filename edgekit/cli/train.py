@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @options.START
 @options.DEVICE
 @options.DEVICES
+@options.TRACKER
 @options.OVERWRITE
 @options.FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
@@ -37,6 +38,7 @@ def command(
     start: Path | None,
     device: str,
     devices: int,
+    tracker: str | None,
     overwrite: bool,
     form: str,
     out: Path,
@@ -59,6 +61,7 @@ def command(
             device=device,
             devices=devices,
             overwrite=overwrite,
+            tracker=tracker,
             progress=progress,
         )
     show_result(result, form)

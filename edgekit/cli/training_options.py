@@ -26,5 +26,8 @@ DEVICE = click.option("--device", default="auto", show_default=True, help="auto,
 DEVICES = click.option(
     "--devices", default=1, show_default=True, type=click.IntRange(1), help="Processes (Lightning DDP)."
 )
+TRACKER = click.option(
+    "--tracker", type=click.Choice(["tensorboard", "mlflow"]), help="Tell it about every epoch, where it is installed."
+)
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Throw away the run that the folder holds.")
 FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)

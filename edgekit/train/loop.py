@@ -6,6 +6,7 @@ RUN/frontend.json             the spec, normalisation included
 RUN/last.ckpt                 loop state of the last finished epoch
 RUN/history.csv               one row an epoch
 RUN/checkpoint.safetensors    the weights to use
+RUN/provenance.json           versions, command line and digests of the clips, see provenance.py
 RUN/start.json                what the weights to start from gave, where there are such
 RUN/metrics.json              validation scores of these weights; written when the run has ended
 """
@@ -37,8 +38,11 @@ from edgekit.train.run_keeper import STATE, RunKeeper, Watch
 from edgekit.train.stand_in import Epochs, StandIn
 from edgekit.train.start import start_from, weights_file
 from edgekit.train.surroundings import quiet, restored
+from edgekit.train.tracking import open_tracker
 
 if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
+
     from edgekit.train.distillation.module import Teaching
 
 METRICS = "metrics.json"
@@ -59,12 +63,13 @@ def train_student(
     teaching: Teaching | None = None,
     stand_in: StandIn | None = None,
     watch: Watch | None = None,
+    tracker: str | None = None,
 ) -> dict[str, Any]:
     """Train until the recipe's last epoch and write the run folder; goes on from ``last.ckpt`` where there is one.
 
     Returns what ``metrics.json`` holds. A run that was killed and resumed ends with the weights of one that was not,
     bit for bit on the CPU. With ``teaching``, the loss is that of the recipe's ``[distillation]``. A ``stand_in`` is
-    trained in place of the recipe's model.
+    trained in place of the recipe's model. A ``tracker`` (tracking.py) is told every epoch.
 
     Raises:
         EdgekitError: the loss is no longer finite; ``checkpoint.safetensors`` then holds the last good epoch.
@@ -96,7 +101,8 @@ def train_student(
         write_text(folder / "frontend.json", spec.canonical() + "\n")
         keeper = RunKeeper(folder, template, recipe, progress, watch)
         state = folder / STATE
-        trainer = make_trainer(recipe, device, devices, [keeper, *([Epochs(stand_in)] if stand_in else [])])
+        logger = open_tracker(tracker, folder, recipe) if tracker else None
+        trainer = make_trainer(recipe, device, devices, [keeper, *([Epochs(stand_in)] if stand_in else [])], logger)
         _fit(trainer, module, state if state.is_file() else None)
     if trainer.is_global_zero:
         write_json(folder / METRICS, keeper.metrics())
@@ -144,7 +150,9 @@ def normalised(recipe: Recipe, train: AudioCache) -> FrontendSpec:
     return spec.replace(mean=float(f"{mean:.6g}"), std=float(f"{std:.6g}"))
 
 
-def make_trainer(recipe: Recipe, device: str, devices: int, callbacks: list[Callback]) -> Trainer:
+def make_trainer(
+    recipe: Recipe, device: str, devices: int, callbacks: list[Callback], logger: Logger | None = None
+) -> Trainer:
     """Lightning's trainer for one run of ``recipe`` on "cpu", "cuda" or "auto", in ``devices`` processes."""
     return Trainer(
         accelerator={"cpu": "cpu", "cuda": "gpu", "auto": "auto"}[device],
@@ -154,7 +162,7 @@ def make_trainer(recipe: Recipe, device: str, devices: int, callbacks: list[Call
         accumulate_grad_batches=recipe.schedule.accumulate,
         max_epochs=recipe.schedule.epochs,
         callbacks=callbacks,
-        logger=False,
+        logger=logger or False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -24,6 +24,8 @@ _OWN_FILES = (
     "checkpoint.safetensors",
     "metrics.json",
     "start.json",
+    "provenance.json",
+    "mlflow.json",
     "source.safetensors",
 )
 

@@ -73,6 +73,8 @@ class RunKeeper(Callback):
             trainer.save_checkpoint(self.folder / STATE)  # collective: writes nothing here, but the first process waits
             return
         write_text(self.folder / "history.csv", _csv(self.rows))
+        if trainer.logger is not None:
+            trainer.logger.log_metrics({name: value for name, value in row.items() if name != "epoch"}, step=epoch)
         with atomic_path(self.folder / STATE) as temporary:
             trainer.save_checkpoint(temporary)
         if self.watch is not None and scores:
