@@ -66,20 +66,23 @@ def synthesise(config: SynthConfig, folder: Path, progress: Progress = silent, w
     return render(config, folder, progress, workers)
 
 
-def relabel_sets(data: Sequence[str], by: str, out: Path) -> Manifest:
+def relabel_sets(data: Sequence[str], by: str, out: Path, select: str | None = None) -> Manifest:
     """Write a CSV manifest of the sets ``data`` under labels of a group (:func:`edgekit.data.relabel.relabel`).
 
     Args:
         data: paths of data sets, ``KIND:PATH`` where the kind must be said.
         by: "speaker", "device", "source" or "fold".
         out: CSV file.
+        select: clips of each set (:mod:`edgekit.data.selector`); a model knows no label but those that remain.
 
     Raises:
         DataError: a set that cannot be read, or no clip names the group.
     """
     from edgekit.data.manifest import read_manifest
     from edgekit.data.relabel import relabel, write_manifest
+    from edgekit.data.selector import select_clips
 
-    manifest = relabel([read_manifest(path) for path in data], by)
+    sets = [read_manifest(path) for path in data]
+    manifest = relabel([select_clips(item, select) for item in sets] if select else sets, by)
     write_manifest(manifest, out)
     return manifest

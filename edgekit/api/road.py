@@ -10,6 +10,7 @@ import numpy as np
 
 from edgekit.api.check_budget import check_budget
 from edgekit.api.compile import CompileResult, compile
+from edgekit.api.distill import distill
 from edgekit.api.evaluate import evaluate
 from edgekit.api.export import export
 from edgekit.api.quantize import quantize
@@ -37,6 +38,7 @@ class RoadConfig:
     Attributes:
         recipe: training recipe, a name or a TOML file.
         overrides: ``a.b=value`` settings of the recipe.
+        teachers: runs that the student is distilled from; none trains it alone.
         train, valid, test: selections of clips; None takes the manifest's own split.
         budget: name or file of the budget.
         target: microcontroller whose core is emulated.
@@ -47,6 +49,7 @@ class RoadConfig:
 
     recipe: str = "kws-dscnn"
     overrides: tuple[str, ...] = ()
+    teachers: tuple[Path, ...] = ()
     train: str | None = None
     valid: str | None = None
     test: str | None = None
@@ -139,15 +142,7 @@ def travel(manifest: Manifest, config: RoadConfig, out: str | Path, progress: Pr
         EdgekitError: as the steps: train, export, quantize, check_budget, compile.
     """
     folder = Path(out)
-    train(
-        config.recipe,
-        manifest,
-        folder / RUN,
-        train_select=config.train,
-        valid_select=config.valid,
-        overrides=config.overrides,
-        progress=progress,
-    )
+    _train(manifest, config, folder / RUN, progress)
     exported = export(folder / RUN, folder / EXPORT)
     quantized = quantize(exported.model, manifest, folder / MODEL, select=config.train, progress=progress)
     verdict = check_budget(quantized.tflite, config.budget)
@@ -160,6 +155,20 @@ def travel(manifest: Manifest, config: RoadConfig, out: str | Path, progress: Pr
     )
     write_json(folder / RESULT, result.to_json())
     return result
+
+
+def _train(manifest: Manifest, config: RoadConfig, run: Path, progress: Progress) -> None:
+    """The student, alone or under its teachers."""
+    choice: dict[str, Any] = {
+        "train_select": config.train,
+        "valid_select": config.valid,
+        "overrides": config.overrides,
+        "progress": progress,
+    }
+    if config.teachers:
+        distill(config.recipe, config.teachers, manifest, run, **choice)
+    else:
+        train(config.recipe, manifest, run, **choice)
 
 
 def _run_on_chip(

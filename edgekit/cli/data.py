@@ -137,13 +137,14 @@ def synth(
 @command.command()
 @click.argument("data", nargs=-1, required=True)
 @click.option("--by", default="speaker", show_default=True, help="speaker, device, source or fold.")
+@click.option("--select", help='Clips to keep, e.g. "speaker!=theo"; all by default.')
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV manifest.")
 @_FORMAT
-def relabel(data: tuple[str, ...], by: str, output: Path, form: str) -> None:
+def relabel(data: tuple[str, ...], by: str, select: str | None, output: Path, form: str) -> None:
     """Write a manifest of DATA whose labels are a group: who speaks instead of what is said."""
     from edgekit.api.data import relabel_sets
 
-    manifest = relabel_sets(data, by, output)
+    manifest = relabel_sets(data, by, output, select)
     if form == "json":
         body = {"manifest": str(output), "clips": len(manifest), "labels": list(manifest.labels)}
         _json({"schema_version": 1, **body})

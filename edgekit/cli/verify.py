@@ -24,8 +24,8 @@ def command(run: Path, data: tuple[str, ...], select: str | None, trials: int, p
     r"""Equal error rate and minDCF of a speaker model's RUN on voices that it never heard.
 
     \b
-    edgekit data relabel recordings --by speaker -o speakers.csv
-    edgekit train speaker-ecapa --data speakers.csv --train "speaker!=theo" -o runs/speakers
+    edgekit data relabel recordings --by speaker --select "speaker!=theo,lucas" -o speakers.csv
+    edgekit train speaker-ecapa --data speakers.csv --train all -o runs/speakers
     edgekit verify runs/speakers --data recordings --select "speaker=theo,lucas"
     """
     from edgekit.api.verify import verify_speakers

@@ -1,0 +1,104 @@
+"""Adaptation of frozen models: reprogramming, adapters, Voice2Series, partition, and the way to the chip.
+
+    EDGEKIT_DATA=… .venv/bin/python benchmarks/adapt.py --work runs/adapt [--parts reprogram,adapter] [--report]
+
+Sources are trained here, without downloads: a picture classifier on scikit-learn's digits and drawn patterns, a small
+AST and an attention BiLSTM on 24 synthesised words, none of which is a word of the tasks. Finished rows lie in
+``WORK/rows.jsonl``; stop the benchmark and start it again at any time. ``--report`` measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import adapt_edge
+import adapt_few
+import adapt_series
+import adapt_speakers
+from adapt_rows import Row, Rows, tasks
+from adapt_summary import summarise
+from results_file import write_results
+
+from edgekit.adapt.picture_source import train_picture_source
+from edgekit.api.data import synthesise
+from edgekit.api.train import train
+from edgekit.data.synth.config import SynthConfig
+
+WORDS = (
+    "right,left,house,tree,cat,dog,bird,happy,wow,learn,forward,backward,follow,visual,bed,marvin,"
+    "sheila,table,garden,winter,yellow,orange,music,river"
+)
+PARTS = ("reprogram", "adapter", "voice2series", "partition", "edge")
+
+
+def words(work: Path, rate: int, voices: int) -> Path:
+    """Synthesised words at ``rate``, split by voice."""
+    folder = work / f"words-{rate}"
+    config = SynthConfig(
+        words=tuple(WORDS.split(",")),
+        voices=voices,
+        takes=1,
+        rate=rate,
+        unknown_words=(),
+        unknown=0,
+        silence=0,
+        snr_db=(10.0, 40.0),
+    )
+    synthesise(config, folder)
+    return folder
+
+
+def source_run(recipe: str, data: Path, out: Path) -> Path:
+    """A source of audio, trained to its end or found."""
+    train(recipe, data, out, overrides=["schedule.keep=last", "schedule.valid_every=10"], device="cpu")
+    return out
+
+
+def picture_source(work: Path) -> Path:
+    """The source of pictures, trained or found."""
+    file = work / "pictures.safetensors"
+    if not file.is_file():
+        print(train_picture_source(file, progress=lambda *_: None), flush=True)
+    return file
+
+
+def measured(parts: list[str], rows: Rows, root: Path, work: Path) -> Iterator[Row]:
+    """All rows of the parts."""
+    if "reprogram" in parts:
+        for task in tasks(root):
+            yield from adapt_few.reprogrammed(rows, task, picture_source(work), work)
+    if "adapter" in parts:
+        ast = source_run("ast-small", words(work, 8000, 80), work / "ast-small")
+        yield from adapt_few.adapted(rows, tasks(root)[0], ast, work)
+    if "voice2series" in parts:
+        data = words(work, 16000, 60)
+        recurrent = source_run("v2s-attention-bilstm", data, work / "attention-bilstm")
+        yield from adapt_series.reprogrammed(rows, recurrent, data, work)
+    if "partition" in parts:
+        yield from adapt_speakers.partitioned(rows, root, work)
+    if "edge" in parts:
+        yield from adapt_edge.to_the_edge(rows, tasks(root)[0], work)
+
+
+def main() -> None:
+    """Measure what is missing, print tables and write ``benchmarks/results/adapt.json``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder of sources, runs and finished rows")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--report", action="store_true", help="write the results of the finished rows only")
+    arguments = parser.parse_args()
+    rows = Rows(arguments.work / "rows.jsonl")
+    if not arguments.report:
+        for _ in measured(arguments.parts.split(","), rows, Path(os.environ["EDGEKIT_DATA"]), arguments.work):
+            pass
+    found: list[dict[str, Any]] = list(rows.done.values())
+    summary = summarise(found)
+    write_results("adapt", found, summary=summary)
+
+
+if __name__ == "__main__":
+    main()

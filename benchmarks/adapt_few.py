@@ -1,0 +1,92 @@
+"""Few clips of a new task: reprogramming against its controls, adapters against theirs."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from adapt_rows import SEEDS, SIZES, Row, Rows, Task, few, steps_to_epochs
+
+from edgekit.api.adapt import adapt
+from edgekit.api.train import train
+from edgekit.data.manifest import Manifest
+from edgekit.train.checkpoint import load_checkpoint
+
+STEPS = 160
+BATCH = 32
+REPROGRAMMED = ("reprogram-dual", "reprogram-waveform", "reprogram-frame", "reprogram-static", "reprogram-probe")
+SCRATCH = "kws-dscnn-8khz"
+ADAPTERS = (
+    "ast-linear-probe",
+    "ast-bitfit",
+    "ast-prompt-shallow",
+    "ast-prompt-deep",
+    "ast-lora",
+    "ast-houlsby",
+    "ast-pfeiffer",
+    "ast-convolution",
+    "ast-full",
+)
+
+
+def reprogrammed(rows: Rows, task: Task, source: Path, work: Path) -> Iterator[Row]:
+    """Dual-domain, single domains, static map, linear probe, and DS-CNN from scratch, at every size and seed."""
+    for seed in SEEDS:
+        for size in SIZES:
+            for recipe in (*REPROGRAMMED, SCRATCH):
+                about = {"part": "reprogram", "dataset": task.name, "clips_per_class": size, "method": recipe}
+                about |= {"seed": seed, "steps": STEPS}
+                yield rows.get(about, lambda: _train(recipe, source, task, size, seed, work))  # noqa: B023
+
+
+def adapted(rows: Rows, task: Task, source: Path, work: Path) -> Iterator[Row]:
+    """Every adapter at about equal parameters, linear probe, biases and full fine-tuning, at every size."""
+    for seed in SEEDS[:2]:
+        for size in SIZES:
+            for recipe in ADAPTERS:
+                about = {"part": "adapter", "dataset": task.name, "clips_per_class": size, "method": recipe}
+                about |= {"seed": seed, "steps": STEPS}
+                yield rows.get(about, lambda: _train(recipe, source, task, size, seed, work))  # noqa: B023
+
+
+def _train(recipe: str, source: Path, task: Task, size: int, seed: int, work: Path) -> dict[str, Any]:
+    """One run, judged on the test speakers at its last epoch."""
+    clips = few(task.train, size, seed)
+    epochs = steps_to_epochs(STEPS, len(clips), BATCH)
+    overrides = [
+        f"seed={seed}",
+        f"schedule.epochs={epochs}",
+        f"schedule.batch_size={BATCH}",
+        f"schedule.valid_every={epochs}",
+        f"schedule.warmup_epochs={epochs / 20}",
+        "schedule.keep=last",
+    ]
+    out = work / "few"
+    shutil.rmtree(out, ignore_errors=True)
+    overrides += [] if recipe.startswith("ast-") else [f"frontend.fields.clip_samples={task.samples}"]
+    marked = with_splits(clips, task.test)
+    began = time.perf_counter()
+    if recipe == SCRATCH:
+        train(recipe, marked, out, overrides=overrides, device="cpu")
+        parameters = sum(value.numel() for value in load_checkpoint(out).build().parameters())
+    else:
+        parameters = adapt(recipe, source, marked, out, overrides=overrides, device="cpu").trained_parameters[0]
+    seconds = time.perf_counter() - began
+    scores = load_checkpoint(out).metrics["validation"]
+    return {
+        "trained_parameters": parameters,
+        "accuracy": scores["accuracy"],
+        "test_clips": len(task.test),
+        "ms_a_sample": 1000 * seconds / (epochs * len(clips)),
+    }
+
+
+def with_splits(train: Manifest, test: Manifest) -> Manifest:
+    """Both as one set that says which is which."""
+    parts = (("train", train), ("validation", test))
+    clips = tuple(replace(clip, split=split) for split, part in parts for clip in part.clips)
+    return replace(train, clips=clips)

@@ -1,0 +1,123 @@
+"""Voice2Series on problems of the UCR archive that a package of the registry ships."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from adapt_rows import Row, Rows
+
+from edgekit.adapt.series.dtw import nearest_neighbour
+from edgekit.adapt.series.fit import FitOptions, accuracy, fit
+from edgekit.adapt.series.place import place_series
+from edgekit.adapt.series.scratch import FromScratch
+from edgekit.adapt.series.series import read_series
+from edgekit.adapt.source import read_source
+from edgekit.api.voice2series import voice2series
+
+PROBLEMS = ("ArrowHead", "GunPoint", "ItalyPowerDemand", "OSULeaf", "ACSF1", "PickupGestureWiimoteZ_eq")
+EPOCHS = 40
+_PACKAGE = "aeon"
+_FOLDERS = {"PickupGestureWiimoteZ_eq": "PickupGestureWiimoteZ"}
+
+
+def problems(work: Path) -> Path:
+    """The folder of the problems, unpacked from the wheel of aeon, which pip downloads; nothing of it is installed."""
+    folder = work / "ucr"
+    if not (folder / "done").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "-d", str(folder), _PACKAGE]
+        subprocess.run(command, check=True)
+        with zipfile.ZipFile(next(folder.glob(f"{_PACKAGE}-*.whl"))) as wheel:
+            wanted = [name for name in wheel.namelist() if name.endswith(".ts") and "/data/" in name]
+            wheel.extractall(folder, wanted)
+        (folder / "done").touch()
+    return folder / _PACKAGE / "datasets" / "data"
+
+
+def reprogrammed(rows: Rows, source: Path, source_data: Path, work: Path) -> Iterator[Row]:
+    """Every problem and candidate, with the same network from scratch and 1-NN DTW beside it."""
+    folder = problems(work)
+    for name in PROBLEMS:
+        files = [folder / _FOLDERS.get(name, name) / f"{name}_{part}.ts" for part in ("TRAIN", "TEST")]
+        about = {"part": "voice2series", "problem": name, "source": source.name, "epochs": EPOCHS}
+        yield rows.get(about, lambda: _problem(source, files, source_data, work / "series" / name))  # noqa: B023
+
+
+def _problem(source: Path, files: list[Path], source_data: Path, out: Path) -> dict[str, Any]:
+    result = voice2series(source, *files, str(source_data), out, epochs=EPOCHS)
+    known, unseen = read_series(files[0]), read_series(files[1])
+    nearest = nearest_neighbour(known.joined(), known.targets, unseen.joined())
+    chosen = result.candidates[result.chosen]
+    return {
+        "classes": result.classes,
+        "train": result.train,
+        "test": result.test,
+        "source_risk": result.source_risk,
+        "candidates": [
+            {
+                "placement": item.placement,
+                "each": item.each,
+                "distance_before": item.distance_before,
+                "distance": item.distance,
+                "bound": item.bound,
+                "test_accuracy": item.test_accuracy,
+            }
+            for item in result.candidates
+        ],
+        "trained_parameters": chosen.trained_parameters,
+        "distance": chosen.distance,
+        "bound": chosen.bound,
+        "voice2series_accuracy": chosen.test_accuracy,
+        "best_candidate_accuracy": max(item.test_accuracy for item in result.candidates),
+        "scratch_accuracy": _scratch(source, files),
+        "dtw_accuracy": float(np.mean(nearest == unseen.targets)),
+    }
+
+
+def _scratch(source: Path, files: list[Path]) -> float:
+    """The source's network from random weights, all of it trained, on the series in the middle of silence."""
+    known, unseen = read_series(files[0]), read_series(files[1])
+    model = read_source(source)
+    samples = model.frontend.clip_samples if model.frontend else 0
+    placed = place_series((*known.joined(), *unseen.joined()), samples, "pad")
+    network = FromScratch(model, len(known.labels), seed=0)
+    fit(network, placed.clips[: len(known)], known.targets, FitOptions(epochs=EPOCHS, learning_rate=2e-3), _quiet)
+    return accuracy(network, placed.clips[len(known) :], unseen.targets)
+
+
+def _quiet(*_: object) -> None:
+    return None
+
+
+def rank_correlation(rows: list[Row]) -> float | None:
+    """Spearman's, between distance and accuracy, over all candidates of all problems, ranked within each problem.
+
+    Distances of different problems are not compared: each problem's candidates are ranked among themselves.
+    """
+    distances: list[float] = []
+    accuracies: list[float] = []
+    for row in rows:
+        items = row["candidates"]
+        if len(items) > 1:
+            distances += _ranks([item["distance"] for item in items])
+            accuracies += _ranks([item["test_accuracy"] for item in items])
+    if len(distances) < 3 or np.std(distances) == 0 or np.std(accuracies) == 0:
+        return None
+    return float(np.corrcoef(distances, accuracies)[0, 1])
+
+
+def _ranks(values: list[float]) -> list[float]:
+    """Ranks from −1 to 1, ties shared."""
+    found = np.array(
+        [
+            np.mean([other < value for other in values]) + np.mean([other <= value for other in values])
+            for value in values
+        ]
+    )
+    return list(found - 1.0)
