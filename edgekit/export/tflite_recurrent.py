@@ -41,8 +41,8 @@ def _lstm(graph: Graph, node: Node) -> TfliteOp:
 def _intermediates(graph: Graph, node: Node) -> tuple[Tensor, ...]:
     """What LiteRT looks up scales in: four of layer norms, which it does not read, and the hidden state's."""
     unread = Quantization(np.array([2.0**-12]), np.array([0]))
-    gates = [Tensor(f"{node.name}/gate{index}", (0,), "int16", unread) for index in range(4)]
-    return (*gates, Tensor(f"{node.name}/hidden", (0,), "int8", graph.tensor(node.inputs[LSTM_HIDDEN]).quant))
+    gates = [Tensor(f"{node.name}/intermediate{index}", (0,), "int16", unread) for index in range(4)]
+    return (*gates, Tensor(f"{node.name}/intermediate4", (0,), "int8", graph.tensor(node.inputs[LSTM_HIDDEN]).quant))
 
 
 RECURRENT_WRITERS: Mapping[str, Callable[[Graph, Node], TfliteOp]] = {"svdf": _svdf, "lstm": _lstm}

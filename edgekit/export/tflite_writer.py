@@ -63,6 +63,7 @@ class _File:
         self._codes = sorted({(operator.code, operator.version) for operator in operators})
         self._out = TableWriter()
         self._buffers = [self._out.table("Buffer", {})]  # number 0 is the empty one, by the schema
+        self._stored: dict[bytes, int] = {}
 
     def write(self) -> bytes:
         """The bytes of the file."""
@@ -89,8 +90,11 @@ class _File:
         return self._out.ints([self._index[name] if name else -1 for name in names])
 
     def _buffer(self, payload: bytes) -> int:
-        self._buffers.append(self._out.table("Buffer", {"Data": self._out.data(payload)}))
-        return len(self._buffers) - 1
+        """Number of the buffer with these bytes; equal ones are written once."""
+        if payload not in self._stored:
+            self._buffers.append(self._out.table("Buffer", {"Data": self._out.data(payload)}))
+            self._stored[payload] = len(self._buffers) - 1
+        return self._stored[payload]
 
     def _entry(self, name: str, value: str) -> int:
         buffer = self._buffer(value.encode("utf-8"))

@@ -152,6 +152,9 @@ RECURRENT_OPS = frozenset({"svdf", "lstm"})
 """Operators that remember: through variable tensors from one inference to the next, or from step to step of one."""
 
 
+TIE = "tie"
+"""Attribute of a node: its output has the scale of all outputs of the same tie (the steps of one layer)."""
+
 SVDF_MEMORY = 4
 LSTM_HIDDEN, LSTM_CELL = 13, 14
 """Positions of variable tensors among the inputs of svdf and lstm."""

@@ -8,9 +8,10 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FIXED_OUTPUTS, SAME_SCALE_OPS, activation_inputs, fixed_output
+from edgekit.graph.ops import FIXED_OUTPUTS, LSTM_HIDDEN, SAME_SCALE_OPS, TIE, activation_inputs, fixed_output
 from edgekit.graph.passes.widen import WIDE, widths
 from edgekit.graph.tensor import Quantization
+from edgekit.quantize.cells import cell_quantization, cells
 from edgekit.quantize.observers import LEVELS, Range
 
 SHARING_OPS = SAME_SCALE_OPS | {"relu6"}
@@ -44,8 +45,8 @@ def symmetric(extent: Range) -> Quantization:
 def activation_quantization(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Quantization]:
     """Quantization of every activation by name.
 
-    Activations joined by :data:`SHARING_OPS` take the union of their ranges; those joined to an operator of
-    FIXED_OUTPUTS take its scale.
+    Activations joined by :data:`SHARING_OPS` or a tie take the union of their ranges; those joined to an operator of
+    FIXED_OUTPUTS take its scale. Variable tensors are among them; the cell of an lstm has steps of a power of two.
 
     Raises:
         UnsupportedOpError: one activation would need two fixed scales.
@@ -56,8 +57,10 @@ def activation_quantization(graph: Graph, ranges: Mapping[str, Range]) -> dict[s
     roots = {node.outputs[0]: node.inputs[0] for node in graph.nodes if node.op == "rsqrt"}
     outputs = {node.outputs[0]: node.op for node in graph.nodes if node.op in FIXED_OUTPUTS}
     fixed = {name: fixed_output(op, width[name]) for name, op in outputs.items()}
-    found: dict[str, Quantization] = {}
+    found = {name: cell_quantization(ranges[name], name) for name in cells(graph)}
     for members in groups:
+        if members[0] in found:
+            continue
         stated = {scale for scale in map(fixed.get, members) if scale is not None}
         if len(stated) > 1:
             raise UnsupportedOpError("an activation with two fixed scales", where=members[0])
@@ -86,6 +89,12 @@ def sharing_groups(graph: Graph) -> list[tuple[str, ...]]:
                     continue  # a constant side takes the scale of the others
                 raise UnsupportedOpError(f"{node.op} of a constant", where=node.name, mend="fold constants first")
             parent[root(node.outputs[0])] = root(name)
+    ties: dict[str, str] = {}
+    for node in graph.nodes:
+        if node.op == "lstm":
+            parent[root(node.outputs[0])] = root(node.inputs[LSTM_HIDDEN])
+        if TIE in node.attrs:
+            parent[root(node.outputs[0])] = root(ties.setdefault(node.attrs[TIE], node.outputs[0]))
     groups: dict[str, list[str]] = {}
     for name in parent:
         groups.setdefault(root(name), []).append(name)
@@ -93,8 +102,8 @@ def sharing_groups(graph: Graph) -> list[tuple[str, ...]]:
 
 
 def activation_names(graph: Graph) -> tuple[str, ...]:
-    """Graph inputs and node outputs, in order."""
-    return (*graph.inputs, *(name for node in graph.nodes for name in node.outputs if name))
+    """Graph inputs, node outputs in order, and variable tensors."""
+    return (*graph.inputs, *(name for node in graph.nodes for name in node.outputs if name), *graph.variables)
 
 
 def _union(members: tuple[str, ...], ranges: Mapping[str, Range]) -> Range:

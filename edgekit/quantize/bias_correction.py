@@ -21,7 +21,11 @@ _CLIPS = 128
 
 
 def corrected_biases(
-    graph: Graph, quants: Mapping[str, Quantization], clips: np.ndarray, per_channel_dense: bool
+    graph: Graph,
+    quants: Mapping[str, Quantization],
+    clips: np.ndarray,
+    per_channel_dense: bool,
+    original: Graph | None = None,
 ) -> Graph:
     """The float graph with biases moved by the mean output error of the weights that it will get.
 
@@ -30,12 +34,17 @@ def corrected_biases(
         quants: quantization of the activations.
         clips: float32 [N, H, W, C].
         per_channel_dense: as in PtqOptions.
+        original: the graph with the weights that were trained, where those of ``graph`` are rounded already.
     """
-    activations = run_float(graph, np.ascontiguousarray(clips[:_CLIPS], dtype=np.float32), all_tensors=True)
+    original = original or graph
+    trained = {node.name: original.tensor(node.inputs[1]) for node in original.nodes if node.op in WEIGHTED}
+    shared = {name for name, readers in graph.consumers().items() if graph.tensor(name).constant and len(readers) > 1}
+    activations = run_float(original, np.ascontiguousarray(clips[:_CLIPS], dtype=np.float32), all_tensors=True)
     nodes, tensors = [], []
     for node in graph.nodes:
-        if node.op in WEIGHTED:
-            bias = _corrected(graph, node, quants, activations[node.inputs[0]], per_channel_dense)
+        if node.op in WEIGHTED and node.inputs[1] not in shared:  # steps of one layer have one bias
+            x = activations[node.inputs[0]]
+            bias = _corrected(graph, node, trained[node.name], quants, x, per_channel_dense)
             tensors.append(bias)
             node = node.replace(inputs=(*node.inputs[:2], bias.name))
         nodes.append(node)
@@ -43,7 +52,12 @@ def corrected_biases(
 
 
 def _corrected(
-    graph: Graph, node: Node, quants: Mapping[str, Quantization], x: np.ndarray, per_channel_dense: bool
+    graph: Graph,
+    node: Node,
+    trained: Tensor,
+    quants: Mapping[str, Quantization],
+    x: np.ndarray,
+    per_channel_dense: bool,
 ) -> Tensor:
     weights = graph.tensor(node.inputs[1])
     axis = WEIGHTED[node.op]
@@ -51,7 +65,7 @@ def _corrected(
     bias = np.zeros(weights.dims[axis], np.float32) if old is None else old.reshape(-1).astype(np.float32)
     per_channel = per_channel_dense or node.op != "fully_connected"
     error = _rounding_error(
-        quantize_weights(weights, axis, per_channel, quants[node.inputs[0]].scalar()[0], bias), weights
+        quantize_weights(weights, axis, per_channel, quants[node.inputs[0]].scalar()[0], bias), trained
     )
     shift = _mean_output(graph, node, error, x)
     return Tensor(f"{node.name}/corrected_bias", bias.shape, "float32", data=(bias - shift).astype(np.float32))

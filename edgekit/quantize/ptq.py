@@ -10,17 +10,27 @@ import numpy as np
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
+from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import EDGE_OPS, SAME_SCALE_OPS
+from edgekit.graph.ops import EDGE_OPS, RECURRENT_OPS, SAME_SCALE_OPS
 from edgekit.graph.passes.check_edge import WEIGHTED, check_edge
 from edgekit.graph.passes.rescale_parts import rescale_parts
 from edgekit.graph.passes.widen import WIDE, WIDTH, widen, widths
 from edgekit.graph.tensor import Quantization, Tensor
 from edgekit.quantize.activations import activation_names, activation_quantization
 from edgekit.quantize.bias_correction import corrected_biases
-from edgekit.quantize.calibrate import Calibration, calibrate
+from edgekit.quantize.calibrate import Calibration, calibrate, calibrations
+from edgekit.quantize.compare import dequantized_outputs
+from edgekit.quantize.compensate import compensated
 from edgekit.quantize.equalise import equalised
+from edgekit.quantize.recurrent import quantized_recurrent
+from edgekit.quantize.share_constants import shared_constants
 from edgekit.quantize.weights import BIAS_LIMITS, quantize_bias, quantize_constant, quantize_weights
+
+AUTO = "auto"
+"""Instead of an observer: the one with the least error of the logits."""
+_JUDGED = 64
+"""Calibration clips that observers are judged on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +38,22 @@ class PtqOptions:
     """How to quantize.
 
     Attributes:
-        observer: what decides activation ranges: "mse" (the most exact on the models measured), "percentile" or
-            "minmax", "entropy", or "auto" for the best of them an activation.
+        observer: what decides activation ranges: "auto" (what gives the least error of the logits among "mse",
+            "percentile", "minmax" and "each"), one of these, or "entropy"; "each" takes the best an activation.
         per_channel_dense: one weight scale an output of fully connected layers too, not only of convolutions.
+        compensate: let the weights not yet rounded take up the error of those that are (quantize/compensate.py).
         bias_correction: take the mean error that rounded weights cause out of the biases.
         equalise: even out the weights of neighbouring layers first (quantize/equalise.py).
         widths: which activations are int16 instead of int8 (graph/passes/widen.py): "none", "norms" (layer norms and
             the sums that they read), "attention" or "all".
         wide_layers: nodes that compute in int16 besides (quantize/mixed.py chooses them).
-        adaround: round weights by what becomes of the layer's outputs (quantize/adaround.py; needs torch).
+        adaround: instead, look for the rounding with the least error of the layer's outputs (quantize/adaround.py;
+            needs torch).
     """
 
-    observer: str = "mse"
+    observer: str = "auto"
     per_channel_dense: bool = False
+    compensate: bool = True
     bias_correction: bool = True
     equalise: bool = False
     adaround: bool = False
@@ -78,7 +91,11 @@ def quantize_prepared(
 ) -> Graph:
     """:func:`quantize_graph` of what :func:`prepared` gave."""
     options = options or PtqOptions()
-    calibration = calibrate(graph, clips, options.observer, progress)
+    calibration = (
+        best_calibration(graph, clips, options.per_channel_dense, progress)
+        if options.observer == AUTO
+        else calibrate(graph, clips, options.observer, progress)
+    )
     return apply_calibration(graph, calibration, clips, options, progress)
 
 
@@ -96,14 +113,37 @@ def apply_calibration(
     """
     require_float(graph)
     quants = activation_quantization(graph, calibration.ranges)
+    rounded = graph
     if options.adaround:
         require("torch", "train")
         from edgekit.quantize.adaround import adarounded
 
-        graph = adarounded(graph, quants, clips, options.per_channel_dense, progress=progress)
+        rounded = adarounded(graph, quants, clips, options.per_channel_dense, progress=progress)
+    elif options.compensate:
+        rounded = compensated(graph, quants, clips, options.per_channel_dense)
     if options.bias_correction:
-        graph = corrected_biases(graph, quants, clips, options.per_channel_dense)
-    return assemble(graph, quants, options.per_channel_dense)
+        rounded = corrected_biases(rounded, quants, clips, options.per_channel_dense, graph)
+    return assemble(rounded, quants, options.per_channel_dense)
+
+
+def best_calibration(
+    graph: Graph, clips: np.ndarray, per_channel_dense: bool = False, progress: Progress = silent
+) -> Calibration:
+    """The calibration whose integer graph has the least error of the logits, on some of the calibration clips.
+
+    Observers differ in what they clip, and what that costs shows behind the whole model alone: in a transformer with
+    batch norms a rare large value carries the decision, in a CNN it seldom does.
+    """
+    some = clips[np.unique(np.linspace(0, len(clips) - 1, min(_JUDGED, len(clips))).round().astype(int))]
+    some = np.ascontiguousarray(some, np.float32)
+    found = calibrations(graph, clips, progress)
+    expected = run_float(graph, some)
+    errors = []
+    for place, calibration in enumerate(found):
+        integer = assemble(graph, activation_quantization(graph, calibration.ranges), per_channel_dense)
+        errors.append(float(np.square(dequantized_outputs(integer, some) - expected).mean()))
+        progress("choosing observer", place + 1, len(found))
+    return found[int(np.argmin(errors))]
 
 
 def assemble(graph: Graph, quants: Mapping[str, Quantization], per_channel_dense: bool = False) -> Graph:
@@ -119,7 +159,7 @@ def assemble(graph: Graph, quants: Mapping[str, Quantization], per_channel_dense
         node, constants = _quantized_node(graph, node, quants, per_channel_dense)
         nodes.append(node)
         tensors += constants
-    return check_edge(graph.rebuild(nodes, tensors))
+    return check_edge(shared_constants(graph.rebuild(nodes, tensors)))
 
 
 def require_float(graph: Graph) -> None:
@@ -146,6 +186,8 @@ def _quantized_node(
     graph: Graph, node: Node, quants: Mapping[str, Quantization], per_channel_dense: bool
 ) -> tuple[Node, list[Tensor]]:
     """The node with constants of its own (an integer bias depends on the node's input scale), and these."""
+    if node.op in RECURRENT_OPS:
+        return quantized_recurrent(graph, node, quants)
     if node.op in WEIGHTED:
         return _weighted_node(graph, node, quants, per_channel_dense or node.op != "fully_connected")
     shared = quants[node.outputs[0]] if node.op in SAME_SCALE_OPS else None

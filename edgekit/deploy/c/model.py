@@ -11,6 +11,7 @@ from edgekit.deploy.c.choice import Optimize, emit_layer
 from edgekit.deploy.c.emitters import EMITTERS
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, int16_array
 from edgekit.deploy.c.row_group import emit_row_group, member_layer
+from edgekit.deploy.c.shared_data import shared_data
 from edgekit.deploy.target import Target
 from edgekit.graph.firmware import Firmware, firmware
 from edgekit.graph.graph import Graph, Node
@@ -83,7 +84,10 @@ def emit_model(
         comment = ", ".join(f"{layer.node.op} {layer.node.name}" for layer in step.layers)
         calls.append((comment, _call(step, plan.plan, merged)))
     kernels = {name: kernel for step in steps for name, kernel in step.kernels.items()}
-    return Model(plan.graph, plan, tuple(data), merged.texts(), tuple(calls), kernels)
+    comments, statements = zip(*calls, strict=True)
+    kept, texts = shared_data(data, (*merged.texts(), *statements))
+    functions, statements = texts[: len(texts) - len(calls)], texts[len(texts) - len(calls) :]
+    return Model(plan.graph, plan, kept, functions, tuple(zip(comments, statements, strict=True)), kernels)
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,9 +37,11 @@ def prepare_lstm(graph: Graph, node: Node) -> LstmParams:
         raise BadFileError("the hidden state is not quantized as the output is", where=node.name)
     scale = _cell_scale(cell, node)
     power = round(math.log2(scale))
-    gates = [_gate(graph, node, index, source, hidden) for index in range(4)]
     return LstmParams(
-        *gates,
+        input_gate=_gate(graph, node, 0, source, hidden),
+        forget_gate=_gate(graph, node, 1, source, hidden),
+        cell_gate=_gate(graph, node, 2, source, hidden),
+        output_gate=_gate(graph, node, 3, source, hidden),
         sigmoid=WideSigmoidParams(3, 0, SIGMOID_TABLE, False),
         tanh=_tanh(_GATE_POWER),
         cell_tanh=_tanh(power),

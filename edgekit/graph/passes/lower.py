@@ -9,6 +9,7 @@ import numpy as np
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph
 from edgekit.graph.passes.check_edge import check_edge
+from edgekit.graph.passes.cut_concat import cut_concat
 from edgekit.graph.passes.drop_dead import drop_dead
 from edgekit.graph.passes.fold_affine import fold_affine
 from edgekit.graph.passes.fold_pad import fold_pad
@@ -19,6 +20,7 @@ from edgekit.graph.passes.merge_reshape import merge_reshape
 from edgekit.graph.passes.qdq import integer_graph, without_rounding
 
 FLOAT_PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    cut_concat,
     drop_dead,
     fold_pad,
     drop_dead,

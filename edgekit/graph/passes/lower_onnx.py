@@ -12,6 +12,7 @@ from edgekit.graph.passes import onnx_attention as attention
 from edgekit.graph.passes import onnx_elementwise as elementwise
 from edgekit.graph.passes import onnx_pooling as pooling
 from edgekit.graph.passes import onnx_quantization as quantization
+from edgekit.graph.passes import onnx_recurrent as recurrent
 from edgekit.graph.passes import onnx_reshaping as reshaping
 from edgekit.graph.passes import onnx_resizing as resizing
 from edgekit.graph.passes import onnx_slicing as slicing
@@ -113,9 +114,13 @@ def _lower_node(node: Node, build: Builder) -> None:
 
 
 def _check_form(node: Node) -> None:
-    """An output, and attributes of the types that ONNX gives them, so that the rules can compute with them."""
-    if not node.outputs or not node.outputs[0]:
+    """An output (of a recurrent layer perhaps not the first), and attributes of the types that ONNX gives them, so that
+    the rules can compute with them.
+    """
+    if not any(node.outputs):
         raise BadFileError(f"{node.op} has no output", where=node.name)
+    if not node.outputs[0] and node.op not in ("LSTM", "GRU"):
+        raise BadFileError(f"{node.op} has no first output", where=node.name)
     for key, value in node.attrs.items():
         kind = ATTRIBUTES.get(key)
         items = value if isinstance(value, tuple) else (value,)
@@ -221,4 +226,6 @@ RULES: Mapping[str, Rule] = {
     "Slice": slicing.cut,
     "Split": slicing.split,
     "Concat": slicing.concat,
+    "LSTM": recurrent.lstm,
+    "GRU": recurrent.gru,
 }

@@ -159,6 +159,16 @@ class Builder:
         self.tensors[label] = Tensor(label, array.shape, "float32", data=array)
         return label
 
+    def variable(self, name: str, dims: Dims) -> str:
+        """Declare a float32 variable tensor; returns its name."""
+        label = self._unique(name)
+        self.tensors[label] = Tensor(label, dims, "float32", variable=True)
+        return label
+
+    def reshaped_constant(self, name: str, dims: Dims) -> str:
+        """A stored constant in another shape."""
+        return self.weight(f"{name}/reshaped", np.asarray(self.tensors[name].data).reshape(dims))
+
     def affine(self, node: Node, view: View, scale: np.ndarray, shift: np.ndarray) -> View:
         """scale·x + shift with constants that broadcast to the view; by channel where possible, else by element."""
         dims = self.tensors[view.name].dims

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import INT16_OPS, SAME_SCALE_OPS, activation_inputs
+from edgekit.graph.ops import INT16_OPS, LSTM_CELL, LSTM_HIDDEN, SAME_SCALE_OPS, SVDF_MEMORY, TIE, activation_inputs
 from edgekit.graph.tensor import Tensor
 
 WIDTH = "width"
 WIDE = "int16"
 _SUMS = ("add", "sub")
+_WIDE_MEMORY = (("svdf", SVDF_MEMORY), ("lstm", LSTM_CELL))
 
 
 def widen(graph: Graph, mode: str, further: Collection[str] = ()) -> Graph:
@@ -25,8 +26,8 @@ def widen(graph: Graph, mode: str, further: Collection[str] = ()) -> Graph:
 
     Args:
         graph: float edge graph.
-        mode: a key of :data:`MODES`. "none": the graph as it is; "norms": layer norms, and the sums that run
-            through the blocks of a transformer;
+        mode: a key of :data:`MODES`. "none": the graph as it is; "norms": layer norms, the sums that run
+            through the blocks of a transformer, and the steps of a GRU;
             "attention": these, and products and softmax of attention; "all": every operator that has an int16 form.
         further: names of nodes that are int16 as well, where their operator has such a form.
     """
@@ -56,8 +57,13 @@ def widen(graph: Graph, mode: str, further: Collection[str] = ()) -> Graph:
 
 
 def widths(graph: Graph) -> dict[str, str]:
-    """The width, "int8" or "int16", of every activation of a float graph."""
+    """The width, "int8" or "int16", of every activation of a float graph; the memory of an svdf and an lstm's cell are
+    int16, its hidden state is int8.
+    """
     found = dict.fromkeys(graph.inputs, "int8")
+    for node in graph.nodes:
+        found.update({node.inputs[i]: WIDE for op, i in _WIDE_MEMORY if node.op == op})
+        found.update({node.inputs[LSTM_HIDDEN]: "int8"} if node.op == "lstm" else {})
     found.update({name: node.attrs.get(WIDTH, "int8") for node in graph.nodes for name in node.outputs})
     return found
 
@@ -105,6 +111,7 @@ def _norms(graph: Graph) -> set[str]:
             if reader.op == "mul" and centred.outputs[0] in reader.inputs
         )
         wide.update(part.name for part in _running_sum(centred.inputs[0], producers))
+    wide |= {node.name for node in graph.nodes if TIE in node.attrs}
     return wide | (_chained_sums(graph, producers) if _mixes(graph, producers, consumers) else set())
 
 

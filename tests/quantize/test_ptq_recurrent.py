@@ -1,0 +1,105 @@
+"""Models with an LSTM or a GRU become integer as a whole: equal bytes everywhere, logits near the float model's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from c_programs import SanitizedProgram
+from int8_oracles import litert_outputs, tflm_outputs
+from recurrent_models import STEPS, recurrent_model, walking_clips
+
+from edgekit.core.errors import BadFileError
+from edgekit.deploy.generate import generate
+from edgekit.deploy.target import find_target
+from edgekit.export.tflite_writer import tflite_bytes
+from edgekit.features.quantized import quantize_features
+from edgekit.graph.graph import Graph
+from edgekit.graph.integer.interpreter import run_integer
+from edgekit.graph.ops import TIE
+from edgekit.graph.passes.lower import lower
+from edgekit.graph.readers.load import load_graph
+from edgekit.quantize.cells import cell_quantization
+from edgekit.quantize.compare import compare
+from edgekit.quantize.observers import Range
+from edgekit.quantize.ptq import PtqOptions, quantize_graph
+
+LAYERS = [("LSTM", {}), ("GRU", {"linear_before_reset": 1}), ("GRU", {"linear_before_reset": 0})]
+FORMS = pytest.mark.parametrize(("op", "attrs"), LAYERS, ids=["lstm", "gru", "gru-reset-before"])
+
+
+def quantized(op: str, attrs: dict[str, Any], folder: Path, **options: Any) -> tuple[Graph, Graph]:
+    graph = lower(load_graph(recurrent_model(folder / "m.onnx", op, **attrs)))
+    return graph, quantize_graph(graph, walking_clips(64), PtqOptions(observer="minmax", **options))
+
+
+def fed(integer: Graph, count: int) -> np.ndarray:
+    return quantize_features(walking_clips(count, seed=1), *integer.tensor(integer.inputs[0]).scale_zero())
+
+
+@FORMS
+def test_no_operator_stays_in_float_and_tflm_gives_the_bytes(op: str, attrs: dict[str, Any], tmp_path: Path) -> None:
+    _, integer = quantized(op, attrs, tmp_path)
+    assert {tensor.dtype for tensor in integer.tensors.values()} <= {"int8", "int16", "int32", "int64"}
+    clips = fed(integer, 30)
+    theirs = tflm_outputs(tflite_bytes(integer), clips, reset=True)
+    np.testing.assert_array_equal(run_integer(integer, clips), theirs)
+
+
+@FORMS
+def test_litert_is_a_step_off_at_most(op: str, attrs: dict[str, Any], tmp_path: Path) -> None:
+    """Other functions of gates, other roundings of dense layers and products (docs/litert-tflm.md)."""
+    _, integer = quantized(op, attrs, tmp_path)
+    clips = fed(integer, 30)
+    theirs = litert_outputs(tflite_bytes(integer), clips, reset=True)
+    assert np.abs(theirs.astype(int) - run_integer(integer, clips)).max() <= 1
+
+
+@FORMS
+def test_logits_are_near_the_float_model_s(op: str, attrs: dict[str, Any], tmp_path: Path) -> None:
+    graph, integer = quantized(op, attrs, tmp_path)
+    difference = compare(graph, integer, walking_clips(64))
+    assert difference.max_error <= 0.03 * difference.output_range
+    assert difference.label_agreement >= 0.95
+
+
+def test_a_gru_in_int8_is_worse_than_in_int16(tmp_path: Path) -> None:
+    graph, wide = quantized("GRU", {"linear_before_reset": 1}, tmp_path)
+    _, narrow = quantized("GRU", {"linear_before_reset": 1}, tmp_path, widths="none")
+    clips = walking_clips(64)
+    assert compare(graph, wide, clips).rms_error < 0.8 * compare(graph, narrow, clips).rms_error
+
+
+def test_steps_of_a_gru_have_one_scale_a_part_and_one_set_of_weights(tmp_path: Path) -> None:
+    _, integer = quantized("GRU", {"linear_before_reset": 1}, tmp_path)
+    scales: dict[str, set[tuple[float, int]]] = {}
+    for node in integer.nodes:
+        if TIE in node.attrs:
+            scales.setdefault(node.attrs[TIE], set()).add(integer.tensor(node.outputs[0]).scale_zero())
+    assert scales and {len(found) for found in scales.values()} == {1}
+    readers = Counter(node.inputs[1] for node in integer.nodes if node.op == "fully_connected")
+    assert sorted(readers.values()) == [1, 1, 1, STEPS - 1, STEPS - 1]
+
+
+@FORMS
+def test_the_generated_c_gives_the_bytes_and_stores_weights_once(
+    op: str, attrs: dict[str, Any], tmp_path: Path
+) -> None:
+    _, integer = quantized(op, attrs, tmp_path)
+    sources = generate(integer, None, find_target("cpu"), "model")
+    clips = fed(integer, 6)
+    program = SanitizedProgram([sources], tmp_path)
+    np.testing.assert_array_equal(program.run(0, clips), run_integer(integer, clips))
+    arrays = [line for line in sources.files["model_model.c"].splitlines() if line.startswith("static const int8_t w")]
+    assert len(arrays) == (1 if op == "LSTM" else 5)  # an lstm's are called otherwise
+
+
+def test_a_cell_has_steps_of_a_power_of_two() -> None:
+    assert cell_quantization(Range(-1.0, 0.9), "c").scalar() == (2.0**-14, 0)
+    assert cell_quantization(Range(0.0, 0.99), "c").scalar() == (2.0**-15, 0)
+    assert cell_quantization(Range(-60.0, 3.0), "c").scalar() == (2.0**-9, 0)
+    with pytest.raises(BadFileError, match="whose cell reaches 65"):
+        cell_quantization(Range(-65.0, 3.0), "c")
