@@ -42,6 +42,7 @@ class Sources:
         clip_samples: samples of one clip, 0 without a front-end.
         state_bytes: estimate of the state struct: arena and front-end.
         optimize: what kernels were chosen for, and compilers are told.
+        call: ``<name>_<call>`` computes the model: "invoke" on a window, or "step" on a hop of a stream.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Sources:
     clip_samples: int
     state_bytes: int
     optimize: Optimize = "balanced"
+    call: str = "invoke"
 
 
 def generate(
@@ -197,6 +199,10 @@ def _manifest(api: Interface, target: Target, optimize: Optimize) -> dict[str, A
         "output_bytes": api.output_size,
         "arena_bytes": plan.arena_bytes,
         "arena_lower_bound": plan.lower_bound,
+        "row_groups": [
+            {"layers": [node.name for node in group.nodes], "rows": group.tile, "working_bytes": group.nbytes}
+            for group in api.model.firmware.groups
+        ],
         "layers": [
             {"name": node.name, "op": node.op, "kernel": api.model.kernels[node.name], "live_bytes": step.bytes}
             for nodes, step in zip(api.model.firmware.steps, plan.steps, strict=True)

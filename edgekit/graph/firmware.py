@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from edgekit.graph.execution_order import least_memory_order
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.overlap import input_overlaps
 from edgekit.graph.placement import Overlap
@@ -38,11 +39,13 @@ class Firmware:
         graph: the integer core, nodes in execution order.
         plan: of the arena; a row group is one step in it, named after its last member.
         groups: in order, disjoint.
+        cost: estimate of the instructions that the groups add to an inference.
     """
 
     graph: Graph
     plan: MemoryPlan
     groups: tuple[RowGroup, ...]
+    cost: float = 0.0
 
     @property
     def steps(self) -> tuple[tuple[Node, ...], ...]:
@@ -63,6 +66,16 @@ def firmware(core: Graph, purpose: Purpose = DEFAULT_PURPOSE, max_arena: int | N
         UnknownShapeError: an activation's dimension is unknown.
         UnsupportedOpError: a convolution that is not of rank 4.
     """
+    ordered = least_memory_order(core, scratch_sizes(core), _places(core))
+    price, found = INSTRUCTIONS_A_RAM_BYTE[purpose], _best(core, purpose, max_arena)
+    if ordered.nodes != core.nodes:
+        other = _best(ordered, purpose, max_arena)
+        found = min(found, other, key=lambda plan: plan.cost + max(price, 1) * plan.plan.arena_bytes)
+    return found
+
+
+def _best(core: Graph, purpose: Purpose, max_arena: int | None) -> Firmware:
+    """The plan of :func:`firmware` in the graph's own order."""
     plain = grouped(core, ())
     price = INSTRUCTIONS_A_RAM_BYTE[purpose]
     if price == 0 and (max_arena is None or plain.plan.arena_bytes <= max_arena):
@@ -71,7 +84,7 @@ def firmware(core: Graph, purpose: Purpose = DEFAULT_PURPOSE, max_arena: int | N
     best = plain
     if price > 0 and choices:
         choice = min(choices, key=lambda choice: (choice.cost + price * choice.nbytes, choice.nbytes))
-        found = grouped(core, choice.groups)
+        found = grouped(core, choice.groups, choice.cost)
         if price * (plain.plan.arena_bytes - found.plan.arena_bytes) > choice.cost:
             best = found
     if max_arena is None or best.plan.arena_bytes <= max_arena:
@@ -84,8 +97,8 @@ def firmware_plan(core: Graph, *, in_place: bool = True) -> MemoryPlan:
     return firmware(core).plan if in_place else plan_memory(core, scratch_sizes(core), in_place=False)
 
 
-def grouped(core: Graph, groups: tuple[RowGroup, ...]) -> Firmware:
-    """The plan of ``core`` with these row groups."""
+def grouped(core: Graph, groups: tuple[RowGroup, ...], cost: float = 0.0) -> Firmware:
+    """The plan of ``core`` with these row groups, which add ``cost`` instructions."""
     by_name = {group.name: group for group in groups}
     inner = {node.name for group in groups for node in group.nodes}
     scratch = {name: size for name, size in scratch_sizes(core).items() if name not in inner}
@@ -98,7 +111,7 @@ def grouped(core: Graph, groups: tuple[RowGroup, ...]) -> Firmware:
         if node.name not in inner or node.name in by_name
     )
     plan = plan_memory(core.replace(nodes=nodes), scratch, may_overlap=places)
-    return Firmware(core, _labelled(plan, by_name), groups)
+    return Firmware(core, _labelled(plan, by_name), groups, cost)
 
 
 def steps_of(core: Graph, groups: tuple[RowGroup, ...]) -> tuple[tuple[Node, ...], ...]:
@@ -111,7 +124,7 @@ def steps_of(core: Graph, groups: tuple[RowGroup, ...]) -> tuple[tuple[Node, ...
 def _fitting(core: Graph, choices: list[Choice], best: Firmware, max_arena: int) -> Firmware:
     """The cheapest choice that fits; where none does, the smallest."""
     for choice in choices:
-        found = grouped(core, choice.groups)
+        found = grouped(core, choice.groups, choice.cost)
         if found.plan.arena_bytes < best.plan.arena_bytes:
             best = found
         if best.plan.arena_bytes <= max_arena:

@@ -17,13 +17,15 @@ import numpy as np
 
 ALIGNMENT = 16
 """Bytes; every offset is a multiple, which suits the vector loads of all targets."""
-ATTEMPTS = 2400
+ATTEMPTS = 1200
 """Placements of single buffers that the repeated attempts may take."""
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """How an output may lie over an input: the input begins at least ``distance`` bytes behind it, or just so many."""
+    """How an output may lie over an input: the input begins at least ``distance`` bytes behind it, or just so many (a
+    multiple of ALIGNMENT).
+    """
 
     distance: int
     exact: bool = False
@@ -54,9 +56,9 @@ def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def saving(output: Buffer, source: Buffer, overlap: Overlap) -> int:
-    """Most bytes that an output may share with an input."""
-    return max(0, min(output.size - aligned(overlap.distance), source.size))
+def saving(output: int, source: int, overlap: Overlap) -> int:
+    """Most bytes that an output may share with an input, from the bytes of both."""
+    return max(0, min(output - aligned(overlap.distance), source))
 
 
 _ORDERS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
@@ -182,8 +184,8 @@ class _Placed:
         return not np.any((low < offset) & (offset < high))
 
     def _forbidden(self, index: int, on: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Open ranges of offsets at which a buffer would meet one that lives with it; at ``on`` those do not count on
-        which it may lie exactly.
+        """Open ranges of offsets at which a buffer would meet one that lives with it; those on which it may lie exactly
+        do not count if it would at ``on``.
         """
         buffer, n = self._buffers[index], self._count
         met = (self._first[:n] <= buffer.last) & (self._last[:n] >= buffer.first) & (self._end[:n] > self._begin[:n])
@@ -194,7 +196,7 @@ class _Placed:
                 continue
             distance = aligned(overlap.distance)
             if overlap.exact:
-                met[i] &= self._begin[i] != on
+                met[i] &= on != self._begin[i] + (-distance if is_output else distance)
             elif is_output:
                 low[i] = self._begin[i] - min(buffer.size, distance)
             else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.row_group import RowGroup, Window, member_graph
+from edgekit.graph.row_group import RowGroup, Window
 from edgekit.graph.scratch import patches_of
 
 A_PRODUCT = 1.0
@@ -18,10 +18,12 @@ A_LONE_PRODUCT = 1.5
 """More a product of positions that do not fill a block of a convolution."""
 A_GATHERED_VALUE = 3.0
 """Instructions to bring a value into the plane of a depthwise convolution."""
-A_MOVED_BYTE = 0.4
-"""Instructions a byte of memmove and memcpy."""
+A_MOVED_BYTE = 1.0
+"""Instructions to copy a byte, words at a time."""
 A_CALL = 60.0
 """Instructions to enter a kernel for a step."""
+A_CHANNEL = 150.0
+"""Instructions to begin a channel of a depthwise convolution: its weights go to registers."""
 
 
 def row_cost(graph: Graph, group: RowGroup) -> float:
@@ -38,22 +40,21 @@ def _moved(group: RowGroup, window: Window) -> float:
 
 
 def _member(graph: Graph, group: RowGroup, node: Node) -> float:
-    own = member_graph(graph, group, node)
-    height = graph.tensor(node.outputs[0]).dims[1]
+    made, reach = group.made(node), group.reaches[node.name]
     calls = group.steps if node.outputs[0] == group.output else _calls(group, group.windows[node.outputs[0]])
     cost = A_CALL * calls
     if node.op not in ("conv2d", "depthwise_conv2d"):
         return cost
-    source, weights, output = (own.tensor(name).dims for name in (*node.inputs[:2], node.outputs[0]))
+    source, weights, output = (graph.tensor(name).dims for name in (*node.inputs[:2], node.outputs[0]))
     products = prod(weights[1:]) if node.op == "conv2d" else weights[1] * weights[2]
-    positions = output[1] * output[2]
-    beyond = max(0, calls * output[1] - height) * output[2]
-    cost += A_PRODUCT * beyond * output[3] * products
+    beyond = max(0, calls * made - output[1])
+    cost += A_PRODUCT * beyond * output[2] * output[3] * products
     if node.op == "depthwise_conv2d":
-        again = max(0, calls * source[1] - graph.tensor(node.inputs[0]).dims[1])
-        return cost + A_GATHERED_VALUE * again * source[2] * source[3]
-    block = patches_of(weights, source[3], output, node.attrs["stride"], ((0, 0), node.attrs["pad"][1])).block
-    lone = positions % block if block else positions
+        again = max(0, calls * ((made - 1) * reach.stride + reach.rows) - source[1])
+        return cost + A_GATHERED_VALUE * again * source[2] * source[3] + A_CHANNEL * (calls - 1) * output[3]
+    rows = (1, made, *output[2:])
+    block = patches_of(weights, source[3], rows, node.attrs["stride"], ((0, 0), node.attrs["pad"][1])).block
+    lone = made * output[2] % block if block else made * output[2]
     return cost + A_LONE_PRODUCT * calls * lone * output[3] * products
 
 

@@ -126,26 +126,55 @@ def closed(graph: Graph, nodes: Sequence[Node], readers: Mapping[str, Sequence[N
     )
 
 
-def row_group(graph: Graph, nodes: Sequence[Node], tile: int) -> RowGroup | None:
+class Members:
+    """What the layers of a graph need when they work by rows; each fact is worked out once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._reaches: dict[str, Reach | None] = {}
+        self._working: dict[tuple[str, int], int] = {}
+
+    def reach(self, node: Node) -> Reach | None:
+        """Its reach; None where it has none."""
+        if node.name not in self._reaches:
+            self._reaches[node.name] = reach_of(self.graph, node)
+        return self._reaches[node.name]
+
+    def working(self, node: Node, reach: Reach, made: int) -> int:
+        """Working memory of its kernel for ``made`` rows of output."""
+        key = (node.name, made)
+        if key not in self._working:
+            own = rows_graph(self.graph, node, reach, made)
+            self._working[key] = sum(scratch_sizes(own).values())
+        return self._working[key]
+
+
+def row_group(members: Members, nodes: Sequence[Node], tile: int) -> RowGroup | None:
     """The group of ``nodes`` (closed, each with a reach) that makes ``tile`` rows a step; None where steps differ.
 
     Args:
-        graph: integer edge graph.
+        members: of the integer edge graph.
         nodes: two or more neighbours in execution order.
         tile: divides the output's height.
     """
-    reaches = {node.name: reach for node in nodes if (reach := reach_of(graph, node)) is not None}
+    graph = members.graph
+    reaches = {node.name: reach for node in nodes if (reach := members.reach(node)) is not None}
     needs = _needs(graph, nodes, tile, reaches)
     if len(reaches) != len(nodes) or needs is None:
         return None
     windows, size = _windows(graph, nodes, needs)
-    steps = graph.tensor(nodes[-1].outputs[0]).dims[1] // tile
-    warm_up = max(-(-window.end // window.fresh) - 1 for window in windows.values())
-    places = _places(graph, nodes, windows, tile)
-    group = RowGroup(tuple(nodes), tile, reaches, windows, max(warm_up, 0), steps, size, size, places)
-    working = max((scratch for node in nodes for scratch in scratch_sizes(member_graph(graph, group, node)).values()),
-                  default=0)  # fmt: skip
-    return RowGroup(tuple(nodes), tile, reaches, windows, max(warm_up, 0), steps, size, size + working, places)
+    made = {node.name: needs[node.outputs[0]][0] if node is not nodes[-1] else tile for node in nodes}
+    return RowGroup(
+        nodes=tuple(nodes),
+        tile=tile,
+        reaches=reaches,
+        windows=windows,
+        warm_up=max(0, *(-(-window.end // window.fresh) - 1 for window in windows.values())),
+        steps=graph.tensor(nodes[-1].outputs[0]).dims[1] // tile,
+        kernels=size,
+        nbytes=size + max(members.working(node, reaches[node.name], made[node.name]) for node in nodes),
+        places=_places(graph, nodes, windows, tile),
+    )
 
 
 def _needs(
@@ -213,8 +242,12 @@ def _places(graph: Graph, nodes: Sequence[Node], windows: Mapping[str, Window], 
 
 
 def member_graph(graph: Graph, group: RowGroup, node: Node) -> Graph:
-    """A member as a graph of its own: a step's rows, no border above and below, which the windows hold."""
-    made, reach = group.made(node), group.reaches[node.name]
+    """A member as a graph of its own: a step's rows."""
+    return rows_graph(graph, node, group.reaches[node.name], group.made(node))
+
+
+def rows_graph(graph: Graph, node: Node, reach: Reach, made: int) -> Graph:
+    """A layer that makes ``made`` rows from the rows that they need, with no border above and below."""
     rows = (made - 1) * reach.stride + reach.rows
     tensors = {name: graph.tensor(name) for name in (*node.inputs, *node.outputs) if name}
     for name in streams(graph, node):
@@ -226,7 +259,7 @@ def member_graph(graph: Graph, group: RowGroup, node: Node) -> Graph:
         attrs["pad"] = ((0, 0), attrs["pad"][1])
     if node.op == "pad":
         attrs["pads"] = (attrs["pads"][0], (0, 0), *attrs["pads"][2:])
-    return Graph(group.name, "edge", tensors, (node.replace(attrs=attrs),), streams(graph, node), node.outputs)
+    return Graph(node.name, "edge", tensors, (node.replace(attrs=attrs),), streams(graph, node), node.outputs)
 
 
 def _with_rows(dims: tuple[int, ...], rows: int) -> tuple[int, ...]:

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from math import inf
 
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.placement import Overlap, aligned
+from edgekit.graph.placement import Overlap, aligned, saving
 from edgekit.graph.row_cost import row_cost
-from edgekit.graph.row_group import RowGroup, closed, row_group
-from edgekit.graph.row_reach import reach_of
+from edgekit.graph.row_group import Members, RowGroup, closed, row_group
 from edgekit.graph.takeover import Lifetimes
 
 LONGEST = 16
@@ -100,7 +99,8 @@ def _segments(
     graph: Graph, lifetimes: Lifetimes, scratch: Mapping[str, int], places: Mapping[str, Mapping[str, Overlap]]
 ) -> Iterator[Segment]:
     readers = graph.consumers()
-    fits = [reach_of(graph, node) is not None for node in graph.nodes]
+    members = Members(graph)
+    fits = [members.reach(node) is not None for node in graph.nodes]
     for first, node in enumerate(graph.nodes):
         need = _bytes(graph, lifetimes, first, first, places.get(node.name, {}), scratch.get(node.name, 0))
         yield Segment(first, first, need, 0.0, None)
@@ -108,17 +108,17 @@ def _segments(
         while fits[first] and last < min(len(fits), first + LONGEST) and fits[last]:
             nodes = graph.nodes[first : last + 1]
             if closed(graph, nodes, readers):
-                for group in _groups(graph, nodes):
+                for group in _groups(members, nodes):
                     need = _bytes(graph, lifetimes, first, last, group.places, group.nbytes)
                     yield Segment(first, last, need, row_cost(graph, group), group)
             last += 1
 
 
-def _groups(graph: Graph, nodes: Sequence[Node]) -> Iterator[RowGroup]:
-    height = graph.tensor(nodes[-1].outputs[0]).dims[1]
+def _groups(members: Members, nodes: Sequence[Node]) -> Iterator[RowGroup]:
+    height = members.graph.tensor(nodes[-1].outputs[0]).dims[1]
     for tile in TILES:
         if height % tile == 0 and tile < height:
-            group = row_group(graph, nodes, tile)
+            group = row_group(members, nodes, tile)
             if group is None:
                 return  # other tiles need unequal steps, too
             yield group
@@ -137,6 +137,5 @@ def _bytes(
             nbytes = graph.tensor(name).nbytes
             total += aligned(nbytes)
             if name in places and died <= last and name not in graph.outputs:
-                together = max(places[name].distance + nbytes, size)
-                saved = max(saved, aligned(nbytes) + aligned(size) - aligned(together))
+                saved = max(saved, saving(aligned(size), aligned(nbytes), places[name]))
     return total - saved

@@ -53,17 +53,28 @@ def taken_over(graph: Graph, lifetimes: Lifetimes, *, oldest: bool = False) -> d
     """
     chosen: dict[str, str] = {}
     for step, node in enumerate(graph.nodes):
-        donors = replaceable(graph, node, step, lifetimes)
-        if donors:
-            chosen[node.outputs[0]] = min(donors, key=lambda name: lifetimes[name][0]) if oldest else donors[0]
+        dying = replaceable(graph, node, step, lifetimes)
+        if dying:
+            chosen[node.outputs[0]] = min(dying, key=lambda name: lifetimes[name][0]) if oldest else dying[0]
     return chosen
 
 
 def replaceable(graph: Graph, node: Node, step: int, lifetimes: Lifetimes) -> tuple[str, ...]:
-    """Dying inputs exactly on which the output of an operator of IN_PLACE_OPS may lie."""
+    """Those of :func:`donors` that die at ``step``, which is the node's."""
+    return tuple(name for name in donors(graph, node) if _dies(graph, name, step, lifetimes))
+
+
+def donors(graph: Graph, node: Node) -> tuple[str, ...]:
+    """Inputs exactly on which the output of an operator of IN_PLACE_OPS may lie: both of a sum or product, else the
+    first, of the output's size and type.
+    """
     if node.op not in IN_PLACE_OPS[graph.dialect] or not node.outputs or not node.outputs[0]:
         return ()
-    return tuple(name for name in _donors(node) if _replaces(graph, node, name, step, lifetimes))
+    output = graph.tensor(node.outputs[0])
+    names = node.inputs[:2] if node.op.lower() in BINARY_OPS else node.inputs[:1]
+    sources = [graph.tensor(name) for name in names if name]
+    wanted = (output.nbytes, output.dtype, output.elements)
+    return tuple(source.name for source in sources if (source.nbytes, source.dtype, source.elements) == wanted)
 
 
 def permitted(
@@ -125,23 +136,11 @@ def live_bytes(buffers: Sequence[Buffer], relations: Relations, steps: int) -> n
     live = np.cumsum(change)[:steps]
     shared: dict[int, int] = {}
     for (output, source), how in relations.items():
-        shared[output] = shared.get(output, 0) + saving(buffers[output], buffers[source], how)
+        shared[output] = shared.get(output, 0) + saving(buffers[output].size, buffers[source].size, how)
     for output, nbytes in shared.items():
         live[buffers[output].first] -= min(nbytes, buffers[output].size)
     return live
 
 
-def _donors(node: Node) -> tuple[str, ...]:
-    """Inputs whose buffer the output may take: both of a sum or product, else the first."""
-    return node.inputs[:2] if node.op.lower() in BINARY_OPS else node.inputs[:1]
-
-
 def _dies(graph: Graph, name: str, step: int, lifetimes: Lifetimes) -> bool:
     return name in lifetimes and lifetimes[name][1] == step and name not in graph.outputs
-
-
-def _replaces(graph: Graph, node: Node, name: str, step: int, lifetimes: Lifetimes) -> bool:
-    if not _dies(graph, name, step, lifetimes):
-        return False
-    source, output = graph.tensor(name), graph.tensor(node.outputs[0])
-    return (source.nbytes, source.dtype, source.elements) == (output.nbytes, output.dtype, output.elements)

@@ -19,13 +19,28 @@ from edgekit.graph.integer.interpreter import prepare_node
 from edgekit.graph.ops import activation_inputs
 from edgekit.graph.row_group import RowGroup, Window, member_graph
 
+_BYTES = """\
+/* By words: memcpy of a size that is not constant goes byte by byte in small runtimes. */
+static void @self@(int8_t *to, const int8_t *from, int32_t bytes) {
+    int32_t i = 0;
+    for (; i + 4 <= bytes; i += 4) {
+        uint32_t word;
+        memcpy(&word, from + i, sizeof word);
+        memcpy(to + i, &word, sizeof word);
+    }
+    for (; i < bytes; i++) {
+        to[i] = from[i];
+    }
+}
+"""
+
 _COPY = """\
 /* Rows of an image that a step reads; those outside it are border. */
 static void @self@(
     const int8_t *x, int8_t *to, int32_t first, int32_t rows, int32_t height, int32_t bytes, int8_t value) {
     for (int32_t row = first; row < first + rows; row++) {
         if (row >= 0 && row < height) {
-            memcpy(to, x + row * bytes, (size_t)bytes);
+            @row_bytes@(to, x + row * bytes, bytes);
         } else {
             memset(to, value, (size_t)bytes);
         }
@@ -39,7 +54,7 @@ _MOVE = """\
 static void @self@(int8_t *rows, int32_t fresh, int32_t kept) {
     for (int32_t i = 0; i < kept; i += fresh) {
         const int32_t piece = kept - i < fresh ? kept - i : fresh;
-        memcpy(rows + i, rows + i + fresh, (size_t)piece);
+        @row_bytes@(rows + i, rows + i + fresh, piece);
     }
 }
 """
@@ -64,8 +79,13 @@ static void @self@(@parameters@) {
 """
 
 
-_HELPERS = (Function("rows_copied", _COPY), Function("rows_moved", _MOVE), Function("rows_bordered", _BORDER))
-"""Shared by all groups; ``@name@`` in a member's part stands for one of them."""
+_HELPERS = (
+    Function("rows_copied", _COPY),
+    Function("rows_moved", _MOVE),
+    Function("rows_bordered", _BORDER),
+    Function("row_bytes", _BYTES),
+)
+"""Shared by all groups, callers first; ``@name@`` in a text stands for one of them."""
 
 
 @dataclass(frozen=True)
@@ -114,14 +134,26 @@ def emit_row_group(graph: Graph, group: RowGroup, layers: Mapping[str, Layer], e
         fills="".join(_fill(graph, window) for window in group.windows.values() if window.kept),
         members=indent("".join(members), 2),
     )  # fmt: skip
-    for helper in _HELPERS:
-        if f"@{helper.name}@" in text:
-            text = text.replace(f"@{helper.name}@", f"@f{len(functions)}@")
-            functions.append(helper)
-    functions.append(Function(f"rows_{len(group.nodes)}_layers_to_{layers[group.name].index}", text))
+    functions = _with_helpers(
+        [*functions, Function(f"rows_{len(group.nodes)}_layers_to_{layers[group.name].index}", text)]
+    )
     places = ", ".join("{x}" if i == 0 else f"{{x{i}}}" for i in range(len(sources)))
     call = f"{{f{len(functions) - 1}}}({places}, {{y}}, {{scratch}});"
     return GroupCode(Code(call, tuple(functions), tuple(data), group.nbytes, f"rows of {len(group.nodes)}"), kernels)
+
+
+def _with_helpers(functions: list[Function]) -> list[Function]:
+    """``functions``, the group's last, with the helpers that it uses in front of it."""
+    own, group = functions[:-1], functions[-1]
+    texts = [group]
+    for helper in _HELPERS:
+        if any(f"@{helper.name}@" in function.text for function in texts):
+            texts.insert(0, helper)
+    places = {function.name: f"@f{len(own) + i}@" for i, function in enumerate(texts)}
+    helped = [
+        Function(part.name, re.sub(r"@(row\w+)@", lambda match: places[match.group(1)], part.text)) for part in texts
+    ]
+    return own + helped
 
 
 def _fill(graph: Graph, window: Window) -> str:
@@ -185,8 +217,6 @@ def _moved(window: Window) -> str:
     if not window.kept:
         return ""
     begin, fresh, kept = _at(window.offset), window.fresh * window.row_bytes, window.kept * window.row_bytes
-    if kept <= fresh:
-        return f"memcpy({begin}, {_at(window.offset + fresh)}, {kept});\n"
     return f"@rows_moved@({begin}, {fresh}, {kept});\n"
 
 

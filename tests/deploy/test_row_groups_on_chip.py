@@ -1,0 +1,85 @@
+"""Layers that run by rows in the generated C: bytes equal on random groups, and one figure for the arena everywhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from fuzz_oracles import ORACLES, Case
+from random_rows import cut_into_rows, rows_cases
+from test_students_on_chip import features, settled_model
+
+from edgekit.api.check_budget import check_budget
+from edgekit.api.compile import compile as compile_model
+from edgekit.budget.tflm_arena import tflm_arena
+from edgekit.graph.passes.lower import lower
+from edgekit.graph.readers.load import load_graph
+
+SAMPLE = (70_000, 40)
+"""First seed and number of the graphs here: others than in the committed campaign."""
+NEEDS = {"cortex-m4": "arm-none-eabi-gcc", "cortex-m55": "qemu-system-arm"}
+STATE_BYTES = 64
+"""State of the API and of the firmware's main beside the arena, at most."""
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[Case]:
+    return rows_cases(*SAMPLE)
+
+
+@pytest.mark.parametrize("oracle", ["host", *(pytest.param(name, marks=pytest.mark.slow) for name in NEEDS),
+                                    pytest.param("dsp-twin", marks=pytest.mark.slow),
+                                    pytest.param("mve-twin", marks=pytest.mark.slow)])  # fmt: skip
+def test_random_row_groups_give_the_interpreters_bytes(oracle: str, sample: list[Case]) -> None:
+    program = NEEDS.get(oracle, "gcc")
+    if shutil.which(program) is None:
+        pytest.skip(f"install {program}")
+    if oracle.startswith("cortex"):
+        pytest.importorskip("unicorn" if oracle == "cortex-m4" else "ziglang")
+    with cut_into_rows({case.graph.name: case.seed for case in sample}):
+        tally = ORACLES[oracle](sample)
+    assert tally.disagreements == []
+    assert tally.graphs["agree"] == len(sample)
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The DCASE baseline as an int8 file, with random weights."""
+    pytest.importorskip("torch")
+    from edgekit.export.tflite_writer import write_tflite
+    from edgekit.features.presets import PRESETS
+    from edgekit.quantize.ptq import quantize_graph
+    from edgekit.train.onnx_export import export_module
+
+    folder, shape = tmp_path_factory.mktemp("baseline"), PRESETS["dcase2024-baseline"].feature_shape
+    export_module(settled_model("cp-mobile", {}, shape), shape, folder / "m.onnx", {})
+    clips = features(8, shape, 100).transpose(0, 2, 3, 1)
+    write_tflite(quantize_graph(lower(load_graph(folder / "m.onnx")), clips), folder / "m.tflite")
+    return folder / "m.tflite"
+
+
+def peak_ram(model: Path) -> int:
+    (verdict,) = check_budget(model).models
+    quantity = verdict.quantities["peak_ram"]
+    assert quantity is not None
+    return int(quantity.value)
+
+
+@pytest.mark.slow
+def test_the_budget_gates_ram_is_the_firmwares_where_layers_run_by_rows(baseline: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ziglang")
+    result = compile_model(baseline, "cortex-m4", out=tmp_path / "out")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert result.sources.manifest["row_groups"]
+    arena = peak_ram(baseline)
+    assert manifest["arena_bytes"] == arena
+    assert result.sizes is not None
+    assert arena < result.sizes.ram <= arena + STATE_BYTES
+
+
+@pytest.mark.slow
+def test_the_dcase_baseline_needs_less_than_half_of_tflms_arena(baseline: Path) -> None:
+    pytest.importorskip("tflite_micro")
+    assert peak_ram(baseline) < tflm_arena(baseline).value / 2
