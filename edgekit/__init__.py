@@ -47,6 +47,7 @@ _PUBLIC: dict[str, str] = {
     "inspect_manifest": "edgekit.api.inspect",
     "augment": "edgekit.api.augment",
     "report": "edgekit.api.report",
+    "doctor": "edgekit.api.doctor",
     "demo": "edgekit.api.demo",
 }
 
