@@ -1,0 +1,141 @@
+"""The detector as plain Python integers, decision by decision: the reference of the C code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekit.core.errors import BadConfigError
+from edgekit.detect.posterior import exponential_table, posteriors
+from edgekit.detect.settings import DetectorSettings, Gain, VoiceGate
+
+_FULL_SCALE = 32767
+_UNITY = 256
+
+
+@dataclass(frozen=True)
+class Event:
+    """A word was detected.
+
+    Attributes:
+        decision: number of the decision, from 0.
+        output: of the model.
+        score: its mean probability, in 1/32768.
+    """
+
+    decision: int
+    output: int
+    score: int
+
+
+class Detector:
+    """Smooths posteriors, compares, and rests after an event.
+
+    Until as many decisions were heard as are averaged, nothing is detected; an event empties the average.
+
+    Args:
+        settings: how.
+        scale: of the model's int8 output.
+    """
+
+    def __init__(self, settings: DetectorSettings, scale: float) -> None:
+        self.settings = settings
+        self.table = exponential_table(scale)
+        self.decisions = 0
+        self._ring = np.zeros((settings.smoothing, len(settings.keywords)), np.int32)
+        self._sums = np.zeros(len(settings.keywords), np.int64)
+        self._heard = 0
+        self._rest = 0
+
+    def decide(self, logits: np.ndarray, *, open_gate: bool = True) -> Event | None:
+        """One decision.
+
+        Args:
+            logits: int8 [outputs].
+            open_gate: whether the voice gate is open; a closed one lets no event through.
+
+        Returns:
+            The event, or None.
+
+        Raises:
+            BadConfigError: another number of outputs.
+        """
+        settings = self.settings
+        if logits.shape != (settings.outputs,):
+            raise BadConfigError(f"{logits.shape} outputs", where="detector", mend=f"give {settings.outputs}")
+        self._add(posteriors(logits, self.table)[list(settings.keywords)])
+        number = self.decisions
+        self.decisions += 1
+        if self._rest:
+            self._rest -= 1
+            return None
+        if self._heard < settings.smoothing or not open_gate:
+            return None
+        over = self._sums - np.array(settings.thresholds, np.int64) * settings.smoothing
+        best = int(over.argmax())
+        if over[best] < 0:
+            return None
+        event = Event(number, settings.keywords[best], int(self._sums[best] // settings.smoothing))
+        self._ring[:], self._sums[:], self._heard = 0, 0, 0
+        self._rest = settings.refractory
+        return event
+
+    def _add(self, shares: np.ndarray) -> None:
+        place = self.decisions % self.settings.smoothing
+        self._sums += shares - self._ring[place]
+        self._ring[place] = shares
+        self._heard = min(self._heard + 1, self.settings.smoothing)
+
+
+class GateState:
+    """The voice gate, hop by hop.
+
+    Args:
+        settings: how.
+    """
+
+    def __init__(self, settings: VoiceGate) -> None:
+        self.settings = settings
+        self.floor = 0
+        self._begun = False
+        self._open = 0
+
+    def hear(self, pcm: np.ndarray) -> bool:
+        """Whether the gate is open after a hop of int16 samples."""
+        energy = int(np.dot(pcm.astype(np.int64), pcm.astype(np.int64))) // len(pcm)
+        if not self._begun:
+            self.floor, self._begun = energy, True
+        if energy < self.floor:
+            self.floor -= -(-(self.floor - energy) // 8)
+        else:
+            self.floor = min(self.floor + self.floor // 1024 + 1, energy)
+        if energy >= self.settings.least and energy * 16 > self.floor * self.settings.ratio:
+            self._open = self.settings.hangover + 1
+        elif self._open:
+            self._open -= 1
+        return self._open > 0
+
+
+class GainState:
+    """Automatic gain, hop by hop.
+
+    Args:
+        settings: how.
+    """
+
+    def __init__(self, settings: Gain) -> None:
+        self.settings = settings
+        self.gain = _UNITY
+
+    def apply(self, pcm: np.ndarray) -> np.ndarray:
+        """A hop of int16 samples, amplified by the gain that the hops before it led to; then the gain moves."""
+        out = np.clip((pcm.astype(np.int32) * self.gain) >> 8, -_FULL_SCALE - 1, _FULL_SCALE).astype(np.int16)
+        peak = int(np.abs(pcm.astype(np.int32)).max())
+        wanted = min(self.settings.most, self.settings.peak * _UNITY // peak) if peak else self.gain
+        step = wanted - self.gain
+        if step > 0:
+            self.gain += (step + (1 << self.settings.rise) - 1) >> self.settings.rise
+        elif step < 0:
+            self.gain -= (-step + (1 << self.settings.fall) - 1) >> self.settings.fall
+        return out
