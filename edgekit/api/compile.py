@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.core.digest import digest_file
 from edgekit.core.errors import TargetError
-from edgekit.core.files import atomic_folder, write_json
+from edgekit.core.files import atomic_folder, write_json, write_text
 from edgekit.core.optional import require
 from edgekit.deploy.c.choice import check_optimize
 from edgekit.deploy.c.identifiers import identifier
@@ -19,12 +19,15 @@ from edgekit.deploy.target import Target, find_target
 from edgekit.deploy.toolchain import ENTRY, find_toolchain
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
+from edgekit.report.timeline import timeline_svg
 
 if TYPE_CHECKING:
     from edgekit.bench.sizes import Sizes
     from edgekit.features.spec import FrontendSpec
 
 MANIFEST = "manifest.json"
+PICTURE = "memory.svg"
+"""What lies in the arena at each step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +113,8 @@ def compile(
             write_files(files, work)
     manifest = _manifest(path, sources, image, sizes, stack)
     write_json(folder / MANIFEST, manifest)
+    picture = timeline_svg(manifest["memory_timeline"], manifest["arena_bytes"], f"memory of {path.name}, step by step")
+    write_text(folder / PICTURE, picture)
     return CompileResult(path, chosen, folder, sources, image, sizes, stack, manifest)
 
 

@@ -58,7 +58,8 @@ def check(
     findings = [judge(LIMITS[key], key, limit) for key, limit in budget.limits.items()]
     findings += [judge(LIMITS["latency"], f"latency.{target}", limit) for target, limit in budget.latency.items()]
     outcome = worst([finding.outcome for finding in findings])
-    return ModelVerdict(path, budget.name, outcome, quantities, tuple(findings), layer_rows(counts))
+    memory = tuple(moment.to_json() for moment in counts.memory)
+    return ModelVerdict(path, budget.name, outcome, quantities, tuple(findings), layer_rows(counts), memory=memory)
 
 
 def layer_rows(counts: Counts) -> tuple[dict[str, Any], ...]:

@@ -18,7 +18,7 @@ from edgekit.budget.flash import flash_tally
 from edgekit.budget.float_ops import float_reasons
 from edgekit.budget.layer import Layer, Work
 from edgekit.budget.parameters import Role, Stored, constant_tensors, stored_constants
-from edgekit.budget.ram import ram_tallies
+from edgekit.budget.ram import peak_ram
 from edgekit.budget.rules.other import CONVENTION, Other, other_arithmetic
 from edgekit.budget.rules.tables import table
 from edgekit.budget.shape_checks import layer_reasons, shape_reasons
@@ -26,6 +26,7 @@ from edgekit.budget.tally import Reason, Tally
 from edgekit.core.errors import UnknownShapeError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.tensor import Unknown
+from edgekit.graph.timeline import Moment
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,13 @@ class Counts:
         tallies: "parameters", "parameter_bytes_true", "parameter_bytes_dcase", "macs_true", "macs_dcase", "other_ops",
             "flash", "float_ops" and those of budget.ram to the total.
         dims: names of dimensions that are unknown and can be given.
+        memory: steps of the memory plan behind the peak RAM.
     """
 
     layers: tuple[LayerCount, ...]
     tallies: Mapping[str, Tally]
     dims: tuple[str, ...] = ()
+    memory: tuple[Moment, ...] = ()
 
 
 Answer = TypeVar("Answer")
@@ -114,8 +117,8 @@ def _count(graph: Graph, plan: bool, seen: set[int]) -> Counts:
             layers += [replace(row, work=Work(), other=Other()) for row in counts.layers]
     tallies = _tallies(graph, tuple(layers), stored, blocking, tuple(reasons.values()))
     tallies["other_ops"] = _other_tally(tuple(layers), (*blocking, *unclear.values()))
-    tallies.update(ram_tallies(graph, blocking if plan else (_NOT_PLANNED,)))
-    return Counts(tuple(layers), tallies, dims)
+    ram = peak_ram(graph, blocking if plan else (_NOT_PLANNED,))
+    return Counts(tuple(layers), {**tallies, **ram.tallies}, dims, ram.steps)
 
 
 def _new(graph: Graph, stored: tuple[Stored, ...], seen: set[int]) -> tuple[Stored, ...]:

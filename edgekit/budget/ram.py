@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgekit.budget.bodies import bodies
@@ -9,15 +10,24 @@ from edgekit.budget.tally import Reason, Tally
 from edgekit.core.errors import EdgekitError, UnknownShapeError
 from edgekit.graph.graph import Graph
 from edgekit.graph.planner import MemoryPlan
+from edgekit.graph.timeline import Moment, timeline
 
 LOWERED_BYTES = 32 * 2**20
 """Models with more constants than this are no microcontroller's, and lowering would read and turn all of them."""
 
 KEYS: tuple[str, ...] = ("peak_ram", "peak_ram_in_order", "peak_ram_bound")
-"""What ram_tallies answers: edgekit's plan, a plan in which no output takes over an input, and the lower bound."""
+"""What peak_ram answers: edgekit's plan, a plan in which no output takes over an input, and the lower bound."""
 
 _IN_ORDER = "every output in a buffer of its own, in the order of the file"
 _BOUND = "largest sum of live activations of any layer, in-place ones once; no plan of this order is smaller"
+
+
+@dataclass(frozen=True)
+class Ram:
+    """Tallies by key of :data:`KEYS`, and the steps of edgekit's plan; none where it is undecided."""
+
+    tallies: Mapping[str, Tally]
+    steps: tuple[Moment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -29,36 +39,39 @@ class Plans:
         in_order: without.
         how: which graph was planned, for the caveat.
         dtypes: float element types of its activations; "" for none.
+        inputs: names of the graph's inputs.
     """
 
     best: MemoryPlan
     in_order: MemoryPlan
     how: str
     dtypes: str
+    inputs: tuple[str, ...]
 
 
-def ram_tallies(graph: Graph, blocking: tuple[Reason, ...]) -> dict[str, Tally]:
+def peak_ram(graph: Graph, blocking: tuple[Reason, ...]) -> Ram:
     """Arena bytes by key of :data:`KEYS`; undecided where ``blocking`` says so or where a shape is unknown."""
     if blocking:
-        return dict.fromkeys(KEYS, Tally(0, "B", "planned", blocking))
+        return Ram(dict.fromkeys(KEYS, Tally(0, "B", "planned", blocking)))
     try:
         plans, state = plan_graph(graph), state_bytes(graph)
     except UnknownShapeError as error:
         reason = Reason(error.what, error.where or "", error.mend or "")
-        return dict.fromkeys(KEYS, Tally(0, "B", "planned", (reason,)))
+        return Ram(dict.fromkeys(KEYS, Tally(0, "B", "planned", (reason,))))
     kept = f", {state:,} B of resource variables included" if state else ""
     caveat = f"activation arena {plans.how}{kept}; the stack is not in it{plans.dtypes}"
     parts = tuple((step.node, step.bytes) for step in plans.best.steps)
-    return {
+    tallies = {
         "peak_ram": Tally(plans.best.arena_bytes + state, "B", "planned", caveat=caveat, parts=parts),
         "peak_ram_in_order": Tally(plans.in_order.arena_bytes + state, "B", "planned", caveat=_IN_ORDER),
         "peak_ram_bound": Tally(plans.best.lower_bound + state, "B", "planned", caveat=_BOUND),
     }
+    return Ram(tallies, timeline(plans.best, plans.inputs))
 
 
 def ram_tally(graph: Graph, blocking: tuple[Reason, ...]) -> Tally:
     """The tally of edgekit's own plan alone."""
-    return ram_tallies(graph, blocking)["peak_ram"]
+    return peak_ram(graph, blocking).tallies["peak_ram"]
 
 
 def plan_graph(graph: Graph) -> Plans:
@@ -90,7 +103,7 @@ def plan_graph(graph: Graph) -> Plans:
         best, in_order = firmware_plan(core), firmware_plan(core, in_place=False)
     except EdgekitError:  # a float model: its kernels do not exist yet
         return _plans(lowered, {}, "as edgekit lowers it")
-    return Plans(best, in_order, "as edgekit compiles it, kernels' working memory included", _dtypes(core))
+    return Plans(best, in_order, "as edgekit compiles it, kernels' working memory included", _dtypes(core), core.inputs)
 
 
 def state_bytes(graph: Graph) -> int:
@@ -124,7 +137,8 @@ def _collect_state(graph: Graph, sizes: dict[tuple[str, str], int]) -> None:
 def _plans(graph: Graph, scratch: dict[str, int], how: str) -> Plans:
     from edgekit.graph.planner import plan_memory
 
-    return Plans(plan_memory(graph, scratch), plan_memory(graph, scratch, in_place=False), how, _dtypes(graph))
+    best, in_order = plan_memory(graph, scratch), plan_memory(graph, scratch, in_place=False)
+    return Plans(best, in_order, how, _dtypes(graph), graph.inputs)
 
 
 def _body_sizes(graph: Graph) -> dict[str, int]:

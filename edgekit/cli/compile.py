@@ -58,6 +58,7 @@ def command(
 
 def _text(result: CompileResult) -> str:
     from edgekit.report.table import render_table
+    from edgekit.report.timeline import timeline_text
 
     manifest, sizes = result.manifest, result.sizes
     rows = [
@@ -75,4 +76,5 @@ def _text(result: CompileResult) -> str:
     if result.image is not None:
         rows.append(("image", str(result.image.path), result.image.toolchain))
     title = f"{result.model.name} for {result.target.name} in {result.folder}"
-    return render_table(("", "", ""), rows, title)
+    memory = timeline_text(manifest["memory_timeline"], manifest["arena_bytes"], "memory, step by step")
+    return render_table(("", "", ""), rows, title) + "\n" + memory

@@ -78,7 +78,10 @@ def worst(outcomes: list[Outcome]) -> Outcome:
 
 @dataclass(frozen=True)
 class ModelVerdict:
-    """One model against one budget: the counts, what the rules found, and what would reach the budget."""
+    """One model against one budget: the counts, what the rules found, and what would reach the budget.
+
+    ``layers`` and ``memory`` are rows of plain values: a layer each, and a step of the memory plan each.
+    """
 
     path: str
     budget: str
@@ -87,6 +90,7 @@ class ModelVerdict:
     findings: tuple[Finding, ...]
     layers: tuple[dict[str, Any], ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
+    memory: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

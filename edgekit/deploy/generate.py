@@ -21,6 +21,7 @@ from edgekit.features.spec import FrontendSpec, from_json, load_spec
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.graph.passes.integer_core import integer_core
+from edgekit.graph.timeline import timeline
 
 if TYPE_CHECKING:
     from edgekit.deploy.frontend.generate import Precision
@@ -203,6 +204,7 @@ def _manifest(api: Interface, target: Target, optimize: Optimize) -> dict[str, A
             {"layers": [node.name for node in group.nodes], "rows": group.tile, "working_bytes": group.nbytes}
             for group in api.model.firmware.groups
         ],
+        "memory_timeline": [moment.to_json() for moment in timeline(plan, api.model.graph.inputs)],
         "layers": [
             {"name": node.name, "op": node.op, "kernel": api.model.kernels[node.name], "live_bytes": step.bytes}
             for nodes, step in zip(api.model.firmware.steps, plan.steps, strict=True)

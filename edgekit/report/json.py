@@ -43,6 +43,7 @@ def _model(model: ModelVerdict, why: bool) -> dict[str, Any]:
     }
     if why:
         row["layers"] = [dict(layer) for layer in model.layers]
+        row["memory"] = [dict(step) for step in model.memory]
     return row
 
 

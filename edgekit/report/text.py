@@ -7,6 +7,7 @@ from edgekit.core.verdict import Finding, ModelVerdict, Verdict
 from edgekit.report.plain import plain
 from edgekit.report.quantities import amount, rows, suggestion_lines, unread
 from edgekit.report.table import render_table
+from edgekit.report.timeline import timeline_text
 
 
 def verdict_text(verdict: Verdict, why: bool = False) -> str:
@@ -46,6 +47,10 @@ def _model_text(model: ModelVerdict, why: bool) -> str:
         parts.extend(f"    {plain(line)}\n" for line in hints)
     if why:
         parts.append("\n" + _layers_text(model))
+        peak = model.quantities.get("peak_ram")
+        if model.memory and peak is not None:
+            title = plain(f"memory of {model.path}, step by step")
+            parts.append("\n" + timeline_text(model.memory, int(peak.value), title))
     return "".join(parts)
 
 
