@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from edgekit.bench.cortex_m import Core
-from edgekit.bench.elf import read_elf
+from edgekit.bench.elf import Elf, read_elf
 from edgekit.bench.protocol import Reply, features_request, parse_reply, pcm_request, stack_request
 from edgekit.core.errors import BadConfigError, TargetError
 from edgekit.core.progress import Progress, silent
@@ -23,6 +23,8 @@ from edgekit.deploy.project import Image
 Kind = Literal["features", "pcm"]
 SPANS = MappingProxyType({"frontend": "_frontend_push", "model": "_invoke"})
 """What is counted, and how the symbol's name ends behind that of the model."""
+STEP = "_step"
+"""How the model's symbol ends where it takes a hop of a stream."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ def _in_parallel(
 
 
 def _serve(image: Image, kind: Kind, clips: np.ndarray, counted: int, progress: Progress = silent) -> Emulation:
-    core = Core(read_elf(image.path), image.target, {key: image.name + end for key, end in SPANS.items()})
+    elf = read_elf(image.path)
+    core = Core(elf, image.target, span_symbols(elf, image.name))
     core.exchange(b"")  # from reset to the first request
     make = features_request if kind == "features" else pcm_request
     replies: list[Reply] = []
@@ -133,6 +136,12 @@ def _serve(image: Image, kind: Kind, clips: np.ndarray, counted: int, progress: 
     stack = _ask(core, stack_request(), counted=False).value
     scores = np.stack([reply.scores for reply in replies])
     return Emulation(scores, np.array([reply.value for reply in replies]), tuple(counts), stack)
+
+
+def span_symbols(elf: Elf, name: str) -> dict[str, str]:
+    """SPANS by the symbols that an image of a model called ``name`` has."""
+    symbols = {key: name + end for key, end in SPANS.items()}
+    return symbols | {"model": name + STEP} if elf.symbol(symbols["model"]) is None else symbols
 
 
 def _ask(core: Core, request: bytes, counted: bool) -> Reply:

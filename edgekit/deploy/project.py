@@ -29,12 +29,15 @@ _CONFIG = """\
 #define EDGEKIT_MODEL_STATE @name@_state
 #define EDGEKIT_MODEL_INIT @name@_init
 #define EDGEKIT_MODEL_INPUT @name@_input
-#define EDGEKIT_MODEL_INVOKE @name@_invoke
+#define EDGEKIT_MODEL_INVOKE @name@_@call@
 #define EDGEKIT_MODEL_INPUT_SIZE @macro@_INPUT_SIZE
 #define EDGEKIT_MODEL_OUTPUT_SIZE @macro@_OUTPUT_SIZE
+#define EDGEKIT_MODEL_OUTPUT_SCALE @macro@_OUTPUT_SCALE
+#define EDGEKIT_MODEL_OUTPUT_ZERO_POINT @macro@_OUTPUT_ZERO_POINT
 #define EDGEKIT_MODEL_LABEL_COUNT @macro@_LABEL_COUNT
 #define EDGEKIT_MODEL_LABELS @name@_labels
 #define EDGEKIT_MODEL_HAS_FRONTEND @has_frontend@
+#define EDGEKIT_MODEL_STREAM @stream@
 @audio@
 #endif
 """
@@ -42,7 +45,7 @@ _CONFIG = """\
 _CONFIG_AUDIO = """\
 #define EDGEKIT_MODEL_RESULT @name@_result
 #define EDGEKIT_MODEL_PUSH @name@_push
-#define EDGEKIT_MODEL_CLIP_SAMPLES @macro@_CLIP_SAMPLES
+#define EDGEKIT_MODEL_CLIP_SAMPLES @macro@_@piece@_SAMPLES
 #define EDGEKIT_FRONTEND_STATE @name@_frontend_state
 #define EDGEKIT_FRONTEND_INIT @name@_frontend_init
 #define EDGEKIT_FRONTEND_PUSH @name@_frontend_push
@@ -213,5 +216,8 @@ def _too_large(message: str, target: Target) -> TargetError | None:
 
 def _config(sources: Sources) -> str:
     names = {"name": sources.name, "macro": sources.name.upper()}
-    audio = fill(_CONFIG_AUDIO, **names) if sources.has_frontend else ""
-    return fill(_CONFIG, **names, has_frontend=int(sources.has_frontend), audio=audio)
+    stream = sources.call == "step"
+    piece = "HOP" if stream else "CLIP"  # what a call of push takes to give a result
+    audio = fill(_CONFIG_AUDIO, **names, piece=piece) if sources.has_frontend else ""
+    flags = {"stream": int(stream), "has_frontend": int(sources.has_frontend)}
+    return fill(_CONFIG, **names, **flags, call=sources.call, audio=audio)

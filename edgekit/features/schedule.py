@@ -40,13 +40,14 @@ def ring_capacity(spec: FrontendSpec) -> int:
     return capacity
 
 
-def state_bytes(spec: FrontendSpec, cell: int = 16) -> int:
-    """Bytes of state of the generated front-end: cells, ring, two counters, padded to the cells' alignment.
+def state_bytes(spec: FrontendSpec, cell: int = 16, counters: int = 2) -> int:
+    """Bytes of state of the generated front-end: cells, ring, counters, padded to the cells' alignment.
 
     Args:
         spec: of the front-end.
         cell: bytes of a point of the transform, 16 with 64-bit integers and 8 with 32-bit ones.
+        counters: numbers of 4 bytes that it counts with.
     """
-    raw = spec.n_fft // 2 * cell + (2 * ring_capacity(spec) + 3) // 4 * 4 + 8
+    raw = spec.n_fft // 2 * cell + (2 * ring_capacity(spec) + 3) // 4 * 4 + 4 * counters
     alignment = cell // 2
     return -(-raw // alignment) * alignment

@@ -65,3 +65,55 @@ int32_t edgekit_push_many(const int16_t *pcm, size_t count, int8_t *scores, int3
     return error;
 }
 #endif
+
+#if EDGEKIT_MODEL_STREAM
+/* A stream goes on from call to call; the state is looked at from outside to prove what a hop writes. */
+EXPORT int32_t edgekit_start(void);
+EXPORT const void *edgekit_state(void);
+EXPORT int32_t edgekit_step_many(const int8_t *in, size_t count, int8_t *out);
+
+int32_t edgekit_start(void) {
+    return EDGEKIT_MODEL_INIT(&state);
+}
+
+const void *edgekit_state(void) {
+    return &state;
+}
+
+/* `count` hops of INPUT_SIZE bytes to `count` times OUTPUT_SIZE scores. Returns 0 or an error code. */
+int32_t edgekit_step_many(const int8_t *in, size_t count, int8_t *out) {
+    int error = 0;
+    for (size_t i = 0; i < count && error == 0; i++) {
+        error = EDGEKIT_MODEL_INVOKE(&state, in, out);
+        in += EDGEKIT_MODEL_INPUT_SIZE;
+        out += EDGEKIT_MODEL_OUTPUT_SIZE;
+    }
+    return error;
+}
+
+#if EDGEKIT_MODEL_HAS_FRONTEND
+EXPORT int32_t edgekit_listen(const int16_t *pcm, size_t n, int8_t *scores, uint8_t *valid, size_t *hops);
+
+/* `n` samples; scores and validity of every hop that they complete, at most n / CLIP_SAMPLES + 1. Returns 0 or an error
+ * code. */
+int32_t edgekit_listen(const int16_t *pcm, size_t n, int8_t *scores, uint8_t *valid, size_t *hops) {
+    EDGEKIT_MODEL_RESULT result;
+    *hops = 0;
+    while (n > 0) {
+        const int error = EDGEKIT_MODEL_PUSH(&state, pcm, n, &result);
+        if (error != 0) {
+            return error;
+        }
+        pcm += result.consumed;
+        n -= result.consumed;
+        if (result.ready != 0) {
+            memcpy(scores, result.scores, EDGEKIT_MODEL_OUTPUT_SIZE);
+            scores += EDGEKIT_MODEL_OUTPUT_SIZE;
+            *valid++ = (uint8_t)(result.valid != 0);
+            (*hops)++;
+        }
+    }
+    return 0;
+}
+#endif
+#endif

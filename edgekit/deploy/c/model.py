@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.deploy.c.choice import Optimize, emit_layer
 from edgekit.deploy.c.emitters import EMITTERS
-from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, int16_array
+from edgekit.deploy.c.kernel import Code, Layer
+from edgekit.deploy.c.merged import MergedFunctions, constant_inputs, constant_place
 from edgekit.deploy.c.row_group import emit_row_group, member_layer
 from edgekit.deploy.c.shared_data import shared_data
 from edgekit.deploy.target import Target
@@ -76,11 +76,11 @@ def emit_model(
             raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
     plan = firmware(graph, optimize, max_arena)
     steps = [_emit_step(plan, nodes, target, optimize) for nodes in plan.steps]
-    merged = _Functions()
+    merged = MergedFunctions()
     data = [text for step in steps for text in step.code.data]
     calls = []
     for step in steps:
-        data += [text for layer in step.layers for text in _constant_inputs(layer)]
+        data += [text for layer in step.layers for text in constant_inputs(layer)]
         comment = ", ".join(f"{layer.node.op} {layer.node.name}" for layer in step.layers)
         calls.append((comment, _call(step, plan.plan, merged)))
     kernels = {name: kernel for step in steps for name, kernel in step.kernels.items()}
@@ -124,37 +124,7 @@ def _emit_step(plan: Firmware, nodes: tuple[Node, ...], target: Target, optimize
     return _Step(tuple(layers.values()), inputs, made.code, made.kernels)
 
 
-class _Functions:
-    """Static functions of all layers; equal texts are one function, different ones never share a name."""
-
-    def __init__(self) -> None:
-        self._by_text: dict[str, str] = {}
-        self._names: set[str] = set()
-
-    def add(self, functions: tuple[Function, ...]) -> list[str]:
-        """Names under which the functions of one layer exist."""
-        names: list[str] = []
-        for function in functions:
-            text = re.sub(r"@f(\d+)@", lambda match: names[int(match.group(1))], function.text)
-            if text not in self._by_text:
-                self._by_text[text] = self._unique(function.name)
-            names.append(self._by_text[text])
-        return names
-
-    def texts(self) -> tuple[str, ...]:
-        """Definitions in the order in which they were added."""
-        return tuple(text.replace("@self@", name) for text, name in self._by_text.items())
-
-    def _unique(self, base: str) -> str:
-        name, count = base, 1
-        while name in self._names:
-            count += 1
-            name = f"{base}_v{count}"
-        self._names.add(name)
-        return name
-
-
-def _call(step: _Step, plan: MemoryPlan, merged: _Functions) -> str:
+def _call(step: _Step, plan: MemoryPlan, merged: MergedFunctions) -> str:
     names, layer = merged.add(step.code.functions), step.layers[-1]
     inputs = [_pointer(layer, tensor, i, plan) for i, tensor in enumerate(step.inputs)]
     output = _pointer(layer, layer.output, -1, plan)
@@ -170,18 +140,5 @@ def _call(step: _Step, plan: MemoryPlan, merged: _Functions) -> str:
 
 def _pointer(layer: Layer, tensor: Tensor, position: int, plan: MemoryPlan) -> str:
     if tensor.constant:
-        name = f"constant_{layer.index}_{position}"
-        return f"(const int8_t *){name}" if tensor.dtype == "int16" else name
+        return constant_place(layer, position, tensor)
     return f"arena + {plan.offsets[tensor.name]}"
-
-
-def _constant_inputs(layer: Layer) -> list[str]:
-    """Constant operands of sums and products: data in flash."""
-    found = []
-    for position, tensor in enumerate(layer.inputs):
-        if tensor.constant:
-            if tensor.data is None:
-                raise UnsupportedOpError(f"the constant {tensor.name!r} has no data", where=layer.node.name)
-            array = int16_array if tensor.dtype == "int16" else int8_array
-            found.append(array(f"constant_{layer.index}_{position}", tensor.data))
-    return found

@@ -15,6 +15,7 @@ from edgekit.deploy.c.dsp import add as dsp_add
 from edgekit.deploy.c.dsp import avg_pool2d as dsp_avg_pool
 from edgekit.deploy.c.dsp import conv2d as dsp_conv2d
 from edgekit.deploy.c.dsp import depthwise_conv2d as dsp_depthwise
+from edgekit.deploy.c.dsp import depthwise_point as dsp_point
 from edgekit.deploy.c.dsp import fully_connected as dsp_dense
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.mve import conv2d as mve_conv2d
@@ -103,7 +104,10 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
             _conv2d(True, 64),
             _dense(dsp_dense.fits_pointwise),
         ),
-        ("depthwise_conv2d", "dsp"): (_only(dsp_depthwise.emit_depthwise_conv2d, dsp_depthwise.fits),),
+        ("depthwise_conv2d", "dsp"): (
+            _only(dsp_point.emit_depthwise_point, dsp_point.fits),
+            _only(dsp_depthwise.emit_depthwise_conv2d, dsp_depthwise.fits),
+        ),
         ("fully_connected", "dsp"): (_dense(dsp_dense.fits),),
         ("conv2d", "mve"): (_only(mve_conv2d.emit_conv2d, mve_conv2d.fits),),
         ("depthwise_conv2d", "mve"): (_only(mve_depthwise.emit_depthwise_conv2d, mve_depthwise.fits),),

@@ -63,6 +63,7 @@ def generate_frontend(
     input_zero_point: int = 0,
     dtype: FeatureType = "int8",
     precision: Precision = "exact",
+    stream: bool = False,
 ) -> FrontendSources:
     """C of the front-end: ``<name>_frontend_init`` and ``<name>_frontend_push``.
 
@@ -74,6 +75,8 @@ def generate_frontend(
         precision: of the transform, "exact" (64-bit integers) or "fast" (32-bit); "fixed" is "fast" without floating
             point behind it, for int8 features of energies (fixed.fits).
         dtype: "int8" writes the model's input; "float32" the features themselves, for verification.
+        stream: a frame a hop for as long as PCM comes, instead of clips: no frame is padded or mirrored, and each is
+            handed over on its own, its bins in order.
 
     Raises:
         BadConfigError: the name is no identifier, or the quantization is impossible.
@@ -91,14 +94,21 @@ def generate_frontend(
         )
     if precision == "fixed" and (dtype != "int8" or not fixed.fits(spec)):
         raise BadConfigError("these features cannot be computed without floating point", mend='take "fast" or "exact"')
+    original = spec
+    if stream:
+        spec = one_frame(spec)
     tables = make_tables(spec)
     values = {
         **_values(spec, name, dtype),
+        **(_stream_values(original, spec) if stream else {}),
         "cell_type": "int64_t" if precision == "exact" else "int32_t",
         "precision_text": _PRECISION_TEXT[precision],
     }
     store = _store_values(float(scale), input_zero_point)
-    header = fill("header.h", {**values, "quantization": _quantization(name, dtype, float(scale), input_zero_point)})
+    header = fill(
+        "stream/header.h" if stream else "header.h",
+        {**values, "quantization": _quantization(name, dtype, float(scale), input_zero_point)},
+    )
     unit = _unit_exponent(spec, precision)
     if precision == "fixed":
         constants = _tables_text(spec, tables, fixed.fixed_tables(spec, tables, float(scale)))
@@ -120,11 +130,29 @@ def generate_frontend(
             _load_text(spec, precision),
             _power_text(spec, tables, precision),
             finish,
-            fill("push.c", {**values, **_push_values(spec), **calls}),
+            fill("stream/push.c" if stream else "push.c", {**values, **_push_values(spec), **calls}),
         ]
     )
     cell = 16 if precision == "exact" else 8
-    return FrontendSources(name, header, source, state_bytes(spec, cell), tables.bytes)
+    return FrontendSources(name, header, source, state_bytes(spec, cell, counters=3 if stream else 2), tables.bytes)
+
+
+def one_frame(spec: FrontendSpec) -> FrontendSpec:
+    """The spec of a single frame inside a signal: what a stream computes again and again."""
+    samples = spec.span + (1 if spec.emphasises_signal else 0)
+    return spec.replace(padding="none", clip_samples=samples)
+
+
+def _stream_values(original: FrontendSpec, frame: FrontendSpec) -> dict[str, object]:
+    """Frames of a stream lie anywhere in it; the digest is that of the front-end that the model was trained with."""
+    bins = "MFCCs" if original.kind == "mfcc" else "log-mel bins"
+    every = f"every {original.hop_length} samples at {original.sample_rate} Hz"
+    return {
+        "digest": original.digest,
+        "summary": f"A frame of {original.bins} {bins} {every}.",
+        "signal_samples": 1 << 29,
+        "clip_samples": original.window_length + (frame.clip_samples - frame.signal_samples),
+    }
 
 
 def _values(spec: FrontendSpec, name: str, dtype: FeatureType) -> dict[str, object]:

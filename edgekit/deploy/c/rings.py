@@ -1,0 +1,89 @@
+"""Where the past of a stream lies: rings in the state from which every window can be read as one run of bytes.
+
+A ring works in blocks of what one hop brings. It holds the k blocks that are kept and the new one, and the k blocks
+behind them once more: 2k + 1 in all. The window of turn t (0 … k) is blocks t … t + k. A layer writes its new block
+straight into its place, t + k; from turn 1 on that place is mirrored at t − 1, where a later turn's window reads it.
+Nothing else is ever copied, and nothing moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.graph.streaming.types import State, StreamGraph
+
+ALIGNMENT = 16
+
+
+@dataclass(frozen=True)
+class Ring:
+    """One ring.
+
+    Attributes:
+        index: number, for names in C.
+        state: whose past it holds.
+        row: bytes of one entry.
+        offset: place in the state's rings.
+    """
+
+    index: int
+    state: State
+    row: int
+    offset: int
+
+    @property
+    def blocks(self) -> int:
+        """Kept blocks."""
+        return -(-self.state.kept // self.state.fresh)
+
+    @property
+    def turns(self) -> int:
+        """Hops until it begins again at its first block."""
+        return self.blocks + 1
+
+    @property
+    def block(self) -> int:
+        """Bytes that a hop brings."""
+        return self.state.fresh * self.row
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the ring."""
+        return (2 * self.blocks + 1) * self.block
+
+    @property
+    def new(self) -> int:
+        """Bytes from the window's first block to the new one."""
+        return self.blocks * self.block
+
+    @property
+    def begin(self) -> int:
+        """Bytes from the window's first block to its first entry: blocks are whole, the entries kept may be fewer."""
+        return self.new - self.state.kept * self.row
+
+    @property
+    def pointer(self) -> str:
+        """The C variable that points to the window's first block."""
+        return f"ring_{self.index}"
+
+
+def rings_of(form: StreamGraph) -> tuple[Ring, ...]:
+    """A ring for every ring state, one behind the other.
+
+    Raises:
+        UnsupportedOpError: entries of one moment do not lie together.
+    """
+    found: list[Ring] = []
+    offset = 0
+    for state in form.states:
+        if state.kind != "ring":
+            continue
+        tensor = form.graph.tensor(state.new)
+        if prod(tensor.dims[: state.axis]) != 1:
+            raise UnsupportedOpError("its moments do not lie together", where=state.name, mend="put time first")
+        ring = Ring(len(found), state, tensor.nbytes // state.fresh, offset)
+        found.append(ring)
+        offset += -(-ring.nbytes // ALIGNMENT) * ALIGNMENT
+    return tuple(found)

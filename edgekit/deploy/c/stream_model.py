@@ -1,0 +1,202 @@
+"""From an integer step graph to the C of one hop: kernels read windows out of rings and write new entries into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgekit.core.errors import UnsupportedOpError
+from edgekit.deploy.c.choice import Optimize, emit_layer
+from edgekit.deploy.c.emitters import EMITTERS
+from edgekit.deploy.c.kernel import Code, Layer
+from edgekit.deploy.c.merged import MergedFunctions, constant_inputs, constant_place
+from edgekit.deploy.c.rings import Ring, rings_of
+from edgekit.deploy.target import Target
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer.interpreter import prepare_node
+from edgekit.graph.ops import activation_inputs
+from edgekit.graph.planner import MemoryPlan, plan_memory
+from edgekit.graph.scratch import scratch_sizes
+from edgekit.graph.streaming.types import StreamGraph
+from edgekit.graph.tensor import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class StreamModel:
+    """A step graph turned into C, not yet laid out in files.
+
+    Attributes:
+        form: the step graph and its states.
+        rings: of the state.
+        plan: of the arena, which holds what a hop does not keep.
+        data, functions: definitions, callees first.
+        calls: (comment, statement) a layer, in order.
+        kernels: layer name to the kernel chosen.
+        input, output: C expressions of the places of the hop's frames and of its result.
+    """
+
+    form: StreamGraph
+    rings: tuple[Ring, ...]
+    plan: MemoryPlan
+    data: tuple[str, ...]
+    functions: tuple[str, ...]
+    calls: tuple[tuple[str, str], ...]
+    kernels: Mapping[str, str]
+    input: str
+    output: str
+
+    @property
+    def ring_bytes(self) -> int:
+        """Bytes of all rings."""
+        return max((ring.offset + ring.nbytes for ring in self.rings), default=0)
+
+    def kept(self, ring: Ring) -> tuple[str, ...]:
+        """Statements behind the writing of a ring's new block."""
+        return tuple(statement for _, statement in kept_block(ring))
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Lengths of a ring's round that occur, ascending."""
+        return tuple(sorted({ring.turns for ring in self.rings}))
+
+
+def emit_stream(form: StreamGraph, target: Target, optimize: Optimize = "balanced") -> StreamModel:
+    """Choose and write a kernel for every layer of an int8 step graph.
+
+    Raises:
+        UnsupportedOpError: an operator, or a form of one, that has no kernel; a graph that is not int8.
+    """
+    graph = form.graph
+    for name in (graph.inputs[0], graph.outputs[0]):
+        if graph.tensor(name).dtype != "int8":
+            raise UnsupportedOpError(
+                f"{name!r} is {graph.tensor(name).dtype}: only int8 models are compiled",
+                where=graph.name,
+                mend="quantize the model first (edgekit quantize)",
+            )
+    return _Emitter(form, target, optimize).model()
+
+
+class _Emitter:
+    """``_views`` says of a tensor that lies in a ring in which one, and how many bytes behind its window's begin."""
+
+    def __init__(self, form: StreamGraph, target: Target, optimize: Optimize) -> None:
+        self._form, self._graph, self._target, self._optimize = form, form.graph, target, optimize
+        self._rings = rings_of(form)
+        self._views: dict[str, tuple[Ring, int]] = {}
+        for ring in self._rings:
+            self._views[ring.state.window] = ring, ring.begin
+            self._views[ring.state.new] = ring, ring.new
+        self._nodes = [node for node in self._graph.nodes if not self._lies_there(node)]
+        self._plan = self._planned()
+
+    def model(self) -> StreamModel:
+        """Everything emitted."""
+        codes: dict[str, tuple[Layer, Code]] = {}
+        for index, node in enumerate(self._nodes):
+            if node.op not in EMITTERS:
+                raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
+            inputs = tuple(self._graph.tensor(name) for name in activation_inputs(node))
+            output = self._graph.tensor(node.outputs[0])
+            layer = Layer(index, node, prepare_node(self._graph, node), inputs, output, self._target)
+            codes[node.name] = layer, emit_layer(layer, self._optimize)
+        merged, calls = MergedFunctions(), []
+        data = [text for _, code in codes.values() for text in code.data]
+        for name, (layer, code) in codes.items():
+            data += constant_inputs(layer)
+            calls.append((f"{layer.node.op} {name}", self._call(layer, code, merged)))
+            calls += self._kept(layer.output.name)
+        return StreamModel(
+            self._form, self._rings, self._plan, tuple(data), merged.texts(), tuple(calls),
+            {name: code.kernel for name, (_, code) in codes.items()},
+            self._place(self._graph.inputs[0]), self._place(self._graph.outputs[0]),
+        )  # fmt: skip
+
+    def _lies_there(self, node: Node) -> bool:
+        """What a ring does without any code: joining, going on, and reading a part of its window, noted as a view."""
+        output = node.outputs[0]
+        states = {name for state in self._form.states for name in (state.window, state.output)}
+        if output in states:
+            return True
+        if output in self._views or node.inputs[0] not in self._views or node.op not in ("slice", "reshape"):
+            return False
+        ring, offset = self._views[node.inputs[0]]
+        if node.op == "slice":
+            begin = self._run(node)
+            if begin is None:
+                return False
+            offset += begin
+        self._views[output] = ring, offset
+        return True
+
+    def _run(self, node: Node) -> int | None:
+        """Bytes from the source's first to the slice's, if the slice is one run of bytes."""
+        source = self._graph.tensor(node.inputs[0])
+        begin, size, stride = (tuple(node.attrs[key]) for key in ("begin", "size", "stride"))
+        cut = [axis for axis, dim in enumerate(source.dims) if size[axis] != dim]
+        if not cut:
+            return 0
+        first = cut[0]
+        if len(cut) > 1 or stride[first] != 1 or any(dim != 1 for dim in source.dims[:first]):
+            return None
+        return begin[first] * (source.nbytes // source.dims[first])
+
+    def _planned(self) -> MemoryPlan:
+        """The arena's plan: what lies in a ring is no part of it; the layer that writes there makes one byte here."""
+        tensors = dict(self._graph.tensors)
+        for name in self._views:
+            tensors[name] = self._graph.tensor(name).replace(constant=True)
+        nodes = []
+        for node in self._nodes:
+            output = node.outputs[0]
+            if output in self._views:
+                output = f"{output}@made"
+                tensors[output] = Tensor(output, (1,), "int8")
+            nodes.append(node.replace(outputs=(output,)))
+        inputs = tuple(name for name in self._graph.inputs[:1] if name not in self._views)
+        outputs = tuple(name for name in self._graph.outputs[:1] if name not in self._views)
+        graph = Graph(self._graph.name, "edge", tensors, tuple(nodes), inputs, outputs)
+        kept = {node.name for node in nodes}
+        scratch = {name: size for name, size in scratch_sizes(self._graph).items() if name in kept}
+        return plan_memory(graph, scratch)
+
+    def _place(self, name: str) -> str:
+        if name in self._views:
+            ring, offset = self._views[name]
+            return f"{ring.pointer} + {offset}"
+        return f"arena + {self._plan.offsets[name]}"
+
+    def _call(self, layer: Layer, code: Code, merged: MergedFunctions) -> str:
+        names = merged.add(code.functions)
+        inputs = [
+            constant_place(layer, i, tensor) if tensor.constant else self._place(tensor.name)
+            for i, tensor in enumerate(layer.inputs)
+        ]
+        output = self._place(layer.output.name)
+        if layer.node.op == "reshape" and inputs[0] == output:
+            return ""
+        scratch = f"arena + {self._plan.offsets[f'{layer.node.name}:scratch']}" if code.scratch_bytes else "NULL"
+        values = {"x": inputs[0], "y": output, "scratch": scratch}
+        values.update({f"x{i}": pointer for i, pointer in enumerate(inputs)})
+        values.update({f"f{i}": name for i, name in enumerate(names)})
+        return code.call.format_map(values)
+
+    def _kept(self, name: str) -> list[tuple[str, str]]:
+        """What follows when a ring's new block is written."""
+        found = [ring for ring in self._rings if ring.state.new == name]
+        return [item for ring in found for item in kept_block(ring)]
+
+
+def kept_block(ring: Ring) -> list[tuple[str, str]]:
+    """(comment, statement)s behind the writing of a ring's new block: padding while its layer waits, the mirror."""
+    lines = []
+    if ring.state.skip:
+        lines.append(
+            (
+                "before its input is there, the past of this layer is padding",
+                f"if (state->hops < {ring.state.skip}u) memset({ring.pointer} + {ring.new}, {ring.state.initial}, "
+                f"{ring.block});",
+            )
+        )
+    copy = f"keep({ring.pointer} + {ring.new}, turn_{ring.turns}, {ring.turns * ring.block}, {ring.block});"
+    return [*lines, ("", copy)]
