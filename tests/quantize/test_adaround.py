@@ -33,7 +33,7 @@ def test_outputs_come_nearer_than_with_rounding_to_nearest() -> None:
     graph = coarse()
     calibration = calibrate(graph, clips(), "minmax")
     quants = activation_quantization(graph, calibration.ranges)
-    plain = PtqOptions(bias_correction=False)
+    plain = PtqOptions(observer="mse", compensate=False, bias_correction=False)
     nearest = apply_calibration(graph, calibration, clips(), plain)
     rounded = adarounded(graph, quants, clips(), False, AdaRound(steps=300, clips=64))
     chosen = apply_calibration(rounded, calibration, clips(), plain)
