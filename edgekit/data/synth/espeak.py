@@ -17,6 +17,8 @@ from edgekit.core.optional import require
 
 # speak_lib.h: espeak_AUDIO_OUTPUT, espeak_PARAMETER, espeak_POSITION_TYPE, flags of espeak_Synth.
 _SYNCHRONOUS, _RATE, _PITCH, _RANGE, _CHARACTERS, _UTF8 = 2, 1, 3, 4, 1, 1
+_CHARACTERS_UTF8 = 1  # espeakCHARS_UTF8
+_SEPARATED = ord("_") << 8  # phonemes by name, with an underscore between
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 _QUIET = 60  # int16: below it, espeak-ng's leading and trailing samples count as silence
 _MARGIN_S = 0.01
@@ -82,6 +84,28 @@ class Espeak:
         if not len(speech):
             raise DataError(f"espeak-ng says nothing for {text!r} in the voice {voice}", mend="choose another word")
         return speech
+
+    def phonemes(self, text: str, voice: str) -> tuple[str, ...]:
+        """What ``text`` sounds like, as espeak-ng's phoneme names without stress marks: ("h", "eI", "l", "a", "n", …).
+
+        Raises:
+            DataError: espeak-ng has no such voice.
+        """
+        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise DataError(f"espeak-ng has no voice {voice!r}", mend='choose another language, as in "en" or "de"')
+        call = self._library.espeak_TextToPhonemes
+        call.restype = ctypes.c_char_p
+        call.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, ctypes.c_int]
+        held = ctypes.create_string_buffer(text.encode())
+        place = ctypes.c_void_p(ctypes.addressof(held))
+        found: list[str] = []
+        while place.value:  # one clause a call
+            told = call(ctypes.byref(place), _CHARACTERS_UTF8, _SEPARATED)
+            for name in (told or b"").decode("utf-8", "replace").replace(" ", "_").split("_"):
+                plain = name.strip("',%=:|")
+                if plain:
+                    found.append(plain)
+        return tuple(found)
 
 
 def trim(pcm: np.ndarray, rate: int) -> np.ndarray:
