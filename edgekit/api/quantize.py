@@ -158,13 +158,14 @@ def _check_options(
 
 def _described(source: Source, integer: Graph, features: np.ndarray, target: Path) -> QuantizeResult:
     """What the graphs themselves say."""
+    from edgekit.export.qdq_recurrent import has_qdq_form
     from edgekit.quantize.compare import compare
 
     scale, zero_point = integer.tensor(integer.inputs[0]).scale_zero()
     return QuantizeResult(
         model=source.path,
         tflite=target,
-        qdq=target.with_suffix(".qdq.onnx"),
+        qdq=target.with_suffix(".qdq.onnx") if has_qdq_form(integer) else None,
         method="",
         operators=dict(sorted(Counter(node.op for node in integer.nodes).items())),
         calibration_clips=len(features),
@@ -215,10 +216,9 @@ def _written(
     from edgekit.export.qdq_writer import qdq_model
     from edgekit.export.tflite_writer import tflite_bytes
 
-    contents = {
-        result.tflite: tflite_bytes(integer),
-        result.qdq: qdq_model(integer).SerializeToString(deterministic=True),
-    }
+    contents = {result.tflite: tflite_bytes(integer)}
+    if result.qdq is not None:
+        contents[result.qdq] = qdq_model(integer).SerializeToString(deterministic=True)
     texts: dict[Path, str] = {}
     if figure:
         from edgekit.api.quantize_page import sensitivity_figure

@@ -51,7 +51,7 @@ class QuantizeResult:
 
     Attributes:
         model: the float model.
-        tflite, qdq: the files written.
+        tflite, qdq: the files written; no ``qdq`` of a model that remembers between inferences, which ONNX cannot.
         method: "ptq", "nncf" or "ort"; "+qat" where training followed; "qdq" of a model that was quantized already.
         operators: how often each integer operator occurs; none is float.
         calibration_clips: over how many clips the ranges were taken.
@@ -68,7 +68,7 @@ class QuantizeResult:
 
     model: Path
     tflite: Path
-    qdq: Path
+    qdq: Path | None
     method: str
     operators: Mapping[str, int]
     calibration_clips: int
@@ -88,7 +88,7 @@ class QuantizeResult:
         return {
             "model": str(self.model),
             "tflite": str(self.tflite),
-            "qdq": str(self.qdq),
+            "qdq": None if self.qdq is None else str(self.qdq),
             "method": self.method,
             "operators": dict(self.operators),
             "float_ops": 0,

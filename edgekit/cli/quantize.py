@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--observer",
-    type=click.Choice(["mse", "percentile", "minmax", "entropy", "auto"]),
-    default="mse",
+    type=click.Choice(["auto", "mse", "percentile", "minmax", "each", "entropy"]),
+    default="auto",
     show_default=True,
-    help="What decides activation ranges; auto: for each the one with the least error behind it.",
+    help="What decides activation ranges; each: the best for each; auto: what gives the least error of the logits.",
 )
 @click.option("--per-channel-dense", is_flag=True, help="One weight scale an output of fully connected layers too.")
 @click.option(
@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     default=True,
     show_default=True,
     help="Take the mean error of rounded weights out of the biases.",
+)
+@click.option(
+    "--compensate/--no-compensate",
+    default=True,
+    show_default=True,
+    help="Let weights not yet rounded take up the error of those that are.",
 )
 @click.option("--equalise", is_flag=True, help="Even out the weights of neighbouring layers first.")
 @click.option("--adaround", is_flag=True, help="Round weights by what becomes of their layer's outputs (needs torch).")
@@ -86,6 +92,7 @@ def command(
     observer: str,
     per_channel_dense: bool,
     bias_correction: bool,
+    compensate: bool,
     equalise: bool,
     adaround: bool,
     widths: str,
@@ -132,6 +139,7 @@ def command(
         observer=observer,
         per_channel_dense=per_channel_dense,
         bias_correction=bias_correction,
+        compensate=compensate,
         equalise=equalise,
         adaround=adaround,
         widths=widths,
@@ -219,7 +227,7 @@ def _print(result: QuantizeResult) -> None:
 
     difference = result.difference
     operators = ", ".join(f"{count} {name}" for name, count in result.operators.items())
-    click.echo(f"wrote {result.tflite} and {result.qdq}")
+    click.echo(f"wrote {result.tflite}" + (f" and {result.qdq}" if result.qdq else ""))
     for path in result.further:
         click.echo(f"wrote {path}")
     click.echo(f"operators        {operators}; none in float")

@@ -14,6 +14,7 @@ import numpy as np
 from edgekit.export.onnx_builder import OnnxBuilder
 from edgekit.export.onnx_layout import TO_NCHW, as_nchw, as_nhwc
 from edgekit.export.qdq_products import PRODUCTS
+from edgekit.export.qdq_recurrent import RECURRENT
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.rescale import RELU6_MAX
 from edgekit.graph.ops import BINARY_OPS
@@ -199,6 +200,7 @@ _EMIT: dict[str, Emit] = {
     "hard_swish": _function("HardSwish"),
     "rsqrt": _rsqrt,
     **PRODUCTS,
+    **RECURRENT,
     "quantize": _same,
     "dequantize": _same,
 }

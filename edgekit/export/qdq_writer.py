@@ -34,10 +34,11 @@ def qdq_model(graph: Graph) -> onnx.ModelProto:
 
     Input and output are float32, rank 4 as NCHW: the model takes the place of the float ONNX that it was made from.
     Weights are int8 initializers, biases int32 ones, each behind a DequantizeLinear; every activation passes a
-    QuantizeLinear/DequantizeLinear pair of its own scale. ``graph.metadata`` becomes metadata_props.
+    QuantizeLinear/DequantizeLinear pair of its own scale. ``graph.metadata`` becomes metadata_props. A float graph has
+    neither: it is plain ONNX.
 
     Raises:
-        UnsupportedOpError: not an edge graph, or a graph that is not integer.
+        UnsupportedOpError: not an edge graph, or an element type that has no form in ONNX.
     """
     if graph.dialect != "edge":
         raise UnsupportedOpError(f"a graph of dialect {graph.dialect!r} is not written", mend="lower it first")
@@ -79,7 +80,8 @@ class _Writer:
         return model
 
     def _append(self, node: Node) -> None:
-        inputs = [self._read(node, name) if name else "" for name in node.inputs]
+        kept = self._graph.variables
+        inputs = [self._read(node, name) if name and name not in kept else "" for name in node.inputs]
         output = self._graph.tensor(node.outputs[0])
         result = emit(self._out, self._graph, node, inputs)
         self._float[output.name] = self._rounded(result, output)
@@ -101,6 +103,8 @@ class _Writer:
         return self._out.node("DequantizeLinear", [quantized, scale, zero], f"{tensor.name}/dequantized")
 
     def _constant(self, node: Node, tensor: Tensor) -> str:
+        if tensor.dtype == "float32" and tensor.data is not None:
+            return self._out.constant(tensor.name, _onnx_layout(node, tensor)[0])
         if tensor.quant is None or tensor.data is None or tensor.dtype not in ("int8", "int16", "int32", "int64"):
             raise UnsupportedOpError(f"{tensor.dtype} constant", where=tensor.name, mend="quantize the model first")
         data, axis = _onnx_layout(node, tensor)

@@ -27,6 +27,8 @@ _MODULES: dict[str, str] = {
     "ds-tcn": "edgekit.models.students.ds_tcn",
     "windowed-ast": "edgekit.models.students.windowed_ast",
     "mobile-vit": "edgekit.models.students.mobile_vit",
+    "kws-gru": "edgekit.models.students.recurrent",
+    "kws-lstm": "edgekit.models.students.recurrent",
     "large-vit": "edgekit.models.teachers.large_vit",
     "mobilenet-v3": "edgekit.models.teachers.mobilenet_v3",
     "ensemble": "edgekit.models.teachers.ensemble",

@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 from c_programs import SanitizedProgram
 from int8_oracles import litert_outputs, tflm_outputs
+from random_chain import Chain
+from random_recurrent import svdf
 from recurrent_models import STEPS, recurrent_model, walking_clips
 
-from edgekit.core.errors import BadFileError
+from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.deploy.generate import generate
 from edgekit.deploy.target import find_target
+from edgekit.export.qdq_recurrent import has_qdq_form
+from edgekit.export.qdq_writer import qdq_model
 from edgekit.export.tflite_writer import tflite_bytes
 from edgekit.features.quantized import quantize_features
 from edgekit.graph.graph import Graph
@@ -23,7 +28,7 @@ from edgekit.graph.ops import TIE
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.quantize.cells import cell_quantization
-from edgekit.quantize.compare import compare
+from edgekit.quantize.compare import compare, dequantized_outputs
 from edgekit.quantize.observers import Range
 from edgekit.quantize.ptq import PtqOptions, quantize_graph
 
@@ -64,6 +69,25 @@ def test_logits_are_near_the_float_model_s(op: str, attrs: dict[str, Any], tmp_p
     difference = compare(graph, integer, walking_clips(64))
     assert difference.max_error <= 0.03 * difference.output_range
     assert difference.label_agreement >= 0.95
+
+
+@FORMS
+def test_onnx_runtime_runs_the_qdq_form_to_the_same_logits(op: str, attrs: dict[str, Any], tmp_path: Path) -> None:
+    """Gates in float there: two steps of the output at most."""
+    _, integer = quantized(op, attrs, tmp_path)
+    session = ort.InferenceSession(qdq_model(integer).SerializeToString())
+    clips = walking_clips(20, seed=1)
+    theirs = np.concatenate([session.run(None, {"x": clip.transpose(2, 0, 1)[None]})[0] for clip in clips])
+    scale, _ = integer.tensor(integer.outputs[0]).scale_zero()
+    assert np.abs(theirs - dequantized_outputs(integer, clips)).max() <= 2.01 * scale
+
+
+def test_what_remembers_between_inferences_has_no_onnx_form() -> None:
+    chain = Chain(np.random.default_rng(0), (1, 12))
+    svdf(chain)
+    assert not has_qdq_form(chain.graph())
+    with pytest.raises(UnsupportedOpError, match="svdf keeps a memory"):
+        qdq_model(chain.graph())
 
 
 def test_a_gru_in_int8_is_worse_than_in_int16(tmp_path: Path) -> None:
