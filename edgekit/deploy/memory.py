@@ -38,6 +38,7 @@ class Board:
         flash, ram: memory that an image may use.
         qemu_machine: QEMU machine with the same core on which an image of this map runs, "" where there is none.
         boot_bytes: at the start of flash, kept free for a boot stage of the vendor's.
+        cmsdk_uart: address of the board's serial line where it is one of Arm's CMSDK, else 0.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Board:
     ram: Region
     qemu_machine: str = ""
     boot_bytes: int = 0
+    cmsdk_uart: int = 0
 
     @property
     def vectors(self) -> int:

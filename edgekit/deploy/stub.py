@@ -35,6 +35,7 @@ class Stub:
         files: folder for its files below the output folder, "" for the output folder itself.
         sources: the same for the generated C and the header of names.
         image: edgekit builds an image from it; False where another build system does.
+        base: stub in firmware_stubs/ whose files it takes where it has none of that name, "" for none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Stub:
     files: str = PROJECT_FOLDER
     sources: str = ""
     image: bool = True
+    base: str = ""
 
     @property
     def config_folder(self) -> str:
@@ -71,7 +73,7 @@ def stub_files(stub: Stub, values: Mapping[str, str]) -> dict[str, str]:
     found = [path for path in sorted(stub.folder.rglob("*")) if path.is_file() and not path.is_symlink()]
     if len(found) > MAX_FILES or sum(path.stat().st_size for path in found) > MAX_BYTES:
         raise BadConfigError("more files than a project has", where=str(stub.folder), mend="name the stub's own folder")
-    files = {}
+    files = stub_files(find_stub(stub.base), values) if stub.base else {}
     for path in found:
         relative = path.relative_to(stub.folder)
         if path.suffix == ".md" or relative.as_posix() == DESCRIPTION:
@@ -107,6 +109,7 @@ def template_values(sources: Sources, target: Target, stub: Stub) -> dict[str, s
     return values | {
         "board": board.name,
         "qemu_machine": board.qemu_machine,
+        "cmsdk_uart": f"{board.cmsdk_uart:#010x}",
         "flash_origin": f"{board.vectors:#010x}",
         "flash_size": str(board.flash.size - board.boot_bytes),
         "ram_origin": f"{board.ram.origin:#010x}",
@@ -131,7 +134,7 @@ def _described(name: str, folder: Path) -> Stub:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadConfigError(f"is no TOML: {error}", where=str(path), mend="see firmware_stubs/README.md") from error
-    kinds = {"files": str, "sources": str, "image": bool}
+    kinds = {"files": str, "sources": str, "image": bool, "base": str}
     for key, value in told.items():
         if key not in kinds or not isinstance(value, kinds[key]):
             known = ", ".join(f"{known} ({kind.__name__})" for known, kind in kinds.items())

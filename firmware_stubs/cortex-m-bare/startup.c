@@ -15,12 +15,15 @@ int main(void);
 void edgekit_reset(void);
 static void edgekit_fault(void);
 
+/* The clock's interrupt; a project that uses it has its own. */
+__attribute__((weak, alias("edgekit_fault"))) void edgekit_systick(void);
+
 typedef union {
     void *pointer;
     void (*handler)(void);
 } vector;
 
-/* Initial stack pointer, reset, and the fifteen system vectors; no device interrupt is used. */
+/* Initial stack pointer, reset, and the system vectors, the last of them SysTick's; no device interrupt is used. */
 __attribute__((section(".vectors"), used)) static const vector vectors[16] = {
     {.pointer = &__stack_top},
     {.handler = edgekit_reset},
@@ -28,7 +31,7 @@ __attribute__((section(".vectors"), used)) static const vector vectors[16] = {
     {.handler = edgekit_fault}, {.handler = edgekit_fault}, {.handler = edgekit_fault},
     {.handler = edgekit_fault}, {.handler = edgekit_fault}, {.handler = edgekit_fault},
     {.handler = edgekit_fault}, {.handler = edgekit_fault}, {.handler = edgekit_fault},
-    {.handler = edgekit_fault}, {.handler = edgekit_fault},
+    {.handler = edgekit_fault}, {.handler = edgekit_systick},
 };
 
 /* Any fault ends the run with a failing status; a debugger or the emulator shows where. */
