@@ -2,7 +2,8 @@
 
 The distances hold for the generated kernels, which work through their output in row-major order of positions:
 
-- conv2d gathers a position's patch before it writes that position, and never reads an earlier one again;
+- conv2d gathers a position's patch before it writes that position, and never reads an earlier one again; so does
+  fully_connected with its rows, where it has working memory;
 - depthwise_conv2d without a multiplier gathers a whole channel before it writes that channel, and reads and writes of
   one channel have their own bytes: its output may lie exactly on its input;
 - avg_pool2d and max_pool2d write a position only after they have read its window.
@@ -16,7 +17,7 @@ import numpy as np
 
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.placement import Overlap
-from edgekit.graph.scratch import conv_dims, patches_of, plane_of
+from edgekit.graph.scratch import conv_dims, dense_patches_of, patches_of, plane_of
 
 
 def input_overlaps(graph: Graph) -> dict[str, Overlap]:
@@ -37,6 +38,14 @@ def _conv2d(graph: Graph, node: Node) -> Overlap | None:
         return None
     read = _first_reads(source, output, stride, (pad[0][0], pad[1][0]))
     return Overlap(max(0, int(np.max(np.arange(read.size) * output[3] - read))))
+
+
+def _fully_connected(graph: Graph, node: Node) -> Overlap | None:
+    patches = dense_patches_of(graph, node)
+    if patches is None:
+        return None
+    growth = graph.tensor(node.inputs[1]).dims[0] - patches.depth
+    return Overlap(max(0, (patches.pixels - 1) * growth))
 
 
 def _depthwise_conv2d(graph: Graph, node: Node) -> Overlap | None:
@@ -65,6 +74,7 @@ def _first_reads(
 _RULES: Mapping[str, Callable[[Graph, Node], Overlap | None]] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise_conv2d,
+    "fully_connected": _fully_connected,
     "avg_pool2d": _pool2d,
     "max_pool2d": _pool2d,
 }

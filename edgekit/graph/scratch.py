@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.products import batch_matmul_scratch
 
 Pair = tuple[int, int]
 
@@ -146,6 +147,11 @@ def patches_of(
     return Patches(kernel, output[1] * output[2], direct, max(1, channels // max(weights[3], 1)))
 
 
+def dense_patches(rows: int, depth: int) -> Patches:
+    """Rows of a fully_connected, which are the patches of a 1×1 convolution."""
+    return Patches((1, 1, depth), rows, True, 1)
+
+
 def scratch_sizes(graph: Graph) -> dict[str, int]:
     """Bytes of working memory by node of an integer edge graph; nodes that need none are left out.
 
@@ -184,6 +190,19 @@ def _conv2d(graph: Graph, node: Node) -> int:
     return patches_of(weights, source[3], output, node.attrs["stride"], node.attrs["pad"]).nbytes
 
 
+def dense_patches_of(graph: Graph, node: Node) -> Patches | None:
+    """Those of a fully_connected; None where it computes row by row without working memory."""
+    outputs, depth = graph.tensor(node.inputs[1]).dims
+    patches = dense_patches(graph.tensor(node.outputs[0]).elements // max(outputs, 1), depth)
+    int8 = all(graph.tensor(name).dtype == "int8" for name in (node.inputs[0], node.outputs[0]))
+    return patches if int8 and patches.block else None
+
+
+def _fully_connected(graph: Graph, node: Node) -> int:
+    patches = dense_patches_of(graph, node)
+    return patches.nbytes if patches else 0
+
+
 def _depthwise_conv2d(graph: Graph, node: Node) -> int:
     return plane_of(graph, node).nbytes
 
@@ -196,5 +215,7 @@ def _lstm(graph: Graph, node: Node) -> int:
 _RULES: Mapping[str, Callable[[Graph, Node], int]] = {
     "conv2d": _conv2d,
     "depthwise_conv2d": _depthwise_conv2d,
+    "fully_connected": _fully_connected,
+    "batch_matmul": batch_matmul_scratch,
     "lstm": _lstm,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from edgekit.core.errors import BadConfigError
+from edgekit.deploy.c.dense_as_conv import as_pointwise
 from edgekit.deploy.c.emitters import EMITTERS, WIDE_EMITTERS
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.offers import KERNELS, Cost
@@ -38,6 +39,7 @@ def emit_layer(layer: Layer, optimize: Optimize) -> Code:
     """
     if "int16" in (layer.output.dtype, layer.inputs[0].dtype):
         return WIDE_EMITTERS[layer.node.op](layer)
+    layer = as_pointwise(layer)
     for isa in (*layer.target.isas, "portable"):
         offers = [kernel for kernel in KERNELS.get((layer.node.op, isa), ()) if kernel.applies(layer)]
         if offers:

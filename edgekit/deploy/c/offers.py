@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
 
-from edgekit.deploy.c import softmax_table
+from edgekit.deploy.c import blocked_matmul, softmax_table
 from edgekit.deploy.c.dsp import add as dsp_add
 from edgekit.deploy.c.dsp import avg_pool2d as dsp_avg_pool
 from edgekit.deploy.c.dsp import conv2d as dsp_conv2d
@@ -87,6 +87,10 @@ def _softmax(emit: Callable[[Layer], Code], applies: Callable[[Layer], bool], ea
     return Kernel(emit, applies, lambda layer: Cost(layer.output.elements * each, flash))
 
 
+def _matmul(isa: str) -> tuple[Kernel, ...]:
+    return (_only(blocked_matmul.emitter(isa), blocked_matmul.fits(isa)),)
+
+
 def _always(layer: Layer) -> bool:
     return True
 
@@ -97,6 +101,9 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
             _softmax(emit_softmax, _always, 275, 600),
             _softmax(softmax_table.emit_softmax, softmax_table.fits, 30, 1300),
         ),
+        ("batch_matmul", "portable"): _matmul("portable"),
+        ("batch_matmul", "dsp"): _matmul("dsp"),
+        ("batch_matmul", "mve"): _matmul("mve"),
         ("conv2d", "dsp"): (
             _conv2d(False, 64),
             _conv2d(False, 8),

@@ -36,7 +36,7 @@ _TWIN = {
 }
 
 _BLOCK = """\
-for (const dsp_channel *end = c + @outputs@; c < end; c++) {
+for (int32_t o = 0; o < @outputs@; o++) {
     const int32_t packed = c->bias_shift;
     const int32_t multiplier = c->multiplier;
     @zero@    int32_t s[@patches@] = {@starts@};
@@ -49,13 +49,13 @@ for (const dsp_channel *end = c + @outputs@; c < end; c++) {
         from += @two_patches@;
     }
 @stores@    y++;
-}
+@next@}
 """
 
 _ONE = """\
 /* The first patch of a block with all filters. */
 static void @self@(const uint32_t *x, const @weight@ *w, const dsp_channel *c, int8_t *y) {
-    for (const dsp_channel *end = c + @outputs@; c < end; c++) {
+    for (int32_t o = 0; o < @outputs@; o++) {
         const int32_t packed = c->bias_shift;
         @zero@        int32_t s = packed >> 8;
         for (const uint32_t *from = x; from < x + @words@; from += @two_patches@) {
@@ -63,7 +63,7 @@ static void @self@(const uint32_t *x, const @weight@ *w, const dsp_channel *c, i
             s = dsp_mla2(from[@patches@], odd, s);
         }
         *y++ = @value@;
-    }
+    @next@    }
 }
 """
 
@@ -72,18 +72,18 @@ _WIDEN = """\
 static void @self@(const int8_t *from, uint32_t *to) {
     for (int32_t k = 0; k < @full@; k += 4) {
         const uint32_t word = dsp_word(from + k);
-        to[0] = dsp_even(word);
-        to[@patches@] = dsp_odd(word);
+        to[0] = @even@;
+        to[@patches@] = @odd@;
         to += @two_patches@;
     }
 @tail@}
 """
 
 _WIDEN_TAIL = """\
-    uint32_t word = 0;
+    uint32_t word = @filling@u;
     memcpy(&word, from + @full@, @rest@);
-    to[0] = dsp_even(word);
-    to[@patches@] = dsp_odd(word);
+    to[0] = @even@;
+    to[@patches@] = @odd@;
 """
 
 
@@ -106,7 +106,16 @@ def weight_type(wide: bool) -> str:
     return "uint32_t" if wide else "int8_t"
 
 
-def block_kernel(arithmetic: Accumulate, depth: int, patches: int, wide: bool, unroll: int) -> Function:
+def block_kernel(
+    arithmetic: Accumulate,
+    depth: int,
+    patches: int,
+    wide: bool,
+    unroll: int,
+    *,
+    uniform: bool = False,
+    stride: int | None = None,
+) -> Function:
     """``(x, w, c, y)``: a block [P patches] with all filters to y int8 [P, O].
 
     Args:
@@ -115,39 +124,48 @@ def block_kernel(arithmetic: Accumulate, depth: int, patches: int, wide: bool, u
         patches: P.
         wide: weights are int16 pairs.
         unroll: largest depth that becomes straight code.
+        uniform: all filters have the one channel that c points at.
+        stride: bytes between the outputs of neighbouring patches; O when None.
     """
     outputs = arithmetic.weights.shape[0]
+    stride = outputs if stride is None else stride
     weight = weight_type(wide)
     finished = [finish(arithmetic, f"s[{p}] * 2", "packed", "multiplier") for p in range(patches)]
     twin = fill(
         _BLOCK, patches=patches, two_patches=2 * patches, outputs=outputs, depth=depth, twin_weights=_TWIN[weight],
         zero=zero_line(arithmetic, "packed"), starts=", ".join(["packed >> 8"] * patches),
-        stores="".join(f"    y[{p * outputs}] = {value};\n" for p, value in enumerate(finished)),
+        stores="".join(f"    y[{p * stride}] = {value};\n" for p, value in enumerate(finished)),
+        next="" if uniform else "    c++;\n",
     )  # fmt: skip
     comment = f"{patches} patches of {depth} values with all filters, to {outputs} outputs each."
     parameters = ("const uint32_t *x", f"const {weight} *w", "const dsp_channel *c", "int8_t *y")
-    lines = _block_lines(arithmetic, depth, patches, wide, unroll)
+    lines = _block_lines(arithmetic, depth, patches, wide, unroll, uniform, stride)
     name = f"block_{patches}x{depth}_to_{outputs}" + ("_wide" if wide else "")
     return Function(name, function(comment, parameters, lines, twin))
 
 
-def _block_lines(arithmetic: Accumulate, depth: int, patches: int, wide: bool, unroll: int) -> list[str]:
+def _block_lines(
+    arithmetic: Accumulate, depth: int, patches: int, wide: bool, unroll: int, uniform: bool, stride: int
+) -> list[str]:
     """X r0, w r1, channels ip, patches' words r2 …, weights r6, r7 and lr, sums r8 …; on the stack the end of the
-    channels, y, and a count of passes.
+    channels (of the weights, where all filters share one), y, and a count of passes.
     """
     outputs = arithmetic.weights.shape[0]
     sums = _SUMS[:patches]
+    weights = outputs * depth * (2 if wide else 1)
+    end = ["mov r2, r1", *add("r2", weights, "r4")] if uniform else add("r2", 8 * outputs, "r4")
     return [
-        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}", "mov ip, r2", *add("r2", 8 * outputs, "r4"),
+        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}", "mov ip, r2", *end,
         "sub sp, sp, #12", "strd r2, r3, [sp]",
         "1:", "ldr r6, [ip]", *(f"asr {total}, r6, #8" for total in sums),
         *_passes(depth, patches, wide, unroll),
-        "ldrd r6, r7, [ip], #8", *zero_of(arithmetic, "lr", "r6"), "ldr r2, [sp, #4]",
+        "ldrd r6, r7, [ip]" if uniform else "ldrd r6, r7, [ip], #8",
+        *zero_of(arithmetic, "lr", "r6"), "ldr r2, [sp, #4]",
         *(f"lsl {total}, {total}, #1" for total in sums),
         *(line for total in sums for line in requantize(arithmetic, total, "r7", "r6", "lr")),
-        *(f"strb {total}, [r2, #{p * outputs}]" for p, total in enumerate(sums) if p),
+        *(f"strb {total}, [r2, #{p * stride}]" for p, total in enumerate(sums) if p),
         f"strb {sums[0]}, [r2], #1", "str r2, [sp, #4]", *subtract("r0", 2 * patches * depth, "r3"),
-        "ldr r3, [sp]", "cmp ip, r3", "bne 1b",
+        "ldr r3, [sp]", "cmp r1, r3" if uniform else "cmp ip, r3", "bne 1b",
         "add sp, sp, #12", "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}",
     ]  # fmt: skip
 
@@ -200,21 +218,39 @@ def _wide_step(patches: int) -> list[str]:
     return ["ldrd r6, r7, [r1], #8", load, *_multiply(patches, "r6"), load, *_multiply(patches, "r7")]
 
 
-def one_kernel(arithmetic: Accumulate, depth: int, patches: int, wide: bool) -> Function:
-    """``(x, w, c, y)``: the first patch of a block with all filters to y int8 [O]."""
+def one_kernel(arithmetic: Accumulate, depth: int, patches: int, wide: bool, *, uniform: bool = False) -> Function:
+    """``(x, w, c, y)``: the first patch of a block with all filters to y int8 [O]; ``uniform`` as above."""
     outputs = arithmetic.weights.shape[0]
     text = fill(
         _ONE, self="@self@", weight=weight_type(wide), outputs=outputs, patches=patches, two_patches=2 * patches,
         words=depth * patches // 2, twin_weights=indent(_TWIN[weight_type(wide)]),
         zero=zero_line(arithmetic, "packed"),
-        value=finish(arithmetic, "s * 2", "packed", "c->multiplier"),
+        value=finish(arithmetic, "s * 2", "packed", "c->multiplier"), next="" if uniform else "    c++;\n",
     )  # fmt: skip
     return Function(f"one_of_{patches}x{depth}_to_{outputs}" + ("_wide" if wide else ""), text)
 
 
-def widen(depth: int, patches: int) -> Function:
-    """``(from, to)``: int8 [depth] to its place in a block; the last four are filled up with zeros."""
+def widen(depth: int, patches: int, zero: int | None = None) -> Function:
+    """``(from, to)``: int8 [depth] to its place in a block; the last four are filled up with zeros.
+
+    Args:
+        depth: of the patch.
+        patches: of the block.
+        zero: subtracted from all values, None for none.
+    """
     full = depth - depth % 4
-    rest = fill(_WIDEN_TAIL, full=full, rest=depth - full, patches=patches) if depth != full else ""
-    text = fill(_WIDEN, self="@self@", depth=depth, full=full, patches=patches, two_patches=2 * patches, tail=rest)
-    return Function(f"widen_{depth}_of_{patches}", text)
+    even, odd, filling, name = "dsp_even(word)", "dsp_odd(word)", 0, f"widen_{depth}_of_{patches}"
+    if zero:
+        pair = f"{((-zero & 0xFFFF) * 0x10001):#x}u"
+        even, odd, filling = f"dsp_plus_even({pair}, word)", f"dsp_plus_odd({pair}, word)", (zero & 0xFF) * 0x01010101
+        name += "_centred"
+    rest = ""
+    if depth != full:
+        rest = fill(
+            _WIDEN_TAIL, full=full, rest=depth - full, patches=patches, even=even, odd=odd, filling=f"{filling:#x}"
+        )
+    text = fill(
+        _WIDEN, self="@self@", depth=depth, full=full, patches=patches, two_patches=2 * patches, tail=rest, even=even,
+        odd=odd,
+    )  # fmt: skip
+    return Function(name, text)

@@ -1,0 +1,30 @@
+"""A fully connected layer of several rows as the 1×1 convolution that it is: the same kernels, blocks of rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from edgekit.deploy.c.kernel import Layer
+from edgekit.graph.integer.params import ConvParams, FullyConnectedParams
+from edgekit.graph.scratch import dense_patches
+
+NO_PAD = ((0, 0), (0, 0))
+
+
+def as_pointwise(layer: Layer) -> Layer:
+    """``layer``, or where it is fully_connected on a block of int8 rows or more, an equal conv2d [1,rows,1,K]."""
+    if layer.node.op != "fully_connected" or layer.output.dtype != "int8" or layer.inputs[0].dtype != "int8":
+        return layer
+    arithmetic = cast(FullyConnectedParams, layer.params).arithmetic
+    outputs, depth = arithmetic.weights.shape
+    rows = layer.output.elements // outputs
+    if not dense_patches(rows, depth).block:
+        return layer
+    weights = arithmetic.weights.reshape(outputs, 1, 1, depth)
+    params = ConvParams(replace(arithmetic, weights=weights), (1, 1), (1, 1), NO_PAD)
+    return replace(
+        layer, node=layer.node.replace(op="conv2d"), params=params,
+        inputs=(layer.inputs[0].replace(shape=(1, rows, 1, depth)),),
+        output=layer.output.replace(shape=(1, rows, 1, outputs)),
+    )  # fmt: skip
