@@ -46,7 +46,10 @@ _PUBLIC: dict[str, str] = {
     "fetch": "edgekit.api.data",
     "inspect_manifest": "edgekit.api.inspect",
     "augment": "edgekit.api.augment",
+    "wake": "edgekit.api.wake",
     "report": "edgekit.api.report",
+    "run": "edgekit.api.run",
+    "run_live": "edgekit.api.run",
     "doctor": "edgekit.api.doctor",
     "demo": "edgekit.api.demo",
 }

@@ -33,7 +33,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff", "Two versions of a model side by side; exit 1 over a bound or budget."),
     "compile": ("compile", "Generate C for a target, front-end included, and build it."),
     "bench": ("bench", "Run a model on targets or emulators and measure it."),
+    "run": ("run", "What a model hears in files or through a microphone."),
     "doctor": ("doctor", "What is installed, what is missing, and the command that brings it."),
+    "wake": ("wake", "Make an always-on detector of a word typed as text."),
     "report": ("report", "A page, Markdown, JSON or a model card about runs."),
     "demo": ("demo", "The whole road, from recordings to an emulated Cortex-M4."),
 }

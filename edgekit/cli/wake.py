@@ -1,0 +1,78 @@
+"""``edgekit wake``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edgekit.cli import training_options as options
+from edgekit.cli.progress import progress_bar
+
+
+@click.command("wake")
+@click.argument("phrase")
+@click.option("--voices", default=200, show_default=True, type=click.IntRange(10), help="Synthetic voices.")
+@click.option("--takes", default=3, show_default=True, type=click.IntRange(1), help="Of the word by each voice.")
+@click.option("--negatives", multiple=True, help="Real recordings without the word: PATH or PATH?SELECTION.")
+@click.option("--development", multiple=True, help="Real recordings without the word, to choose the threshold on.")
+@click.option("--recordings", multiple=True, help="Real takes of the word, for instance your own voice.")
+@click.option("--false-accepts", default=1.0, show_default=True, help="An hour, at most, on the development stream.")
+@click.option("--hours", default=1.0, show_default=True, type=click.FloatRange(0.02), help="Of the development stream.")
+@click.option("--target", default="cortex-m4", show_default=True, help="What to compile for.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
+@click.option("--seed", default=0, show_default=True)
+@options.FORMAT
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for everything.")
+def command(
+    phrase: str,
+    voices: int,
+    takes: int,
+    negatives: tuple[str, ...],
+    development: tuple[str, ...],
+    recordings: tuple[str, ...],
+    false_accepts: float,
+    hours: float,
+    target: str,
+    overrides: tuple[str, ...],
+    seed: int,
+    form: str,
+    out: Path,
+) -> None:
+    r"""Make an always-on detector of PHRASE: words from text, training, int8, operating point, C.
+
+    \b
+    edgekit wake "hey lantern" -o lantern
+    edgekit wake "hey lantern" --negatives "esc10?fold=1" --development "esc10?fold=2" -o lantern
+
+    Interrupted, it goes on when the same command is given again.
+    """
+    from edgekit.api.wake import WakeConfig, wake
+    from edgekit.api.wake_data import WakeSet
+
+    config = WakeConfig(
+        set=WakeSet(phrase=phrase.lower(), voices=voices, takes=takes, seed=seed),
+        negatives=negatives,
+        development=development,
+        positives=recordings,
+        overrides=overrides,
+        most_per_hour=false_accepts,
+        hours=hours,
+        target=target,
+    )
+    with progress_bar() as progress:
+        result = wake(config, out, progress=progress)
+    if form == "json":
+        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        return
+    told = result.point.outcome
+    click.echo(f"{out}: detects {result.label!r} from a mean probability of {result.point.threshold / 32768:.3f}")
+    click.echo(
+        f"development stream: {100 * told.miss_rate:.1f} % of {told.words} words missed, "
+        f"{told.false_accepts} false accepts in {told.hours:.2f} h"
+    )
+    for name, (count, hits) in sorted(told.groups.items()):
+        click.echo(f"  at {name}: {hits} of {count} words")
+    if result.firmware:
+        click.echo(f"{target}: {result.firmware['flash']:,} B flash, {result.firmware['ram']:,} B RAM")
