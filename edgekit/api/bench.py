@@ -12,6 +12,7 @@ import numpy as np
 from edgekit.api.bench_float import is_float, is_run, onnx_inputs, run_inputs
 from edgekit.api.calibration import calibration_clips
 from edgekit.bench.inputs import Inputs, make_inputs
+from edgekit.bench.on_board import SerialOptions, on_board
 from edgekit.bench.on_core import on_core
 from edgekit.bench.on_cpu import LocalOptions, on_cpu, on_cuda
 from edgekit.bench.on_float import FloatInputs, on_float
@@ -23,7 +24,7 @@ from edgekit.core.measurement import Measurement
 from edgekit.core.progress import Progress, silent
 from edgekit.deploy.c.choice import Optimize, check_optimize
 from edgekit.deploy.generate import choose_frontend
-from edgekit.deploy.target import find_target
+from edgekit.deploy.target import Target, find_target
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 
@@ -46,6 +47,7 @@ class BenchOptions:
         data: where real inputs come from; None makes random ones.
         local: runners, threads and duration on this machine.
         host: where Linux targets run; None emulates them.
+        serial: the board that microcontrollers are measured on; None emulates them.
     """
 
     frontend: str | Path | FrontendSpec | None = None
@@ -55,6 +57,7 @@ class BenchOptions:
     data: str | Path | np.ndarray | None = None
     local: LocalOptions = field(default_factory=LocalOptions)
     host: Host | None = None
+    serial: SerialOptions | None = None
 
 
 def bench(
@@ -69,6 +72,7 @@ def bench(
     runners: Sequence[str] | None = None,
     threads: int = 1,
     host: str | Host | None = None,
+    serial: str | SerialOptions | None = None,
     progress: Progress = silent,
 ) -> list[Measurement]:
     """Measure models on targets.
@@ -90,6 +94,7 @@ def bench(
             what is installed.
         threads: of each runtime on this machine.
         host: Raspberry Pi or another Linux machine that Linux targets are measured on, over SSH with keys.
+        serial: line of the board that microcontrollers are measured on.
         progress: told the number of measurements done.
 
     Raises:
@@ -103,7 +108,8 @@ def bench(
     for name in names:
         check_target(name, host is not None)
     local, far = LocalOptions(runners, threads), Host(host) if isinstance(host, str) else host
-    options = BenchOptions(frontend, clips, seed, check_optimize(optimize), data, local, far)
+    board = SerialOptions(serial) if isinstance(serial, str) else serial
+    options = BenchOptions(frontend, clips, seed, check_optimize(optimize), data, local, far, board)
     found: list[Measurement] = []
     for i, path in enumerate(paths):
         inputs = _read(path, options)
@@ -167,4 +173,10 @@ def _on_target(inputs: Inputs | FloatInputs, path: Path, name: str, options: Ben
         if target.kind == "host":
             yield from on_cpu(inputs, path, options.local)
         else:
-            yield on_core(inputs, target) if target.kind == "mcu" else on_emulated_linux(inputs, target)
+            yield _on_one(inputs, target, options)
+
+
+def _on_one(inputs: Inputs, target: Target, options: BenchOptions) -> Measurement:
+    if target.kind == "linux":
+        return on_emulated_linux(inputs, target)
+    return on_board(inputs, target, options.serial) if options.serial else on_core(inputs, target)

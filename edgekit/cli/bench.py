@@ -43,6 +43,10 @@ _TARGETS = "cpu, cuda, rpi3 … rpi5, linux, cortex-m0 … cortex-m55 or a board
 @click.option("--ssh-port", type=click.IntRange(1, 65535), help="Of --host.")
 @click.option("--identity", type=click.Path(path_type=Path), help="Private key for --host.")
 @click.option("--ssh-option", "ssh_options", multiple=True, metavar="NAME=VALUE", help="For ssh's -o; repeatable.")
+@click.option("--serial", metavar="DEVICE", help="Board that cortex-m… targets are measured on: /dev/ttyACM0.")
+@click.option("--baud", type=click.IntRange(1200, 12_000_000), default=115_200, show_default=True, help="Of --serial.")
+@click.option("--flash-command", default="", help='Flashes the board: "pyocd flash -t nrf52840 {elf}".')
+@click.option("--project", default="cortex-m-serial", show_default=True, help="Firmware project for --serial.")
 @click.option("--pair", is_flag=True, help="Two MODELs in turns on this machine: is the second slower?")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
@@ -59,6 +63,10 @@ def command(
     ssh_port: int | None,
     identity: Path | None,
     ssh_options: tuple[str, ...],
+    serial: str | None,
+    baud: int,
+    flash_command: str,
+    project: str,
     pair: bool,
     form: str,
 ) -> None:
@@ -71,13 +79,16 @@ def command(
         _pair(models, runners, optimize, form)
         return
     from edgekit.api.bench import bench
+    from edgekit.bench.on_board import SerialOptions
     from edgekit.bench.ssh import Host
 
     far = None if host is None else Host(host, ssh_port, identity, ssh_options)
+    board = None if serial is None else SerialOptions(serial, baud, flash_command, project)
     with progress_bar() as progress:
         found = bench(
             models, targets or DEFAULT_TARGETS, frontend=frontend, clips=clips, seed=seed, optimize=optimize, data=data,
-            runners=runners or None, threads=threads, host=far, progress=progress,
+            runners=runners or None, threads=threads, host=far, serial=board,
+            progress=progress,
         )  # fmt: skip
     if form == "json":
         import json

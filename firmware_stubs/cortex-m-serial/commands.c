@@ -1,7 +1,6 @@
 #include "commands.h"
 
 #include <stddef.h>
-#include <string.h>
 
 #include "device.h"
 #include "port.h"
@@ -81,6 +80,14 @@ static char *next_word(char **rest) {
     return end == begin ? NULL : begin;
 }
 
+static int is(const char *text, const char *other) {
+    while (*text != '\0' && *text == *other) {
+        text++;
+        other++;
+    }
+    return *text == *other;
+}
+
 /* A number up to 999999999; -1 for anything else. */
 static int32_t number(const char *text) {
     int32_t value = 0;
@@ -153,9 +160,9 @@ static void buffer(char *rest) {
     const char *word = next_word(&rest);
     if (word == NULL) {
         print("e-[db takes load, print, or hex digits]\r\n");
-    } else if (strcmp(word, "load") == 0) {
+    } else if (is(word, "load")) {
         load(next_word(&rest));
-    } else if (strcmp(word, "print") == 0) {
+    } else if (is(word, "print")) {
         print_input();
     } else {
         load_hex(word);
@@ -217,20 +224,20 @@ static void obey(void) {
     const char *command = next_word(&rest);
     if (command == NULL) {
         print("e-[Unknown command: ]\r\n");
-    } else if (strcmp(command, "name") == 0) {
+    } else if (is(command, "name")) {
         print_between("m-name-dut-[", EDGEKIT_BOARD_NAME);
-    } else if (strcmp(command, "profile") == 0) {
+    } else if (is(command, "profile")) {
         print_between("m-profile-[", FIRMWARE);
         print_between("m-model-[", EDGEKIT_MODEL_NAME);
-    } else if (strcmp(command, "timestamp") == 0) {
+    } else if (is(command, "timestamp")) {
         timestamp();
-    } else if (strcmp(command, "db") == 0) {
+    } else if (is(command, "db")) {
         buffer(rest);
-    } else if (strcmp(command, "infer") == 0) {
+    } else if (is(command, "infer")) {
         infer(rest);
-    } else if (strcmp(command, "results") == 0) {
+    } else if (is(command, "results")) {
         results();
-    } else if (strcmp(command, "help") == 0) {
+    } else if (is(command, "help")) {
         print(FIRMWARE "\r\nname, profile, timestamp, db load N, db HH..., db print, infer N W, results\r\n");
     } else {
         print_between("e-[Unknown command: ", command);

@@ -47,14 +47,14 @@ void port_put(uint8_t byte) {
     UART->data = byte;
 }
 
-/* Reads again where the counter wrapped in between. */
+/* Counts down and interrupts on reaching 0, so 0 belongs to the next round. Reads again where it wrapped in between. */
 uint32_t port_ticks(void) {
     uint32_t before, value;
     do {
         before = wraps;
         value = SYSTICK->value;
     } while (before != wraps);
-    return (before << 24) + (SYSTICK_MAX - value);
+    return (before << 24) + ((0u - value) & SYSTICK_MAX);
 }
 
 uint32_t port_hertz(void) {
