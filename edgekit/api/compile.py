@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekit.api.compile_limits import Limits, Setting, Taken, fitting
 from edgekit.core.digest import digest_file
-from edgekit.core.errors import TargetError
+from edgekit.core.errors import BadConfigError, TargetError
 from edgekit.core.files import atomic_folder, write_json, write_text
 from edgekit.core.optional import require
-from edgekit.deploy.c.choice import check_optimize
+from edgekit.deploy.c.choice import Optimize, check_optimize
 from edgekit.deploy.c.identifiers import identifier
 from edgekit.deploy.generate import choose_frontend
 from edgekit.deploy.project import Image, Sources, check_ram, generate, has_image, project_files, write_files
 from edgekit.deploy.project import build as build_image
 from edgekit.deploy.target import Target, find_target
-from edgekit.deploy.toolchain import ENTRY, find_toolchain
+from edgekit.deploy.toolchain import ENTRY, Toolchain, find_toolchain
+from edgekit.graph.graph import Graph
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.report.timeline import timeline_svg
@@ -70,6 +73,8 @@ def compile(
     toolchain: str | None = None,
     build: bool = True,
     optimize: str = "balanced",
+    max_ram: int | None = None,
+    max_flash: int | None = None,
 ) -> CompileResult:
     """Generate C for ``target`` and build it.
 
@@ -84,6 +89,9 @@ def compile(
         toolchain: "zig", "arm-none-eabi-gcc", "gcc" or "cc" instead of the first that is there.
         build: False writes the sources only.
         optimize: "size", "speed" or "balanced": what kernels and compiler flags are chosen for.
+        max_ram: bytes of static RAM (the stack is beside it) that the image may take; layers run by rows as far as that
+            needs. None: what the board has.
+        max_flash: bytes of flash that the image may take; kernels become smaller as far as that needs.
 
     Raises:
         BadFileError: the model cannot be read.
@@ -97,13 +105,18 @@ def compile(
     build = build and has_image(chosen, project)
     if build and chosen.kind == "mcu":
         require("elftools", "mcu")  # sizes are read from the image: said before anything is written
+    if max_flash is not None and not build:
+        raise BadConfigError(
+            "a limit of flash needs an image to measure", mend="let edgekit build one, or leave it out"
+        )
     graph = lower(load_graph(path))
-    spec = choose_frontend(graph, frontend)
-    sources = generate(graph, spec, chosen, name if name is not None else identifier(path.stem), purpose)
-    folder = Path(out)
+    prefix = name if name is not None else identifier(path.stem)
+    compiler = find_toolchain(chosen, toolchain) if build else None
+    job = _Job(graph, choose_frontend(graph, frontend), chosen, prefix, project, compiler)
+    setting = job.within(purpose, Limits(max_ram, max_flash))
+    sources, folder = job.sources(setting), Path(out)
     image, sizes, stack = None, None, None
-    if build:
-        compiler = find_toolchain(chosen, toolchain)
+    if compiler is not None:
         image = build_image(sources, chosen, folder, toolchain=compiler, project=project)
         sizes, stack = _sizes(image), _stack_bound(image)
     else:
@@ -116,6 +129,45 @@ def compile(
     picture = timeline_svg(manifest["memory_timeline"], manifest["arena_bytes"], f"memory of {path.name}, step by step")
     write_text(folder / PICTURE, picture)
     return CompileResult(path, chosen, folder, sources, image, sizes, stack, manifest)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What stays the same while settings are tried; no compiler where no image is wanted."""
+
+    graph: Graph
+    spec: FrontendSpec | None
+    target: Target
+    name: str
+    project: str | None
+    compiler: Toolchain | None
+
+    def sources(self, setting: Setting) -> Sources:
+        return generate(self.graph, self.spec, self.target, self.name, setting.optimize, setting.bent)
+
+    def within(self, purpose: Optimize, limits: Limits) -> Setting:
+        """The setting to compile with; one build more for every setting that is tried."""
+        board = self.target.board
+        if board is None:
+            if limits != Limits():
+                raise BadConfigError("limits are for microcontrollers", where=self.target.name, mend="leave them out")
+            return Setting(purpose)
+        room = board.ram.size - self.target.stack_bytes
+        known = Limits(room if limits.ram is None else min(room, limits.ram), limits.flash)
+        if limits == Limits() and self.sources(Setting(purpose)).state_bytes <= room:
+            return Setting(purpose)
+        return fitting(purpose, known, lambda setting: self._taken(setting, room), self.target.name)
+
+    def _taken(self, setting: Setting, room: int) -> Taken:
+        sources = self.sources(setting)
+        arena = int(sources.manifest["arena_bytes"])
+        if self.compiler is None or sources.state_bytes > room:
+            return Taken(0, sources.state_bytes, arena)
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / "image"
+            image = build_image(sources, self.target, made, toolchain=self.compiler, project=self.project)
+            sizes = _sizes(image)
+        return Taken(sizes.flash, sizes.ram, arena) if sizes else Taken(0, sources.state_bytes, arena)
 
 
 def _sizes(image: Image) -> Sizes | None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     "--optimize", type=click.Choice(["size", "speed", "balanced"]), default="balanced", show_default=True,
     help="What kernels are chosen for: little flash, few instructions, or both.",
 )  # fmt: skip
+@click.option("--max-ram", metavar="BYTES", help='Static RAM at most, as "48 kB"; layers run by rows to keep it.')
+@click.option("--max-flash", metavar="BYTES", help='Flash at most, as "100 kB"; kernels are chosen to keep it.')
 @click.option("--sources-only", is_flag=True, help="Write the C, build nothing.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to fill.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -35,16 +37,23 @@ def command(
     name: str | None,
     toolchain: str | None,
     optimize: str,
+    max_ram: str | None,
+    max_flash: str | None,
     sources_only: bool,
     output: Path,
     form: str,
 ) -> None:
     """Generate C for a target from an int8 MODEL, front-end included, and build it."""
     from edgekit.api.compile import compile as compile_model
+    from edgekit.core.units import parse_count
 
+    limits = {
+        "max_ram": parse_count(max_ram, "B", where="--max-ram") if max_ram is not None else None,
+        "max_flash": parse_count(max_flash, "B", where="--max-flash") if max_flash is not None else None,
+    }
     result = compile_model(
         model, target, out=output, frontend=frontend, name=name, project=project, toolchain=toolchain,
-        build=not sources_only, optimize=optimize,
+        build=not sources_only, optimize=optimize, **limits,
     )  # fmt: skip
     if result.image is not None and result.image.warnings:
         click.echo(result.image.warnings.rstrip(), err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgekit import __version__
 from edgekit.core.digest import digest_bytes
 from edgekit.core.errors import BadConfigError, DigestMismatchError
-from edgekit.deploy.c.choice import Optimize
+from edgekit.deploy.c.choice import STRAIGHT, Bent, Optimize
 from edgekit.deploy.c.header import header
 from edgekit.deploy.c.identifiers import identifier, require_identifier
 from edgekit.deploy.c.interface import API_VERSION, Interface, read_labels
@@ -64,6 +64,7 @@ def generate(
     target: Target,
     name: str | None = None,
     optimize: Optimize = "balanced",
+    bent: Bent = STRAIGHT,
 ) -> Sources:
     """C11 sources of a model, with its front-end when ``spec`` is given.
 
@@ -73,6 +74,7 @@ def generate(
         target: chooses kernels.
         name: prefix of the C API, made from the graph's name when None; must be a safe identifier.
         optimize: what kernels are chosen for: few instructions ("speed"), little flash ("size") or both.
+        bent: to a memory.
 
     Raises:
         UnsupportedOpError: an operator without a kernel, a float model.
@@ -85,7 +87,7 @@ def generate(
     if spec is not None:
         check_frontend(core, spec, digest)
         digest = spec.digest
-    model = emit_model(core, target, optimize)
+    model = emit_model(core, target, optimize, bent)
     labels = read_labels(graph, model.output.elements)
     api = Interface(safe, graph.name, model, labels, spec, digest)
     files = {

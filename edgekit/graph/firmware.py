@@ -70,7 +70,7 @@ def firmware(core: Graph, purpose: Purpose = DEFAULT_PURPOSE, max_arena: int | N
     price, found = INSTRUCTIONS_A_RAM_BYTE[purpose], _best(core, purpose, max_arena)
     if ordered.nodes != core.nodes:
         other = _best(ordered, purpose, max_arena)
-        found = min(found, other, key=lambda plan: plan.cost + max(price, 1) * plan.plan.arena_bytes)
+        found = min(found, other, key=lambda plan: _rank(plan, max(price, 1.0), max_arena))
     return found
 
 
@@ -90,6 +90,12 @@ def _best(core: Graph, purpose: Purpose, max_arena: int | None) -> Firmware:
     if max_arena is None or best.plan.arena_bytes <= max_arena:
         return best
     return _fitting(core, choices, best, max_arena)
+
+
+def _rank(plan: Firmware, price: float, max_arena: int | None) -> tuple[int, float]:
+    """What the arena has too much, then instructions and memory."""
+    too_much = max(0, plan.plan.arena_bytes - max_arena) if max_arena is not None else 0
+    return too_much, plan.cost + price * plan.plan.arena_bytes
 
 
 def firmware_plan(core: Graph, *, in_place: bool = True) -> MemoryPlan:

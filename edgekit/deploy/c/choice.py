@@ -5,6 +5,10 @@ The kernels are in offers.py; portable C is always there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from types import MappingProxyType
 from typing import Literal
 
 from edgekit.core.errors import BadConfigError
@@ -16,8 +20,25 @@ from edgekit.deploy.c.offers import KERNELS, Cost
 Optimize = Literal["size", "speed", "balanced"]
 OPTIMIZE: tuple[Optimize, ...] = ("size", "speed", "balanced")
 
-INSTRUCTIONS_A_BYTE = 20
-"""Balanced: instructions of one inference that a byte of flash is worth."""
+FLASH_PRICES: Mapping[Optimize, float] = MappingProxyType({"speed": 0.0, "balanced": 20.0, "size": inf})
+"""Instructions of one inference that a byte of flash is worth."""
+
+
+@dataclass(frozen=True)
+class Bent:
+    """How a purpose is bent to fit a memory.
+
+    Attributes:
+        max_arena: bytes that the arena should not exceed, at the least cost in instructions.
+        flash_price: instructions that a byte of flash is worth instead of the purpose's FLASH_PRICES.
+    """
+
+    max_arena: int | None = None
+    flash_price: float | None = None
+
+
+STRAIGHT = Bent()
+"""As the purpose wants it."""
 
 
 def check_optimize(name: str) -> Optimize:
@@ -32,24 +53,23 @@ def check_optimize(name: str) -> Optimize:
     raise BadConfigError(f"cannot optimize for {name!r}", mend=f"use one of {', '.join(OPTIMIZE)}")
 
 
-def emit_layer(layer: Layer, optimize: Optimize) -> Code:
+def emit_layer(layer: Layer, optimize: Optimize, bent: Bent = STRAIGHT) -> Code:
     """The C of a layer with the kernel that suits the purpose best; equal ones: the first of the table.
 
     The layer's operator has an entry in EMITTERS.
     """
     if "int16" in (layer.output.dtype, layer.inputs[0].dtype):
         return WIDE_EMITTERS[layer.node.op](layer)
+    price = FLASH_PRICES[optimize] if bent.flash_price is None else bent.flash_price
     layer = as_pointwise(layer)
     for isa in (*layer.target.isas, "portable"):
         offers = [kernel for kernel in KERNELS.get((layer.node.op, isa), ()) if kernel.applies(layer)]
         if offers:
-            return min(offers, key=lambda kernel: _rank(kernel.cost(layer).times(layer.times), optimize)).emit(layer)
+            return min(offers, key=lambda kernel: _rank(kernel.cost(layer).times(layer.times), price)).emit(layer)
     return EMITTERS[layer.node.op](layer)
 
 
-def _rank(cost: Cost, optimize: Optimize) -> tuple[float, float]:
-    if optimize == "size":
+def _rank(cost: Cost, price: float) -> tuple[float, float]:
+    if price == inf:
         return cost.flash, cost.instructions
-    if optimize == "speed":
-        return cost.instructions, cost.flash
-    return cost.instructions + INSTRUCTIONS_A_BYTE * cost.flash, cost.flash
+    return cost.instructions + price * cost.flash, cost.flash

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edgekit.core.errors import UnsupportedOpError
-from edgekit.deploy.c.choice import Optimize, emit_layer
+from edgekit.deploy.c.choice import STRAIGHT, Bent, Optimize, emit_layer
 from edgekit.deploy.c.emitters import EMITTERS
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.merged import MergedFunctions, constant_inputs, constant_place
@@ -58,7 +58,7 @@ class Model:
 
 
 def emit_model(
-    graph: Graph, target: Target, optimize: Optimize = "balanced", max_arena: int | None = None
+    graph: Graph, target: Target, optimize: Optimize = "balanced", bent: Bent = STRAIGHT
 ) -> Model:  # fmt: skip
     """Choose and write a kernel for every node of an int8 core graph (passes/integer_core.py).
 
@@ -66,7 +66,7 @@ def emit_model(
         graph: the core.
         target: chooses kernels.
         optimize: what for.
-        max_arena: bytes that the arena should not exceed, as in graph/firmware.py.
+        bent: to a memory.
 
     Raises:
         UnsupportedOpError: an operator, or a form of one, that has no kernel.
@@ -74,8 +74,8 @@ def emit_model(
     for node in graph.nodes:
         if node.op not in EMITTERS:
             raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
-    plan = firmware(graph, optimize, max_arena)
-    steps = [_emit_step(plan, nodes, target, optimize) for nodes in plan.steps]
+    plan = firmware(graph, optimize, bent.max_arena)
+    steps = [_emit_step(plan, nodes, target, lambda layer: emit_layer(layer, optimize, bent)) for nodes in plan.steps]
     merged = MergedFunctions()
     data = [text for step in steps for text in step.code.data]
     calls = []
@@ -107,7 +107,7 @@ class _Step:
     kernels: Mapping[str, str]
 
 
-def _emit_step(plan: Firmware, nodes: tuple[Node, ...], target: Target, optimize: Optimize) -> _Step:
+def _emit_step(plan: Firmware, nodes: tuple[Node, ...], target: Target, emit: Callable[[Layer], Code]) -> _Step:
     graph, index = plan.graph, {node.name: i for i, node in enumerate(plan.graph.nodes)}
     group = next((group for group in plan.groups if group.name == nodes[-1].name), None)
     if group is None:
@@ -116,10 +116,10 @@ def _emit_step(plan: Firmware, nodes: tuple[Node, ...], target: Target, optimize
         output = graph.tensor(node.outputs[0])
         kept = tuple(graph.tensor(name) for name in node.inputs if name in graph.variables)
         layer = Layer(index[node.name], node, prepare_node(graph, node), inputs, output, target, kept)
-        code = emit_layer(layer, optimize)
+        code = emit(layer)
         return _Step((layer,), inputs, code, {node.name: code.kernel})
     layers = {node.name: member_layer(graph, group, node, index[node.name], target) for node in group.nodes}
-    made = emit_row_group(graph, group, layers, lambda layer: emit_layer(layer, optimize))
+    made = emit_row_group(graph, group, layers, emit)
     inputs = tuple(graph.tensor(name) for name in group.places)
     return _Step(tuple(layers.values()), inputs, made.code, made.kernels)
 
