@@ -103,14 +103,26 @@ def evaluation_windows(cache: AudioCache, indices: np.ndarray, samples: int, win
     if not windows.hop_ms:
         rows = np.arange(len(indices))
         return WindowTable(rows, np.asarray(indices, np.int64), np.zeros(len(rows), np.int64))
-    hop = max(1, round(windows.hop_ms * cache.sample_rate / 1000.0))
-    found = []
-    for index in indices:
-        last = max(0, int(cache.lengths[index]) - samples)
-        starts = np.unique(np.append(np.arange(0, last + 1, hop), last))
-        found.append(audible_starts(cache.clip(int(index)), cache.sample_rate, starts, samples, windows.audible_share))
+    found = [window_starts(cache.clip(int(index)), cache.sample_rate, samples, windows) for index in indices]
     rows = np.repeat(np.arange(len(indices)), [len(starts) for starts in found])
     return WindowTable(rows, np.asarray(indices, np.int64)[rows], np.concatenate(found))
+
+
+def window_starts(pcm: np.ndarray, rate: int, samples: int, windows: Windows) -> np.ndarray:
+    """Where evaluation listens in one clip: int64, first samples of windows; at least one.
+
+    Args:
+        pcm: int16 [n].
+        rate: in Hz.
+        samples: of a window.
+        windows: how the clip is heard.
+    """
+    if not windows.hop_ms:
+        return np.zeros(1, np.int64)
+    hop = max(1, round(windows.hop_ms * rate / 1000.0))
+    last = max(0, len(pcm) - samples)
+    starts = np.unique(np.append(np.arange(0, last + 1, hop), last))
+    return audible_starts(pcm, rate, starts, samples, windows.audible_share)
 
 
 def training_starts(cache: AudioCache, index: int, samples: int, share: float) -> np.ndarray:

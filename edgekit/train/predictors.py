@@ -15,6 +15,7 @@ from edgekit.data.cache import AudioCache
 from edgekit.data.windows import Windows, evaluation_windows, windows_from
 from edgekit.features.quantized import dequantize_features, quantize_features
 from edgekit.features.spec import FrontendSpec, from_json
+from edgekit.graph.answers import ends_in_softmax
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
 from edgekit.train.checkpoint import load_checkpoint
@@ -179,12 +180,4 @@ def _graph_probabilities(graph: Graph, x: np.ndarray, *, integer: bool) -> np.nd
 
         y = run_float(graph, x)
     y = y.reshape(len(x), -1)
-    return y.astype(np.float64) if _ends_in_softmax(graph) else softmax(y)
-
-
-def _ends_in_softmax(graph: Graph) -> bool:
-    producers = graph.producers()
-    node = producers.get(graph.outputs[0])
-    while node is not None and node.op in ("dequantize", "reshape"):
-        node = producers.get(node.inputs[0])
-    return node is not None and node.op == "softmax"
+    return y.astype(np.float64) if ends_in_softmax(graph) else softmax(y)
