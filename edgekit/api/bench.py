@@ -11,6 +11,7 @@ import numpy as np
 
 from edgekit.api.bench_float import is_float, is_run, onnx_inputs, run_inputs
 from edgekit.api.calibration import calibration_clips
+from edgekit.bench.ethos_u import CONFIGURATIONS, on_ethos_u
 from edgekit.bench.inputs import Inputs, make_inputs
 from edgekit.bench.on_board import SerialOptions, on_board
 from edgekit.bench.on_core import on_core
@@ -83,7 +84,7 @@ def bench(
     Args:
         models: int8 ``.tflite`` or QDQ ``.onnx`` files; float ``.onnx`` files and run folders for "cpu" and "cuda".
         targets: names. "cpu" and "cuda" are this machine, microcontrollers and Raspberry Pis are emulated; "linux" is
-            whatever ``host`` is.
+            whatever ``host`` is. Of "ethos-u55-128" and the like Vela's estimates are given.
         frontend: as in :func:`edgekit.api.compile.compile`; with one, PCM is measured too.
         clips: inputs compared.
         seed: of the random inputs.
@@ -121,6 +122,8 @@ def bench(
 
 def check_target(name: str, far: bool) -> None:
     """Raise BadConfigError where ``name`` is no target, or one that needs a host and there is none."""
+    if name in CONFIGURATIONS:
+        return
     if name == LINUX and not far:
         raise BadConfigError("linux is a machine of yours", where="--target", mend="say which with --host")
     if name not in (CUDA, LINUX):
@@ -163,6 +166,8 @@ def _on_target(inputs: Inputs | FloatInputs, path: Path, name: str, options: Ben
             mend = "quantize it first (edgekit quantize)"
             raise BadConfigError(f"{name} runs int8 models only", where=str(path), mend=mend)
         yield from on_float(inputs, name, options.local)
+    elif name in CONFIGURATIONS:
+        yield on_ethos_u(inputs, path, name)
     elif name == CUDA:
         yield from on_cuda(inputs, path, options.local)
     elif options.host is not None and (name == LINUX or find_target(name).kind == "linux"):

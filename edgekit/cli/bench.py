@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from edgekit.core.measurement import Measurement
 
 DEFAULT_TARGETS = ("cpu", "cortex-m4")
-_TARGETS = "cpu, cuda, rpi3 … rpi5, linux, cortex-m0 … cortex-m55 or a board; repeatable.  [cpu, cortex-m4]"
+_TARGETS = (
+    "cpu, cuda, rpi3 … rpi5, linux, cortex-m0 … cortex-m55 or a board, ethos-u55-128 …; repeatable.  [cpu, cortex-m4]"
+)
 
 
 @click.command("bench")
