@@ -39,6 +39,10 @@ FINE_TUNING: tuple[str, ...] = (
 they are those that settled on the frozen scales."""
 
 
+OWN_WEIGHT, OWN_TEMPERATURE = 0.9, 2.0
+"""Share and temperature of the float model's part of the loss, where it teaches its own twin."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class QatOptions:
     """How to train on.
@@ -49,6 +53,7 @@ class QatOptions:
         data: recordings to train with.
         train, valid: selections as for :func:`edgekit.api.train.train`.
         teachers: runs or stored logits; needed where the run was distilled, since its teacher stays on.
+        own_teacher: a run that had none learns from its own float model, so that labels stay what they were.
         epochs: passes; the learning rate falls over the first two thirds, the scales rest in the last sixth.
         overrides: ``a.b=value`` settings of the recipe.
         device: "auto", "cpu" or "cuda".
@@ -60,6 +65,7 @@ class QatOptions:
     train: str | None = None
     valid: str | None = None
     teachers: Sequence[Path] = ()
+    own_teacher: bool = True
     epochs: int = EPOCHS
     overrides: Sequence[str] = ()
     device: str = "auto"
@@ -92,7 +98,7 @@ def fine_tuned(
 
     checkpoint = load_checkpoint(options.run)
     _check_same(graph, checkpoint, options.run)
-    recipe = _recipe(options, checkpoint, digest_bytes(tflite_bytes(integer)))
+    options, recipe = _taught(options, _recipe(options, checkpoint, digest_bytes(tflite_bytes(integer))))
     manifest = read_data(options.data)
     if tuple(manifest.labels) != checkpoint.labels:
         raise BadConfigError("the data has other labels than the run", where=str(options.run), mend="use its own data")
@@ -160,6 +166,17 @@ def _recipe(options: QatOptions, checkpoint: Checkpoint, base: str) -> Recipe:
         )  # fmt: skip
     about = f"Quantization-aware fine-tuning of {recipe.name} from int8 {base}."
     return dataclasses.replace(recipe, about=about, frontend=frontend, distillation=choice, start=Start())
+
+
+def _taught(options: QatOptions, recipe: Recipe) -> tuple[QatOptions, Recipe]:
+    """A run that had no teacher, with its own float model as teacher, unless told otherwise."""
+    told = any(override.startswith("distillation.") for override in options.overrides)
+    if not options.own_teacher or told or options.teachers or not recipe.distillation.off:
+        return options, recipe
+    from edgekit.train.distillation.choice import Distillation
+
+    choice = Distillation(logits="hinton", weight=OWN_WEIGHT, temperature=OWN_TEMPERATURE)
+    return dataclasses.replace(options, teachers=[options.run]), dataclasses.replace(recipe, distillation=choice)
 
 
 def _teaching(

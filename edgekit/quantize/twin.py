@@ -91,14 +91,15 @@ class FakeQuantTwin(nn.Module):
             self.scales.append(module)
 
     def _weights(self, node: Node) -> TwinWeights:
-        """The float weights, and the integer graph's bias, which may have been corrected."""
+        """Weights that round to the integer graph's, and its bias, which may have been corrected."""
         stored = [self.integer.tensor(name) if name else None for name in _named(self.integer, node.name).inputs[1:]]
         quant = stored[0].quant if stored[0] is not None else None
         bias = None
         if len(stored) > 1 and stored[1] is not None and stored[1].quant is not None:
             bias = np.asarray(stored[1].data, np.float64) * stored[1].quant.scale.astype(np.float64)
         weights = np.asarray(self.graph.tensor(node.inputs[1]).data)
-        return TwinWeights(weights, bias, WEIGHTED[node.op], quant is not None and not quant.per_tensor)
+        rounded = None if stored[0] is None else stored[0].data
+        return TwinWeights(weights, bias, WEIGHTED[node.op], quant is not None and not quant.per_tensor, rounded)
 
     def _add_constant(self, node: Node, position: int) -> None:
         """A constant side of a sum, a product or a concat, as the integer graph stores it."""

@@ -11,6 +11,9 @@ from edgekit.graph.tensor import Tensor as GraphTensor
 from edgekit.quantize.fake_quant import straight
 from edgekit.quantize.weights import BIAS_MAX, IDLE_SCALE, WEIGHT_MAX
 
+_PLACE = 0.25
+"""How far from a whole number, in steps, weights start that compensation rounded away from the nearest."""
+
 
 class TwinWeights(nn.Module):
     """A layer's weights in the edge layout.
@@ -23,13 +26,38 @@ class TwinWeights(nn.Module):
         bias: float32 [O], or None.
         axis: output-channel axis of the weights.
         per_channel: one scale a channel, otherwise one for all.
+        rounded: int8, what post-training quantization made of the weights, which is where training starts; None for
+            the nearest whole numbers.
     """
 
-    def __init__(self, weights: np.ndarray, bias: np.ndarray | None, axis: int, per_channel: bool) -> None:
+    given: Tensor
+
+    def __init__(
+        self,
+        weights: np.ndarray,
+        bias: np.ndarray | None,
+        axis: int,
+        per_channel: bool,
+        rounded: np.ndarray | None = None,
+    ) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.from_numpy(np.array(weights, np.float32)))
+        self.register_buffer("given", self.weights.detach().clone(), persistent=False)
         self.bias = None if bias is None else nn.Parameter(torch.from_numpy(np.array(bias, np.float32).reshape(-1)))
         self.axis, self.per_channel = axis, per_channel
+        if rounded is not None:
+            self._start_at(torch.from_numpy(np.array(rounded, np.float64)))
+
+    @torch.no_grad()
+    def _start_at(self, steps: Tensor) -> None:
+        """Move weights to where they round to ``steps``, which compensation chose, and not at once to others."""
+        # The input's scale matters only where a bias hardly fits int32: 1 leaves the scales to the weights.
+        shape = [1] * self.weights.dim()
+        shape[self.axis] = -1
+        scales = self.scales(torch.ones(())).double().reshape(shape)
+        ratio = self.weights.double() / scales
+        near = torch.clamp(ratio, steps - _PLACE, steps + _PLACE)
+        self.weights.copy_(torch.where(ratio.round() == steps, ratio, near) * scales)
 
     @torch.no_grad()
     def scales(self, input_scale: Tensor) -> Tensor:
@@ -46,9 +74,9 @@ class TwinWeights(nn.Module):
         """Whole numbers in [−127, 127], in the layout of the weights; not whole unless ``rounded``."""
         shape = [1] * self.weights.dim()
         shape[self.axis] = -1
-        ratio = self.weights.double() / scales.double().reshape(shape)
         if not rounded:
-            return ratio.float()
+            return (self.given.double() / scales.double().reshape(shape)).float()
+        ratio = self.weights.double() / scales.double().reshape(shape)
         return torch.clamp(straight(ratio, torch.round(ratio)), -WEIGHT_MAX, WEIGHT_MAX).float()
 
     def bias_steps(self, input_scale: Tensor, scales: Tensor, *, rounded: bool = True) -> Tensor | None:

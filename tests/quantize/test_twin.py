@@ -97,7 +97,7 @@ def test_gradient_passes_straight_through_inside_the_range_and_not_outside() -> 
 def test_fine_tuning_lowers_the_error_and_frozen_scales_stay() -> None:
     torch.manual_seed(0)
     graph = residual_classifier()
-    twin = twin_of(graph, observer="minmax", bias_correction=False).train()
+    twin = twin_of(graph, observer="minmax", compensate=False, bias_correction=False).train()
     x = torch.from_numpy(clips(64))
     from edgekit.graph.float_interpreter import run_float
 
