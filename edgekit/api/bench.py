@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from edgekit.bench.ssh import Host
 from edgekit.core.errors import BadConfigError, EdgekitError
 from edgekit.core.measurement import Measurement
 from edgekit.core.progress import Progress, silent
+from edgekit.deploy.boards import BOARDS
 from edgekit.deploy.c.choice import Optimize, check_optimize
 from edgekit.deploy.generate import choose_frontend
 from edgekit.deploy.target import Target, find_target
@@ -153,11 +154,16 @@ def _read(path: Path, options: BenchOptions) -> Inputs | FloatInputs:
 def _measure(inputs: Inputs | FloatInputs, path: Path, name: str, options: BenchOptions) -> list[Measurement]:
     """What a target cannot do is said in its row: the others are still measured."""
     try:
-        return list(_on_target(inputs, path, name, options))
+        return [_called(name, found) for found in _on_target(inputs, path, name, options)]
     except BadConfigError:
         raise
     except EdgekitError as error:
         return [Measurement(inputs.model, name, "", None, len(inputs.features), problem=str(error))]
+
+
+def _called(name: str, found: Measurement) -> Measurement:
+    """A board keeps its own name in the table, beside others with the same core."""
+    return replace(found, target=name) if name in BOARDS else found
 
 
 def _on_target(inputs: Inputs | FloatInputs, path: Path, name: str, options: BenchOptions) -> Iterator[Measurement]:
