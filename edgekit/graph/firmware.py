@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from edgekit.graph.attention import fused_attention
 from edgekit.graph.execution_order import least_memory_order
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.overlap import input_overlaps
@@ -36,7 +37,7 @@ class Firmware:
     """How a model runs on a chip.
 
     Attributes:
-        graph: the integer core, nodes in execution order.
+        graph: the integer core, nodes in execution order, attention fused (attention.py).
         plan: of the arena; a row group is one step in it, named after its last member.
         groups: in order, disjoint.
         cost: estimate of the instructions that the groups add to an inference.
@@ -76,6 +77,7 @@ def firmware(core: Graph, purpose: Purpose = DEFAULT_PURPOSE, max_arena: int | N
 
 def _best(core: Graph, purpose: Purpose, max_arena: int | None) -> Firmware:
     """The plan of :func:`firmware` in the graph's own order."""
+    core = fused_attention(core)
     plain = grouped(core, ())
     price = INSTRUCTIONS_A_RAM_BYTE[purpose]
     if price == 0 and (max_arena is None or plain.plan.arena_bytes <= max_arena):

@@ -169,7 +169,7 @@ def fixed_output(op: str, dtype: str) -> tuple[float, int] | None:
 
 def activation_inputs(node: Node) -> tuple[str, ...]:
     """Inputs of an edge node that are activations, or constants of the same kind as activations (not weights)."""
-    return node.inputs if node.op in PAIR_OPS or node.op == "concat" else node.inputs[:1]
+    return node.inputs if node.op in PAIR_OPS or node.op in ("concat", "attention") else node.inputs[:1]
 
 
 FRONTEND_KEY = "edgekit.frontend"

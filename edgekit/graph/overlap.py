@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from edgekit.graph.attention import ATTENTION, attention_overlap
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.placement import Overlap
 from edgekit.graph.scratch import conv_dims, dense_patches_of, patches_of, plane_of
@@ -77,4 +78,5 @@ _RULES: Mapping[str, Callable[[Graph, Node], Overlap | None]] = {
     "fully_connected": _fully_connected,
     "avg_pool2d": _pool2d,
     "max_pool2d": _pool2d,
+    ATTENTION: attention_overlap,
 }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edgekit.core.errors import UnsupportedOpError
+from edgekit.graph.attention import ATTENTION, attention_scratch
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.products import batch_matmul_scratch
 
@@ -217,5 +218,6 @@ _RULES: Mapping[str, Callable[[Graph, Node], int]] = {
     "depthwise_conv2d": _depthwise_conv2d,
     "fully_connected": _fully_connected,
     "batch_matmul": batch_matmul_scratch,
+    ATTENTION: attention_scratch,
     "lstm": _lstm,
 }

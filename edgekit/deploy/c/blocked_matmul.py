@@ -116,7 +116,7 @@ def named(count: int, product: Product) -> tuple[str, str, str]:
 def _whole(layer: Layer, product: Product, count: int) -> str:
     """Loops over batches; ``count`` functions are in front."""
     shape, dims, axes = product.shape, layer.output.dims, list(range(len(layer.output.dims) - 2))
-    at_a, at_b = (_batch_offset(tensor.dims, dims, axes) for tensor in layer.inputs)
+    at_a, at_b = (batch_offset(tensor.dims, dims, axes) for tensor in layer.inputs)
     left = product.rest
     prepare, block, one = named(count, product)
     rest = fill(_REST, one=one, rest=left, depth=shape.depth, columns=shape.columns) if left else ""
@@ -130,7 +130,8 @@ def _whole(layer: Layer, product: Product, count: int) -> str:
     return fill(_MATMUL, self="@self@", block_bytes=shape.block_bytes, nest=nest)
 
 
-def _batch_offset(dims: tuple[int, ...], out: tuple[int, ...], axes: list[int]) -> str:
+def batch_offset(dims: tuple[int, ...], out: tuple[int, ...], axes: list[int]) -> str:
+    """Where a batch of an operand begins, as an expression in the loops over ``axes`` of the output."""
     full = (1,) * (len(out) - len(dims)) + dims
     steps = [0 if dim == 1 else step for dim, step in zip(full, strides(full), strict=True)]
     return offset(out, steps, axes)

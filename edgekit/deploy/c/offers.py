@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
 
-from edgekit.deploy.c import blocked_matmul, softmax_table
+from edgekit.deploy.c import attention, blocked_matmul, softmax_table
 from edgekit.deploy.c.dsp import add as dsp_add
 from edgekit.deploy.c.dsp import avg_pool2d as dsp_avg_pool
 from edgekit.deploy.c.dsp import conv2d as dsp_conv2d
@@ -21,6 +21,7 @@ from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.mve import conv2d as mve_conv2d
 from edgekit.deploy.c.mve import depthwise_conv2d as mve_depthwise
 from edgekit.deploy.c.mve import fully_connected as mve_dense
+from edgekit.deploy.c.mve import softmax as mve_softmax
 from edgekit.deploy.c.softmax import emit_softmax
 
 
@@ -91,6 +92,10 @@ def _matmul(isa: str) -> tuple[Kernel, ...]:
     return (_only(blocked_matmul.emitter(isa), blocked_matmul.fits(isa)),)
 
 
+def _attention(isa: str) -> tuple[Kernel, ...]:
+    return (_only(attention.emitter(isa), attention.fits(isa)),)
+
+
 def _always(layer: Layer) -> bool:
     return True
 
@@ -101,6 +106,10 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
             _softmax(emit_softmax, _always, 275, 600),
             _softmax(softmax_table.emit_softmax, softmax_table.fits, 30, 1300),
         ),
+        ("softmax", "mve"): (_softmax(mve_softmax.emit_softmax, softmax_table.fits, 8, 1300),),
+        ("attention", "portable"): _attention("portable"),
+        ("attention", "dsp"): _attention("dsp"),
+        ("attention", "mve"): _attention("mve"),
         ("batch_matmul", "portable"): _matmul("portable"),
         ("batch_matmul", "dsp"): _matmul("dsp"),
         ("batch_matmul", "mve"): _matmul("mve"),

@@ -22,7 +22,7 @@ ENTRIES = 256
 DEEPEST = 511
 """Elements of a row whose sum of exponentials leaves a shift of at most 31 bits."""
 
-_ROW = """\
+ROW = """\
 /* One row of @depth@ elements. */
 static void @self@(const uint32_t *table, const int8_t *x, int8_t *y) {
     int32_t largest = -128;
@@ -74,7 +74,7 @@ def row_functions(depth: int) -> tuple[Function, ...]:
     return (
         Function("saturate_shift", SATURATE),
         Function("one_over_one_plus", RECIPROCAL),
-        Function(f"softmax_of_{depth}", fill(_ROW, self="@self@", f0="@f1@", depth=depth)),
+        Function(f"softmax_of_{depth}", fill(ROW, self="@self@", f0="@f1@", depth=depth)),
     )
 
 

@@ -27,6 +27,7 @@ from edgekit.graph.integer.params_arithmetic import (
 )
 from edgekit.graph.integer.params_bilinear import BilinearParams, Line
 from edgekit.graph.integer.params_functions import (
+    AttentionParams,
     LookupParams,
     SoftmaxParams,
     WideRsqrtParams,
@@ -47,6 +48,7 @@ from edgekit.graph.integer.params_recurrent import Gate, LstmParams, SvdfParams
 __all__ = [
     "Accumulate",
     "AddParams",
+    "AttentionParams",
     "BilinearParams",
     "Clamp",
     "ConcatParams",
@@ -88,6 +90,7 @@ Params = (
     | PoolParams
     | MeanParams
     | AddParams
+    | AttentionParams
     | MulParams
     | PadParams
     | ReshapeParams

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.graph.integer.params_arithmetic import Clamp, Rescale
+from edgekit.graph.integer.params_arithmetic import Clamp, MatmulParams, Rescale
 
 
 @dataclass(frozen=True)
@@ -66,3 +66,12 @@ class LookupParams:
     """A function of one int8 value: output q = table[q + 128], int8 [256]."""
 
     table: np.ndarray
+
+
+@dataclass(frozen=True)
+class AttentionParams:
+    """attention (graph/attention.py): the parameters of its three parts."""
+
+    scores: MatmulParams
+    softmax: SoftmaxParams
+    values: MatmulParams

@@ -7,10 +7,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from edgekit.graph.attention import ATTENTION
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer import (
     activation,
     add,
+    attention,
     batch_matmul,
     conv,
     depthwise,
@@ -82,6 +84,7 @@ PREPARE: Mapping[str, Callable[[Graph, Node], Params]] = {
     "dequantize": activation.prepare_dequantize,
     "svdf": svdf.prepare_svdf,
     "lstm": lstm.prepare_lstm,
+    ATTENTION: attention.prepare_attention,
 }
 """Operator to what works out its parameters."""
 
@@ -153,6 +156,7 @@ RUN: Mapping[str, Run] = {
     "slice": _plain(layout.strided_slice),
     "concat": layout.concat,
     "batch_matmul": _binary(batch_matmul.batch_matmul),
+    ATTENTION: lambda params, inputs: attention.attention(params, *inputs),
     "minimum": _binary(pairs.extreme),
     "maximum": _binary(pairs.extreme),
     "squared_difference": _binary(pairs.squared_difference),
