@@ -40,6 +40,7 @@ _PUBLIC: dict[str, str] = {
     "diff": "edgekit.api.diff",
     "rank_submissions": "edgekit.api.budget",
     "compile": "edgekit.api.compile",
+    "stream": "edgekit.api.stream",
     "bench": "edgekit.api.bench",
     "verify_features": "edgekit.api.features",
     "synthesise": "edgekit.api.data",

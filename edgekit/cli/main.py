@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "budget": ("budget", "List, show and write budgets; rank submissions."),
     "diff": ("diff", "Two versions of a model side by side; exit 1 over a bound or budget."),
     "compile": ("compile", "Generate C for a target, front-end included, and build it."),
+    "stream": ("stream", "Say whether a model streams exactly, and write its step: ONNX, TFLite, C."),
     "bench": ("bench", "Run a model on targets or emulators and measure it."),
     "run": ("run", "What a model hears in files or through a microphone."),
     "doctor": ("doctor", "What is installed, what is missing, and the command that brings it."),

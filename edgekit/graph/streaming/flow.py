@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import activation_inputs
+from edgekit.graph.ops import BINARY_OPS, RECURRENT_OPS, activation_inputs
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def passage(graph: Graph, node: Node, flows: Flows) -> Passage:
     timed = {name: flows[name] for name in activation_inputs(node) if name in flows}
     if not timed:
         return Passage(None, {})
-    found = _RULES.get(node.op, _each)(graph, node, timed)
+    found = _RULES.get(node.op, _unknown)(graph, node, timed)
     output = graph.tensor(node.outputs[0])
     if found.output is not None and found.output.length == 1 and output.dims[found.output.axis] == found.output.group:
         return Passage(None, found.reaches)  # one entry a window: nothing of it is ever read again
@@ -238,6 +238,12 @@ def _resize(graph: Graph, node: Node, timed: Flows) -> Passage:
     raise Blocked("resizes the window", WHOLE_WINDOW)
 
 
+def _unknown(graph: Graph, node: Node, timed: Flows) -> Passage:
+    if node.op in RECURRENT_OPS:
+        raise Blocked("keeps its memory to itself", "use a GRU, whose steps are layers like any other")
+    raise Blocked("has no rule for streams", WHOLE_WINDOW)
+
+
 Rule = Callable[[Graph, Node, Flows], Passage]
 _RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("conv2d", "depthwise_conv2d", "avg_pool2d", "max_pool2d"), _window),
@@ -251,5 +257,8 @@ _RULES: Mapping[str, Rule] = {
     "fully_connected": _dense,
     "batch_matmul": _matmul,
     **dict.fromkeys(("resize_nearest", "resize_bilinear"), _resize),
+    **dict.fromkeys((*BINARY_OPS, "minimum", "maximum", "squared_difference"), _each),
+    **dict.fromkeys(("relu", "relu6", "logistic", "tanh", "leaky_relu", "hard_swish", "rsqrt"), _each),
+    **dict.fromkeys(("pointwise", "lookup", "quantize", "dequantize"), _each),
 }
-"""Operators that are not computed entry by entry."""
+"""Every operator that lets time through, to how."""

@@ -1,0 +1,80 @@
+"""``edgekit stream MODEL``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edgekit.api.stream import StreamResult
+
+
+@click.command("stream")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder for the step's files.")
+@click.option("--time", type=click.Choice(["height", "width"]), help="Axis of time; default: the front-end's.")
+@click.option("--target", metavar="TARGET", help="Also its C, built for cortex-m4, cpu, … (int8 models).")
+@click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
+@click.option("--name", help="Prefix of the C API; default: from the file's name.")
+@click.option("--toolchain", metavar="NAME", help="zig, arm-none-eabi-gcc, gcc or cc; default: the first found.")
+@click.option(
+    "--optimize", type=click.Choice(["size", "speed", "balanced"]), default="balanced", show_default=True,
+    help="What kernels are chosen for: little flash, few instructions, or both.",
+)  # fmt: skip
+@click.option("--sources-only", is_flag=True, help="Write the C, build nothing.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(
+    model: Path,
+    output: Path | None,
+    time: str | None,
+    target: str | None,
+    frontend: str | None,
+    name: str | None,
+    toolchain: str | None,
+    optimize: str,
+    sources_only: bool,
+    form: str,
+) -> None:
+    """Say whether MODEL (of windows, or a run folder) streams exactly, and what a hop of it takes.
+
+    With -o, write its step: ONNX and TFLite with state inputs and outputs, and C for --target. Exit 1 where layers
+    stand in the way; each is named.
+    """
+    from edgekit.api.stream import stream
+
+    result = stream(
+        model, output, time=time, target=target, frontend=frontend, name=name, toolchain=toolchain,
+        build=not sources_only, optimize=optimize,
+    )  # fmt: skip
+    if form == "json":
+        import json
+
+        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2, allow_nan=False))
+    else:
+        click.echo(_text(result), nl=False)
+    if result.form is None:
+        raise click.exceptions.Exit(1)
+
+
+def _text(result: StreamResult) -> str:
+    from edgekit.report.table import render_table
+
+    if result.form is None:
+        rows = [(item.layer, item.op, item.reason, item.mend) for item in result.obstacles]
+        return render_table(
+            ("layer", "operator", "stands in the way: it", "mend"), rows, f"{result.model} does not stream"
+        )
+    form, hop = result.form, f"{result.hop_ms:g} ms" if result.hop_ms is not None else ""
+    past = "all frames since the stream's start" if form.since_start else "a window; equal to the model on it"
+    rows = [
+        ("hop", f"{form.hop} frames", hop),
+        ("window", f"{form.window} frames", past),
+        ("first valid decision", f"hop {form.warmup}", ""),
+        ("state", f"{form.state_bytes:,} B", f"{len(form.states)} tensors"),
+        ("MACs a frame", f"{result.frame_macs:,.0f}", f"{result.saving:.1f} × fewer than the window's"),
+        ("MACs a window", f"{result.window_macs:,}", ""),
+    ]
+    rows += [("written", str(path), "") for path in result.files]
+    return render_table(("", "", ""), rows, f"{result.model.name} streams")
