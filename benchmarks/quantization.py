@@ -1,133 +1,152 @@
-"""Float, post-training int8 and quantization-aware int8 on the same held-out recordings.
+"""Float, post-training integers and quantization-aware integers on the same held-out recordings.
 
-    EDGEKIT_DATA=… .venv/bin/python benchmarks/quantization.py --out runs/quantization [--only dspspeech/ds-cnn]
+    EDGEKIT_DATA=… .venv/bin/python benchmarks/quantization.py --out runs/quantization [--only dspspeech] [--epochs 0]
 
-DSPSpeech is split by speaker (spk00–17 train, spk21–25 test), FSDD leaves george or jackson out, ESC-10 fold 4. Every
-case trains the float model, quantizes it with the training clips and trains its fake-quantized twin on. Cases, and
-epochs of a case, that are finished in ``--out`` are not done again; a float run that lies elsewhere is taken with
-``--run CASE=FOLDER``. A drop is float minus int8; its 95 % interval is a paired bootstrap over the test clips.
+Six architectures on three sets (benchmarks/quantization_cases.py): DSPSpeech by speaker (spk00–17 train, spk21–25
+test), FSDD without jackson and george, ESC-10 fold 4. Every case trains the float model, quantizes it as ``edgekit
+quantize`` does without options, with training clips, and trains its fake-quantized twin on (``--epochs 0`` leaves that
+out). What is finished in ``--out`` is not done again; a float run that lies elsewhere is taken with
+``--run CASE=FOLDER``.
+
+A drop is float minus integer, in points; its 95 % interval is a paired bootstrap over the test clips. ``float_ops``
+counts the operators of the written TFLite that read or write a float.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quantization_cases import Case, cases
 from results_file import write_results
 
+from edgekit.api.calibration import calibration_clips
 from edgekit.api.export import export
-from edgekit.api.quantize import HeldOut, QatOptions, QuantizeResult, quantize
+from edgekit.api.qat import QatOptions, fine_tuned
 from edgekit.api.train import train
 from edgekit.cli.progress import progress_bar
-from edgekit.core.files import write_json
+from edgekit.core.files import write_bytes, write_json
 from edgekit.core.progress import Progress
-from edgekit.train.recipe import ModelChoice, Recipe
-from edgekit.train.recipe_file import load_recipe
+from edgekit.data.cache import AudioCache
+from edgekit.data.manifest import read_manifest
+from edgekit.data.selector import select_clips
+from edgekit.export.tflite_writer import tflite_bytes
+from edgekit.features.spec import from_json
+from edgekit.graph.graph import Graph
+from edgekit.graph.ops import FRONTEND_KEY
+from edgekit.graph.passes.lower import lower
+from edgekit.graph.readers.load import load_graph
+from edgekit.quantize.compare import compare as difference
+from edgekit.quantize.ptq import PtqOptions, prepared, quantize_prepared
+from edgekit.train.checkpoint import load_checkpoint
+from edgekit.train.evaluation.comparison import compare
+from edgekit.train.evaluation.evaluation import Evaluation, evaluate_clips
+from edgekit.train.predictors import graph_predictor
 
-CP_MOBILE = ModelChoice(
-    name="cp-mobile", arguments={"base_channels": 16, "multiplier": 1.5, "expansion": 2.0, "grn": True}
-)
+BARS = {"ptq_cnn_points": 0.5, "ptq_attention_points": 1.0, "qat_points": 0.2}
 
 
 @dataclass(frozen=True)
-class Case:
-    """A model on a data set.
+class Bench:
+    """Where a case is measured.
 
     Attributes:
-        name: "data set/held out/model".
-        dataset: folder under ``EDGEKIT_DATA``.
-        train, test: selections.
-        recipe: of the float run.
-        model: in place of the recipe's, if any.
-        schedule: what differs from the recipe's schedule.
+        case: what.
+        data: its data set.
+        folder: what is finished.
+        given: a float run to take, None to train it.
+        progress: told about long steps.
     """
 
-    name: str
-    dataset: str
-    train: str
-    test: str
-    recipe: str
-    model: ModelChoice | None = None
-    schedule: Mapping[str, Any] = field(default_factory=dict)
+    case: Case
+    data: Path
+    folder: Path
+    given: Path | None
+    progress: Progress
 
-    def resolved(self) -> Recipe:
-        """The recipe of the float run."""
-        recipe = load_recipe(self.recipe)
-        schedule = dataclasses.replace(recipe.schedule, **self.schedule)
-        return dataclasses.replace(recipe, model=self.model or recipe.model, schedule=schedule)
+    @property
+    def run(self) -> Path:
+        """Of the float model."""
+        return self.given or self.folder / "run"
 
+    def float_model(self) -> Graph:
+        """The trained model, lowered."""
+        held = self.case.held
+        if self.given is None:
+            chosen = {"train_select": held.train, "valid_select": "none"}
+            train(self.case.recipe(), self.data, self.run, device="cpu", progress=self.progress, **chosen)
+        return lower(load_graph(export(self.run, self.folder / "export").model))
 
-def cases() -> list[Case]:
-    """The small models on the three sets."""
-    dsp = ("dspspeech", "speaker=spk00..spk17", "speaker=spk21..spk25", "kws-dscnn-robust")
-    out = [Case("dspspeech/spk21-spk25/ds-cnn", *dsp), Case("dspspeech/spk21-spk25/cp-mobile-grn", *dsp, CP_MOBILE)]
-    for speaker in ("george", "jackson"):
-        fsdd = ("fsdd", f"speaker!={speaker}", f"speaker={speaker}", "kws-dscnn-8khz")
-        out.append(Case(f"fsdd/{speaker}/ds-cnn", *fsdd))
-        out.append(Case(f"fsdd/{speaker}/cp-mobile-grn", *fsdd, CP_MOBILE))
-    esc = ("esc10", "fold=1,2,3", "fold=4", "sounds-dscnn")
-    out.append(Case("esc10/fold4/ds-cnn", *esc))
-    out.append(Case("esc10/fold4/cp-mobile-grn", *esc, CP_MOBILE))
-    return out
-
-
-def measure(case: Case, data: Path, folder: Path, run: Path | None, epochs: int, progress: Progress) -> dict[str, Any]:
-    """The row of one case; kept in ``folder`` and read back when it is there."""
-    kept = folder / "row.json"
-    if kept.is_file():
-        row: dict[str, Any] = json.loads(kept.read_text("utf-8"))
+    def row(self, epochs: int) -> dict[str, Any]:
+        """The row of the table, read back where it is finished."""
+        kept = self.folder / "row.json"
+        row: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
+        if row and (row["qat_epochs"] or not epochs):
+            return row
+        graph = self.float_model()
+        features = calibration_clips(graph, self.data, select=self.case.held.train, progress=self.progress)
+        base = prepared(graph, PtqOptions())
+        integer = quantize_prepared(base, features, PtqOptions(), self.progress)
+        before = self._evaluated(graph, "float")
+        error = difference(graph, integer, features)
+        row = {
+            "model": self.case.architecture.name,
+            "dataset": self.case.held.dataset,
+            "held_out": self.case.held.held_out,
+            "clips": len(before.clips),
+            "float_accuracy": before.scores.accuracy,
+            **self._measured("ptq", before, integer),
+            "ptq_max_logit_error": error.max_error,
+            "ptq_rms_logit_error": error.rms_error,
+            "logit_range": error.output_range,
+            "qat_accuracy": None,
+            "qat_epochs": 0,
+            "float_epochs": load_checkpoint(self.run).recipe["schedule"]["epochs"],
+            "recipe": self.case.held.recipe,
+        }
+        write_json(kept, row)
+        if epochs:
+            row |= self._measured("qat", before, self._trained_on(base, integer, epochs)) | {"qat_epochs": epochs}
+            write_json(kept, row)
         return row
-    if run is None:
-        run = folder / "run"
-        train(case.resolved(), data, run, train_select=case.train, valid_select="none", device="cpu", progress=progress)
-    model = export(run, folder / "export").model
-    clips = {"select": case.train, "test": HeldOut(data, case.test), "progress": progress}
-    ptq = quantize(model, data, folder / "ptq.tflite", **clips)
-    qat_options = QatOptions(
-        run=run, folder=folder / "qat", data=data, train=case.train, valid="none", epochs=epochs, device="cpu"
-    )
-    qat = quantize(model, data, folder / "qat.tflite", qat=qat_options, **clips)
-    row = _row(case, ptq, qat, epochs)
-    write_json(kept, row)
-    return row
+
+    def _trained_on(self, base: Graph, integer: Graph, epochs: int) -> Graph:
+        folder, select = self.folder / "qat", self.case.held.train
+        options = QatOptions(
+            run=self.run, folder=folder, data=self.data, train=select, valid="none", epochs=epochs, device="cpu"
+        )
+        return fine_tuned(base, integer, options, progress=self.progress)
+
+    def _evaluated(self, graph: Graph, name: str) -> Evaluation:
+        clips = select_clips(read_manifest(self.data), self.case.held.test)
+        rate = from_json(graph.metadata[FRONTEND_KEY]).sample_rate
+        recordings = AudioCache(clips, rate, None, self.progress)
+        return evaluate_clips(graph_predictor(graph, name), recordings, self.progress)
+
+    def _measured(self, kind: str, before: Evaluation, integer: Graph) -> dict[str, Any]:
+        """Accuracy and drop of the TFLite file, read back from the disk; "ptq" or "qat"."""
+        path = self.folder / f"{kind}.tflite"
+        write_bytes(path, tflite_bytes(integer))
+        read = lower(load_graph(path))
+        after = self._evaluated(read, kind)
+        change = compare(before, after).accuracy["clip"]
+        ends = {"": change.value, "_low": change.high, "_high": change.low}
+        return {
+            f"{kind}_accuracy": after.scores.accuracy,
+            **{f"{kind}_drop_points{end}": 0.0 - 100.0 * value for end, value in ends.items()},
+            f"{kind}_label_agreement": float((before.predictions == after.predictions).mean()),
+            "float_ops": _float_operators(read),
+            "bytes": path.stat().st_size,
+        }
 
 
-def _row(case: Case, ptq: QuantizeResult, qat: QuantizeResult, epochs: int) -> dict[str, Any]:
-    if ptq.accuracy is None or qat.accuracy is None:
-        raise SystemExit(f"{case.name}: no test clips")
-    dataset, held_out, model = case.name.split("/")
-    return {
-        "model": model,
-        "dataset": dataset,
-        "held_out": held_out,
-        "clips": len(ptq.accuracy.before.clips),
-        "float_accuracy": ptq.accuracy.before.scores.accuracy,
-        "ptq_accuracy": ptq.accuracy.after.scores.accuracy,
-        "qat_accuracy": qat.accuracy.after.scores.accuracy,
-        "float_ops": 0,
-        "bytes": qat.tflite.stat().st_size,
-        **_drop("ptq", ptq),
-        **_drop("qat", qat),
-        "ptq_max_logit_error": ptq.difference.max_error,
-        "logit_range": ptq.difference.output_range,
-        "qat_epochs": epochs,
-        "recipe": case.recipe,
-    }
-
-
-def _drop(name: str, result: QuantizeResult) -> dict[str, float]:
-    """Points lost, with the interval of the paired bootstrap over clips."""
-    if result.accuracy is None:
-        return {}
-    change = result.accuracy.comparison.accuracy["clip"]
-    ends = {"": change.value, "_low": change.high, "_high": change.low}
-    return {f"{name}_drop_points{end}": 0.0 - 100.0 * value for end, value in ends.items()}
+def _float_operators(graph: Graph) -> int:
+    touched = ((*filter(None, graph.node_inputs(node)), *graph.node_outputs(node)) for node in graph.nodes)
+    return sum(any(tensor.dtype.startswith("float") for tensor in tensors) for tensors in touched)
 
 
 def main() -> None:
@@ -137,7 +156,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/quantization"))
     parser.add_argument("--only", action="append", help="cases to run, by the start of their names; again for more")
     parser.add_argument("--run", action="append", default=[], metavar="CASE=FOLDER", help="a float run to take")
-    parser.add_argument("--epochs", type=int, default=24, help="of quantization-aware training")
+    parser.add_argument("--epochs", type=int, default=6, help="of quantization-aware training; 0 leaves it out")
     options = parser.parse_args()
     if not options.data:
         parser.error("set EDGEKIT_DATA or give --data")
@@ -146,11 +165,12 @@ def main() -> None:
     for case in cases():
         folder = options.out / case.name.replace("/", "-")
         wanted = not options.only or any(case.name.startswith(start) for start in options.only)
-        if wanted or (folder / "row.json").is_file():
-            data = Path(options.data) / case.dataset
-            with progress_bar() as progress:
-                rows.append(measure(case, data, folder, runs.get(case.name), options.epochs, progress))
-            write_results("quantization", rows)
+        if not wanted and not (folder / "row.json").is_file():
+            continue
+        with progress_bar() as progress:
+            bench = Bench(case, Path(options.data) / case.held.dataset, folder, runs.get(case.name), progress)
+            rows.append(bench.row(options.epochs if wanted else 0))
+        write_results("quantization", rows, bars=BARS)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ FINE_TUNING: tuple[str, ...] = (
 they are those that settled on the frozen scales."""
 
 
+RECOVERY_RATE = 5e-4
+"""Learning rate after pruning or clustering, which take more away than rounding does."""
 OWN_WEIGHT, OWN_TEMPERATURE = 0.9, 2.0
 """Share and temperature of the float model's part of the loss, where it teaches its own twin."""
 
@@ -69,6 +71,11 @@ class QatOptions:
     epochs: int = EPOCHS
     overrides: Sequence[str] = ()
     device: str = "auto"
+
+
+def recovering(options: QatOptions) -> QatOptions:
+    """``options`` with :data:`RECOVERY_RATE`, unless they set a learning rate."""
+    return dataclasses.replace(options, overrides=(f"optimiser.learning_rate={RECOVERY_RATE}", *options.overrides))
 
 
 def fine_tuned(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from edgekit.api.calibration import calibration_clips
-from edgekit.api.qat import QatOptions, fine_tuned
+from edgekit.api.qat import QatOptions, fine_tuned, recovering
 from edgekit.api.quantize_result import AccuracyDrop, QuantizeResult
 from edgekit.api.quantize_source import Source, open_source
 from edgekit.core.errors import BadConfigError
@@ -77,6 +77,7 @@ def quantize(
         clips: most clips to calibrate with (512 of a data set).
         method: "ptq", or another package's post-training quantizer: "nncf", "ort" (ONNX models).
         ptq: how "ptq" quantizes; its defaults when None.
+            With ``prune`` it needs ``qat``, which trains what is left.
         mixed_ram: let layers compute in int16, the costliest first, while planned activation memory stays within so
             many bytes.
         qat: train on afterwards.
@@ -109,13 +110,16 @@ def quantize(
     )
     features = check_clips(source.graph, given)
     options = ptq or PtqOptions()
+    if options.prune is not None and qat is None:
+        raise BadConfigError("what is left must be trained on", where="--prune", mend="name the run with --qat RUN")
     if mixed_ram is not None:
         from edgekit.quantize.mixed import with_wide_layers
 
         options = with_wide_layers(source.graph, features, options, mixed_ram, progress)
     base, integer = source.integer(features, method, options, progress)
     if qat is not None:
-        integer = fine_tuned(base, integer, qat, cache, progress)
+        changed = options.prune is not None or options.cluster is not None
+        integer = fine_tuned(base, integer, recovering(qat) if changed else qat, cache, progress)
     result = replace(
         _described(source, integer, features, target),
         method=source.method(method) + ("+qat" if qat else ""),

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 )
 @click.option("--equalise", is_flag=True, help="Even out the weights of neighbouring layers first.")
 @click.option("--adaround", is_flag=True, help="Round weights by what becomes of their layer's outputs (needs torch).")
+@click.option("--prune", metavar="SHARE", help='Remove this share of the channels, "25 %"; needs --qat.')
+@click.option("--cluster", type=click.IntRange(3, 128), help="Let a layer's weights have so many different values.")
 @click.option(
     "--widths",
     type=click.Choice(["none", "norms", "attention", "all"]),
@@ -95,6 +97,8 @@ def command(
     compensate: bool,
     equalise: bool,
     adaround: bool,
+    prune: str | None,
+    cluster: int | None,
     widths: str,
     mixed_ram: str | None,
     qat: Path | None,
@@ -125,7 +129,7 @@ def command(
     """
     from edgekit.api.quantize import HeldOut, quantize
     from edgekit.cli.check_budget import parse_dims
-    from edgekit.core.units import parse_count
+    from edgekit.core.units import parse_count, parse_ratio
     from edgekit.quantize.ptq import PtqOptions
 
     training = None
@@ -143,6 +147,8 @@ def command(
         equalise=equalise,
         adaround=adaround,
         widths=widths,
+        cluster=cluster,
+        prune=None if prune is None else parse_ratio(prune, where="--prune"),
     )
     with progress_bar() as progress, _leaving_float(allow_float, model, calib, out, dims, form):
         result = quantize(

@@ -20,6 +20,7 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.graph.passes.widen import widths
 from edgekit.graph.tensor import Quantization, Tensor
+from edgekit.quantize.cluster import VALUES, codebook, nearest
 from edgekit.quantize.layer_rows import as_rows, from_rows, input_rows
 from edgekit.quantize.weights import WEIGHT_MAX, quantize_weights
 
@@ -53,13 +54,16 @@ def compensated(graph: Graph, quants: Mapping[str, Quantization], clips: np.ndar
     return graph.rebuild(nodes, tensors)
 
 
-def rounded_with_compensation(rows: np.ndarray, scale: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def rounded_with_compensation(
+    rows: np.ndarray, scale: np.ndarray, covariance: np.ndarray, book: np.ndarray | None = None
+) -> np.ndarray:
     """Whole numbers in [−127, 127] for weights [O, K] at ``scale`` [O]; float64 [O, K].
 
     Args:
         rows: float64 weights.
         scale: float64, of each output.
         covariance: float64 [K, K] of the inputs; one that is singular is made regular.
+        book: the numbers to choose from (quantize/cluster.py); all when None.
     """
     count = len(covariance)
     power = np.diag(covariance)
@@ -68,7 +72,8 @@ def rounded_with_compensation(rows: np.ndarray, scale: np.ndarray, covariance: n
     factor = np.linalg.cholesky(np.linalg.inv(regular)).T
     rest, whole = rows[:, order].copy(), np.empty_like(rows)
     for column in range(count):
-        steps = np.clip(np.rint(rest[:, column] / scale), -WEIGHT_MAX, WEIGHT_MAX)
+        ratio = rest[:, column] / scale
+        steps = np.clip(np.rint(ratio), -WEIGHT_MAX, WEIGHT_MAX) if book is None else nearest(ratio, book)
         whole[:, order[column]] = steps
         error = (rest[:, column] - steps * scale) / factor[column, column]
         rest[:, column + 1 :] -= error[:, None] * factor[column, column + 1 :]
@@ -89,18 +94,20 @@ def _layer(graph: Graph, node: Node, x: np.ndarray, input_scale: float, per_chan
     bias = graph.tensor(node.inputs[2]).data if len(node.inputs) > 2 and node.inputs[2] else None
     per_channel = per_channel_dense or node.op != "fully_connected"
     axis = WEIGHTED[node.op]
-    nearest = quantize_weights(weights, axis, per_channel, input_scale, None if bias is None else bias.reshape(-1))
-    if nearest.quant is None or nearest.data is None:
+    whole = quantize_weights(weights, axis, per_channel, input_scale, None if bias is None else bias.reshape(-1))
+    if whole.quant is None or whole.data is None:
         return weights
-    scale = np.broadcast_to(nearest.quant.scale.astype(np.float64), (weights.dims[axis],))
+    scale = np.broadcast_to(whole.quant.scale.astype(np.float64), (weights.dims[axis],))
     values = np.asarray(weights.data, np.float64)
-    rows, steps = as_rows(node, values), as_rows(node, nearest.data.astype(np.float64)).copy()
+    rows, steps = as_rows(node, values), as_rows(node, whole.data.astype(np.float64)).copy()
     inputs = input_rows(node, values, x, np.random.default_rng(0))
     each = len(rows) // len(inputs)
+    largest = np.abs(steps) == WEIGHT_MAX
+    book = codebook(rows / scale[:, None], node.attrs[VALUES]) if VALUES in node.attrs else None
     for group, seen in enumerate(inputs.astype(np.float64)):
         part = slice(group * each, (group + 1) * each)
         centred = seen - seen.mean(axis=0)
-        found = rounded_with_compensation(rows[part], scale[part], centred.T @ centred / len(seen))
-        steps[part] = np.where(np.abs(steps[part]) == WEIGHT_MAX, steps[part], found)
+        found = rounded_with_compensation(rows[part], scale[part], centred.T @ centred / len(seen), book)
+        steps[part] = np.where(largest[part], steps[part], found)
     data = from_rows(node, steps * scale[:, None], weights.dims).astype(np.float32)
     return Tensor(f"{node.name}/compensated", weights.shape, "float32", data=data)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.core.errors import UnsupportedOpError
+from edgekit.core.errors import BadConfigError, UnsupportedOpError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
 from edgekit.graph.float_interpreter import run_float
@@ -20,9 +20,11 @@ from edgekit.graph.tensor import Quantization, Tensor
 from edgekit.quantize.activations import activation_names, activation_quantization
 from edgekit.quantize.bias_correction import corrected_biases
 from edgekit.quantize.calibrate import Calibration, calibrate, calibrations
+from edgekit.quantize.cluster import marked
 from edgekit.quantize.compare import dequantized_outputs
 from edgekit.quantize.compensate import compensated
 from edgekit.quantize.equalise import equalised
+from edgekit.quantize.prune import pruned
 from edgekit.quantize.recurrent import quantized_recurrent
 from edgekit.quantize.share_constants import shared_constants
 from edgekit.quantize.weights import BIAS_LIMITS, quantize_bias, quantize_constant, quantize_weights
@@ -49,6 +51,8 @@ class PtqOptions:
         wide_layers: nodes that compute in int16 besides (quantize/mixed.py chooses them).
         adaround: instead, look for the rounding with the least error of the layer's outputs (quantize/adaround.py;
             needs torch).
+        cluster: how many different values the weights of a layer may have (quantize/cluster.py); None for all.
+        prune: share of the channels that leave the model first (quantize/prune.py); None for none.
     """
 
     observer: str = "auto"
@@ -59,6 +63,8 @@ class PtqOptions:
     adaround: bool = False
     widths: str = "norms"
     wide_layers: tuple[str, ...] = ()
+    cluster: int | None = None
+    prune: float | None = None
 
 
 def quantize_graph(
@@ -80,8 +86,19 @@ def quantize_graph(
 
 
 def prepared(graph: Graph, options: PtqOptions) -> Graph:
-    """The float graph that ``options`` quantize: an equal function with weights that suffer less."""
+    """The float graph that ``options`` quantize: an equal function with weights that suffer less, unless it is pruned.
+
+    Raises:
+        UnsupportedOpError: see :func:`require_float`.
+        BadConfigError: options that contradict each other or the model.
+    """
     require_float(graph)
+    if options.cluster is not None and options.adaround:
+        raise BadConfigError("a codebook leaves no rounding to look for", where="--adaround", mend="leave it out")
+    if options.prune is not None:
+        graph = pruned(graph, options.prune)
+    if options.cluster is not None:
+        graph = marked(graph, options.cluster)
     graph = widen(rescale_parts(graph), options.widths, options.wide_layers)
     return equalised(graph) if options.equalise else graph
 
@@ -119,7 +136,7 @@ def apply_calibration(
         from edgekit.quantize.adaround import adarounded
 
         rounded = adarounded(graph, quants, clips, options.per_channel_dense, progress=progress)
-    elif options.compensate:
+    elif options.compensate or options.cluster is not None:
         rounded = compensated(graph, quants, clips, options.per_channel_dense)
     if options.bias_correction:
         rounded = corrected_biases(rounded, quants, clips, options.per_channel_dense, graph)

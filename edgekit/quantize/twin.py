@@ -24,6 +24,7 @@ from edgekit.graph.ops import FIXED_OUTPUTS
 from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.graph.tensor import Quantization
 from edgekit.quantize.activations import activation_names, sharing_groups
+from edgekit.quantize.cluster import books
 from edgekit.quantize.fake_quant import (
     FixedScale,
     Grid,
@@ -67,6 +68,7 @@ class FakeQuantTwin(nn.Module):
         self.floating: frozenset[str] = frozenset()
         self.constant_grids: dict[str, Grid] = {}
         self._prepared: tuple[tuple[float, ...], ExactKernels] | None = None
+        self._books = books(graph, integer)
         _check(graph, integer)
         self._add_scales()
         for index, node in enumerate(graph.nodes):
@@ -99,7 +101,8 @@ class FakeQuantTwin(nn.Module):
             bias = np.asarray(stored[1].data, np.float64) * stored[1].quant.scale.astype(np.float64)
         weights = np.asarray(self.graph.tensor(node.inputs[1]).data)
         rounded = None if stored[0] is None else stored[0].data
-        return TwinWeights(weights, bias, WEIGHTED[node.op], quant is not None and not quant.per_tensor, rounded)
+        per_channel = quant is not None and not quant.per_tensor
+        return TwinWeights(weights, bias, WEIGHTED[node.op], per_channel, rounded, self._books.get(node.name))
 
     def _add_constant(self, node: Node, position: int) -> None:
         """A constant side of a sum, a product or a concat, as the integer graph stores it."""

@@ -28,9 +28,11 @@ class TwinWeights(nn.Module):
         per_channel: one scale a channel, otherwise one for all.
         rounded: int8, what post-training quantization made of the weights, which is where training starts; None for
             the nearest whole numbers.
+        book: float64, sorted: the numbers that the steps are chosen from (quantize/cluster.py); None for all.
     """
 
     given: Tensor
+    book: Tensor | None
 
     def __init__(
         self,
@@ -39,12 +41,14 @@ class TwinWeights(nn.Module):
         axis: int,
         per_channel: bool,
         rounded: np.ndarray | None = None,
+        book: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.from_numpy(np.array(weights, np.float32)))
         self.register_buffer("given", self.weights.detach().clone(), persistent=False)
         self.bias = None if bias is None else nn.Parameter(torch.from_numpy(np.array(bias, np.float32).reshape(-1)))
         self.axis, self.per_channel = axis, per_channel
+        self.register_buffer("book", None if book is None else torch.from_numpy(book), persistent=False)
         if rounded is not None:
             self._start_at(torch.from_numpy(np.array(rounded, np.float64)))
 
@@ -57,7 +61,13 @@ class TwinWeights(nn.Module):
         scales = self.scales(torch.ones(())).double().reshape(shape)
         ratio = self.weights.double() / scales
         near = torch.clamp(ratio, steps - _PLACE, steps + _PLACE)
-        self.weights.copy_(torch.where(ratio.round() == steps, ratio, near) * scales)
+        self.weights.copy_(torch.where(self._whole(ratio) == steps, ratio, near) * scales)
+
+    def _whole(self, ratio: Tensor) -> Tensor:
+        """The nearest whole numbers, or numbers of the codebook."""
+        if self.book is None:
+            return torch.round(ratio)
+        return self.book[torch.bucketize(ratio.detach(), (self.book[1:] + self.book[:-1]) / 2)]
 
     @torch.no_grad()
     def scales(self, input_scale: Tensor) -> Tensor:
@@ -77,7 +87,7 @@ class TwinWeights(nn.Module):
         if not rounded:
             return (self.given.double() / scales.double().reshape(shape)).float()
         ratio = self.weights.double() / scales.double().reshape(shape)
-        return torch.clamp(straight(ratio, torch.round(ratio)), -WEIGHT_MAX, WEIGHT_MAX).float()
+        return torch.clamp(straight(ratio, self._whole(ratio)), -WEIGHT_MAX, WEIGHT_MAX).float()
 
     def bias_steps(self, input_scale: Tensor, scales: Tensor, *, rounded: bool = True) -> Tensor | None:
         """Whole numbers [O] at input scale × weight scale; not whole unless ``rounded``."""
@@ -87,9 +97,15 @@ class TwinWeights(nn.Module):
         return (straight(ratio, torch.round(ratio)) if rounded else ratio).float()
 
     def unrounded(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Weights and bias in float32, for the export."""
+        """Weights and bias in float32, for the export; weights with a codebook are those that it leaves."""
         bias = None if self.bias is None else self.bias.detach().cpu().numpy()
-        return self.weights.detach().cpu().numpy(), bias
+        weights = self.weights.detach()
+        if self.book is not None:
+            shape = [1] * weights.dim()
+            shape[self.axis] = -1
+            scales = self.scales(torch.ones(())).double().reshape(shape)
+            weights = (self._whole(weights.double() / scales) * scales).float()
+        return weights.cpu().numpy(), bias
 
 
 def with_weights(node: Node, weights: np.ndarray, bias: np.ndarray | None) -> tuple[Node, list[GraphTensor]]:
