@@ -21,6 +21,7 @@ from edgekit.features.spec import FrontendSpec, from_json, load_spec
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.graph.passes.integer_core import integer_core
+from edgekit.graph.row_group import RowGroup
 from edgekit.graph.timeline import timeline
 
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ def _manifest(api: Interface, target: Target, optimize: Optimize) -> dict[str, A
         "row_groups": [
             {"layers": [node.name for node in group.nodes], "rows": group.tile, "working_bytes": group.nbytes}
             for group in api.model.firmware.groups
+            if isinstance(group, RowGroup)
         ],
         "memory_timeline": [moment.to_json() for moment in timeline(plan, api.model.graph.inputs)],
         "layers": [

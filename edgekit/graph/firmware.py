@@ -12,12 +12,13 @@ from types import MappingProxyType
 from typing import Literal
 
 from edgekit.graph.attention import fused_attention
+from edgekit.graph.band_group import band_groups
 from edgekit.graph.execution_order import least_memory_order
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.layer_group import LayerGroup
 from edgekit.graph.overlap import input_overlaps
 from edgekit.graph.placement import Overlap
 from edgekit.graph.planner import MemoryPlan, lifetimes_of, plan_memory
-from edgekit.graph.row_group import RowGroup
 from edgekit.graph.row_search import Choice, frontier
 from edgekit.graph.scratch import scratch_sizes
 from edgekit.graph.takeover import replaceable
@@ -28,9 +29,6 @@ DEFAULT_PURPOSE: Purpose = "balanced"
 INSTRUCTIONS_A_RAM_BYTE: Mapping[str, float] = MappingProxyType({"size": 400.0, "balanced": 100.0, "speed": 0.0})
 """Instructions of one inference that a byte less of the arena may cost."""
 
-ROWS = "rows"
-"""Operator of a row group in plans."""
-
 
 @dataclass(frozen=True, eq=False)
 class Firmware:
@@ -38,14 +36,14 @@ class Firmware:
 
     Attributes:
         graph: the integer core, nodes in execution order, attention fused (attention.py).
-        plan: of the arena; a row group is one step in it, named after its last member.
-        groups: in order, disjoint.
+        plan: of the arena; a group is one step in it, named after its first and last member.
+        groups: layers that run by rows, or on bands of rows; disjoint.
         cost: estimate of the instructions that the groups add to an inference.
     """
 
     graph: Graph
     plan: MemoryPlan
-    groups: tuple[RowGroup, ...]
+    groups: tuple[LayerGroup, ...]
     cost: float = 0.0
 
     @property
@@ -78,11 +76,12 @@ def firmware(core: Graph, purpose: Purpose = DEFAULT_PURPOSE, max_arena: int | N
 def _best(core: Graph, purpose: Purpose, max_arena: int | None) -> Firmware:
     """The plan of :func:`firmware` in the graph's own order."""
     core = fused_attention(core)
-    plain = grouped(core, ())
+    bands = band_groups(core, scratch_sizes(core), _places(core))
+    plain = grouped(core, bands)
     price = INSTRUCTIONS_A_RAM_BYTE[purpose]
     if price == 0 and (max_arena is None or plain.plan.arena_bytes <= max_arena):
         return plain
-    choices = [choice for choice in _frontier(core) if choice.groups]
+    choices = [choice for choice in _frontier(core, bands) if len(choice.groups) > len(bands)]
     best = plain
     if price > 0 and choices:
         choice = min(choices, key=lambda choice: (choice.cost + price * choice.nbytes, choice.nbytes))
@@ -105,8 +104,8 @@ def firmware_plan(core: Graph, *, in_place: bool = True) -> MemoryPlan:
     return firmware(core).plan if in_place else plan_memory(core, scratch_sizes(core), in_place=False)
 
 
-def grouped(core: Graph, groups: tuple[RowGroup, ...], cost: float = 0.0) -> Firmware:
-    """The plan of ``core`` with these row groups, which add ``cost`` instructions."""
+def grouped(core: Graph, groups: tuple[LayerGroup, ...], cost: float = 0.0) -> Firmware:
+    """The plan of ``core`` with these groups, which add ``cost`` instructions."""
     by_name = {group.name: group for group in groups}
     inner = {node.name for group in groups for node in group.nodes}
     scratch = {name: size for name, size in scratch_sizes(core).items() if name not in inner}
@@ -114,7 +113,7 @@ def grouped(core: Graph, groups: tuple[RowGroup, ...], cost: float = 0.0) -> Fir
     for name, group in by_name.items():
         scratch[name], places[name] = group.nbytes, dict(group.places)
     nodes = tuple(
-        _as_node(by_name[node.name]) if node.name in by_name else node
+        by_name[node.name].as_node() if node.name in by_name else node
         for node in core.nodes
         if node.name not in inner or node.name in by_name
     )
@@ -122,7 +121,7 @@ def grouped(core: Graph, groups: tuple[RowGroup, ...], cost: float = 0.0) -> Fir
     return Firmware(core, _labelled(plan, by_name), groups, cost)
 
 
-def steps_of(core: Graph, groups: tuple[RowGroup, ...]) -> tuple[tuple[Node, ...], ...]:
+def steps_of(core: Graph, groups: tuple[LayerGroup, ...]) -> tuple[tuple[Node, ...], ...]:
     """The nodes of each step: several where they are a group."""
     by_name = {group.name: group.nodes for group in groups}
     inner = {node.name for group in groups for node in group.nodes[:-1]}
@@ -140,13 +139,13 @@ def _fitting(core: Graph, choices: list[Choice], best: Firmware, max_arena: int)
     return best
 
 
-def _frontier(core: Graph) -> list[Choice]:
+def _frontier(core: Graph, bands: tuple[LayerGroup, ...] = ()) -> list[Choice]:
     places = {name: dict(place) for name, place in _places(core).items()}
     lifetimes = lifetimes_of(core)
     for step, node in enumerate(core.nodes):
         for name in replaceable(core, node, step, lifetimes):
             places.setdefault(node.name, {})[name] = Overlap(0, exact=True)
-    return list(frontier(core, lifetimes, scratch_sizes(core), places))
+    return list(frontier(core, lifetimes, scratch_sizes(core), places, bands))
 
 
 def _places(core: Graph) -> dict[str, dict[str, Overlap]]:
@@ -154,11 +153,7 @@ def _places(core: Graph) -> dict[str, dict[str, Overlap]]:
     return {name: {first[name]: how} for name, how in input_overlaps(core).items()}
 
 
-def _as_node(group: RowGroup) -> Node:
-    return Node(ROWS, group.name, tuple(group.places), (group.output,))
-
-
-def _labelled(plan: MemoryPlan, groups: Mapping[str, RowGroup]) -> MemoryPlan:
+def _labelled(plan: MemoryPlan, groups: Mapping[str, LayerGroup]) -> MemoryPlan:
     """Steps of groups under the names of their first and last members."""
     steps = tuple(
         replace(step, node=f"{groups[step.node].nodes[0].name} … {step.node}") if step.node in groups else step

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.layer_group import LayerGroup
 from edgekit.graph.ops import BINARY_OPS
 from edgekit.graph.placement import Overlap, aligned
 from edgekit.graph.row_reach import Reach, reach_of, streams
@@ -57,40 +59,26 @@ class Window:
 
 
 @dataclass(frozen=True, eq=False)
-class RowGroup:
+class RowGroup(LayerGroup):
     """Members of a group and the plan of its windows.
 
     Attributes:
-        nodes: in order; the last one makes the output.
         tile: rows of the output a step; divides its height.
         reaches: of the nodes, by name.
         windows: by tensor, in the order in which a step fills them.
         warm_up: steps before the first that makes output.
         steps: that make output.
         kernels: where the members' own working memory lies behind the windows.
-        nbytes: working memory in all.
-        places: tensors that live outside, with how the output may lie over them.
     """
 
-    nodes: tuple[Node, ...]
+    op: ClassVar[str] = "rows"
+
     tile: int
     reaches: Mapping[str, Reach]
     windows: Mapping[str, Window]
     warm_up: int
     steps: int
     kernels: int
-    nbytes: int
-    places: Mapping[str, Overlap]
-
-    @property
-    def name(self) -> str:
-        """Of the group in plans: the last member's."""
-        return self.nodes[-1].name
-
-    @property
-    def output(self) -> str:
-        """The tensor that the group makes."""
-        return self.nodes[-1].outputs[0]
 
     def made(self, node: Node) -> int:
         """Rows that a member makes a step."""
@@ -164,8 +152,10 @@ def row_group(members: Members, nodes: Sequence[Node], tile: int) -> RowGroup | 
         return None
     windows, size = _windows(graph, nodes, needs)
     made = {node.name: needs[node.outputs[0]][0] if node is not nodes[-1] else tile for node in nodes}
+    places = _places(graph, nodes, windows, tile)
     return RowGroup(
         nodes=tuple(nodes),
+        inputs=tuple(places),
         tile=tile,
         reaches=reaches,
         windows=windows,
@@ -173,7 +163,7 @@ def row_group(members: Members, nodes: Sequence[Node], tile: int) -> RowGroup | 
         steps=graph.tensor(nodes[-1].outputs[0]).dims[1] // tile,
         kernels=size,
         nbytes=size + max(members.working(node, reaches[node.name], made[node.name]) for node in nodes),
-        places=_places(graph, nodes, windows, tile),
+        places=places,
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import inf
 
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.layer_group import LayerGroup
 from edgekit.graph.placement import Overlap, aligned, saving
 from edgekit.graph.row_cost import row_cost
 from edgekit.graph.row_group import Members, RowGroup, closed, row_group
@@ -37,7 +38,7 @@ class Segment:
     last: int
     nbytes: int
     cost: float
-    group: RowGroup | None
+    group: LayerGroup | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +47,15 @@ class Choice:
 
     nbytes: int
     cost: float
-    groups: tuple[RowGroup, ...]
+    groups: tuple[LayerGroup, ...]
 
 
 def frontier(
-    graph: Graph, lifetimes: Lifetimes, scratch: Mapping[str, int], places: Mapping[str, Mapping[str, Overlap]]
+    graph: Graph,
+    lifetimes: Lifetimes,
+    scratch: Mapping[str, int],
+    places: Mapping[str, Mapping[str, Overlap]],
+    given: Sequence[LayerGroup] = (),
 ) -> Iterator[Choice]:
     """Choices from no groups at all to the least memory, each with less memory than the one before it.
 
@@ -59,8 +64,9 @@ def frontier(
         lifetimes: first and last step of every activation.
         scratch: working memory of single layers, by name.
         places: layer to inputs that its output may overwrite, with how far behind it they must begin.
+        given: groups of every choice.
     """
-    segments = list(_segments(graph, lifetimes, scratch, places))
+    segments = [*_segments(graph, lifetimes, scratch, places, given), *_whole(graph, lifetimes, given)]
     endings: list[list[Segment]] = [[] for _ in graph.nodes]
     for segment in segments:
         endings[segment.last].append(segment)
@@ -95,13 +101,29 @@ def _cheapest(endings: Sequence[Sequence[Segment]], limit: float) -> list[Segmen
     return path[::-1]
 
 
+def _whole(graph: Graph, lifetimes: Lifetimes, given: Sequence[LayerGroup]) -> Iterator[Segment]:
+    """Groups that are there in any case."""
+    at = {node.name: i for i, node in enumerate(graph.nodes)}
+    for group in given:
+        first, last = at[group.nodes[0].name], at[group.name]
+        yield Segment(first, last, _bytes(graph, lifetimes, first, last, group.places, group.nbytes), 0.0, group)
+
+
 def _segments(
-    graph: Graph, lifetimes: Lifetimes, scratch: Mapping[str, int], places: Mapping[str, Mapping[str, Overlap]]
+    graph: Graph,
+    lifetimes: Lifetimes,
+    scratch: Mapping[str, int],
+    places: Mapping[str, Mapping[str, Overlap]],
+    given: Sequence[LayerGroup],
 ) -> Iterator[Segment]:
+    """Single layers and all row groups of those that are in no given group."""
+    taken = {node.name for group in given for node in group.nodes}
     readers = graph.consumers()
     members = Members(graph)
-    fits = [members.reach(node) is not None for node in graph.nodes]
+    fits = [node.name not in taken and members.reach(node) is not None for node in graph.nodes]
     for first, node in enumerate(graph.nodes):
+        if node.name in taken:
+            continue
         need = _bytes(graph, lifetimes, first, first, places.get(node.name, {}), scratch.get(node.name, 0))
         yield Segment(first, first, need, 0.0, None)
         last = first + 1

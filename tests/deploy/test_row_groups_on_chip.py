@@ -6,14 +6,21 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from edge_graphs import Builder
 from fuzz_oracles import ORACLES, Case
+from int8_oracles import random_int8
 from random_rows import cut_into_rows, rows_cases
 from test_students_on_chip import features, settled_model
 
 from edgekit.api.check_budget import check_budget
 from edgekit.api.compile import compile as compile_model
 from edgekit.budget.tflm_arena import tflm_arena
+from edgekit.graph.band_group import band_groups
+from edgekit.graph.firmware import firmware
+from edgekit.graph.graph import Graph
+from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 
@@ -42,6 +49,62 @@ def test_random_row_groups_give_the_interpreters_bytes(oracle: str, sample: list
         tally = ORACLES[oracle](sample)
     assert tally.disagreements == []
     assert tally.graphs["agree"] == len(sample)
+
+
+def bands(outputs: int, keep: bool, order: tuple[int, ...] = (0, 1, 2)) -> Graph:
+    """An image cut into three bands of 2, 3 and 1 rows, a 1×1 operator on each, joined in ``order``.
+
+    Args:
+        outputs: 0 for depthwise operators, else channels of convolutions.
+        keep: the image is read again behind.
+        order: of the bands in the output.
+    """
+    builder = Builder(np.random.default_rng(len(order) + outputs), (1, 6, 5, 4))
+    image, joined = builder.x, []
+    for begin, rows in ((0, 2), (2, 3), (5, 1)):
+        builder.x = image
+        piece = builder.same(builder.name("band"), (1, rows, 5, 4))
+        attrs = {"begin": (0, begin, 0, 0), "size": (1, rows, 5, 4), "stride": (1, 1, 1, 1)}
+        builder.append("slice", (image.name,), piece, attrs)
+        options = {"output_scale": 0.5, "zero_point": 3}
+        if outputs:
+            builder.conv2d(outputs, (1, 1), **options)
+        else:
+            builder.depthwise_conv2d(1, (1, 1), **options)
+        joined.append(builder.x)
+    whole = builder.same("joined", (1, 6, 5, outputs or 4))
+    builder.append("concat", tuple(joined[i].name for i in order), whole, {"axis": 1})
+    if keep:
+        builder.append("add", ("joined", image.name), builder.activation("sum", whole.dims), {"activation": "none"})
+    return builder.graph()
+
+
+@pytest.mark.parametrize(
+    ("graph", "in_place"),
+    [(bands(0, False), True), (bands(0, True), False), (bands(4, False), True), (bands(7, False), False),
+     (bands(0, False, (2, 0, 1)), False)],
+)  # fmt: skip
+def test_bands_of_rows_are_read_and_written_where_the_whole_tensors_lie(graph: Graph, in_place: bool) -> None:
+    plan = firmware(graph)
+    assert [step.op for step in plan.plan.steps] == ["bands", "add"][: len(plan.plan.steps)]
+    assert (plan.plan.in_place.get("joined") == "input") == in_place
+    assert plan.plan.sizes.keys() <= {"input", "joined", "sum", "concat_6:scratch"}
+    clips = random_int8(np.random.default_rng(1), (4, 6, 5, 4))
+    case = Case(0, graph, clips, run_integer(graph, clips).reshape(4, -1))
+    for oracle in ("host", "dsp-twin"):
+        assert ORACLES[oracle]([case]).disagreements == []
+
+
+def test_bands_of_other_images_are_no_group() -> None:
+    graph = bands(0, False)
+    columns = [
+        node.replace(attrs={**node.attrs, "begin": (0, 0, 0, 0), "size": (1, 2, 4, 4)})
+        if node.name == "slice_0"
+        else node
+        for node in graph.nodes
+    ]
+    assert band_groups(graph.replace(nodes=tuple(columns)), {}, {}) == ()
+    assert len(band_groups(graph, {}, {})) == 1
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +70,19 @@ class Code:
     data: tuple[str, ...] = ()
     scratch_bytes: int = 0
     kernel: str = ""
+
+
+@dataclass(frozen=True)
+class GroupCode:
+    """The C of layers that run as one step, and which kernel each got."""
+
+    code: Code
+    kernels: Mapping[str, str]
+
+
+def shifted(text: str, base: int) -> str:
+    """A function's text whose references to earlier functions, ``@f0@`` …, count from ``base`` on."""
+    return re.sub(r"@f(\d+)@", lambda match: f"@f{base + int(match.group(1))}@", text)
 
 
 def int8_array(name: str, values: np.ndarray) -> str:

@@ -6,18 +6,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edgekit.core.errors import UnsupportedOpError
+from edgekit.deploy.c.band_group import emit_band_group
 from edgekit.deploy.c.choice import STRAIGHT, Bent, Optimize, emit_layer
 from edgekit.deploy.c.emitters import EMITTERS
-from edgekit.deploy.c.kernel import Code, Layer
+from edgekit.deploy.c.kernel import Code, GroupCode, Layer
 from edgekit.deploy.c.merged import MergedFunctions, constant_inputs, constant_place
 from edgekit.deploy.c.row_group import emit_row_group, member_layer
 from edgekit.deploy.c.shared_data import shared_data
 from edgekit.deploy.target import Target
+from edgekit.graph.band_group import BandGroup
 from edgekit.graph.firmware import Firmware, firmware
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.interpreter import prepare_node
+from edgekit.graph.layer_group import LayerGroup
 from edgekit.graph.ops import activation_inputs
 from edgekit.graph.planner import MemoryPlan
+from edgekit.graph.row_group import RowGroup
 from edgekit.graph.tensor import Tensor
 
 
@@ -110,18 +114,29 @@ class _Step:
 def _emit_step(plan: Firmware, nodes: tuple[Node, ...], target: Target, emit: Callable[[Layer], Code]) -> _Step:
     graph, index = plan.graph, {node.name: i for i, node in enumerate(plan.graph.nodes)}
     group = next((group for group in plan.groups if group.name == nodes[-1].name), None)
-    if group is None:
-        node = nodes[0]
-        inputs = tuple(graph.tensor(name) for name in activation_inputs(node))
-        output = graph.tensor(node.outputs[0])
-        kept = tuple(graph.tensor(name) for name in node.inputs if name in graph.variables)
-        layer = Layer(index[node.name], node, prepare_node(graph, node), inputs, output, target, kept)
-        code = emit(layer)
-        return _Step((layer,), inputs, code, {node.name: code.kernel})
-    layers = {node.name: member_layer(graph, group, node, index[node.name], target) for node in group.nodes}
-    made = emit_row_group(graph, group, layers, emit)
-    inputs = tuple(graph.tensor(name) for name in group.places)
+    if isinstance(group, RowGroup):
+        layers = {node.name: member_layer(graph, group, node, index[node.name], target) for node in nodes}
+        made = emit_row_group(graph, group, layers, emit)
+    else:
+        layers = {node.name: _layer(graph, node, index[node.name], target) for node in nodes}
+        made = _emitted(group, layers, emit)
+    inputs = tuple(graph.tensor(name) for name in group.inputs) if group else layers[nodes[0].name].inputs
     return _Step(tuple(layers.values()), inputs, made.code, made.kernels)
+
+
+def _emitted(group: LayerGroup | None, layers: Mapping[str, Layer], emit: Callable[[Layer], Code]) -> GroupCode:
+    """A single layer, or bands."""
+    if isinstance(group, BandGroup):
+        return emit_band_group(group, layers, emit)
+    ((name, layer),) = layers.items()
+    code = emit(layer)
+    return GroupCode(code, {name: code.kernel})
+
+
+def _layer(graph: Graph, node: Node, index: int, target: Target) -> Layer:
+    inputs = tuple(graph.tensor(name) for name in activation_inputs(node))
+    kept = tuple(graph.tensor(name) for name in node.inputs if name in graph.variables)
+    return Layer(index, node, prepare_node(graph, node), inputs, graph.tensor(node.outputs[0]), target, kept)
 
 
 def _call(step: _Step, plan: MemoryPlan, merged: MergedFunctions) -> str:

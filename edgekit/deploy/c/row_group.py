@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from edgekit.deploy.c.accumulate import paren
-from edgekit.deploy.c.kernel import Code, Function, Layer
+from edgekit.deploy.c.kernel import Code, Function, GroupCode, Layer, shifted
 from edgekit.deploy.c.text import fill, indent
 from edgekit.deploy.target import Target
 from edgekit.graph.graph import Graph, Node
@@ -88,14 +87,6 @@ _HELPERS = (
 """Shared by all groups, callers first; ``@name@`` in a text stands for one of them."""
 
 
-@dataclass(frozen=True)
-class GroupCode:
-    """The C of a group, and which kernel each member got."""
-
-    code: Code
-    kernels: Mapping[str, str]
-
-
 Emit = Callable[[Layer], Code]
 
 
@@ -124,7 +115,7 @@ def emit_row_group(graph: Graph, group: RowGroup, layers: Mapping[str, Layer], e
     for node in group.nodes:
         code = emit(layers[node.name])
         base = len(functions)
-        functions += [Function(part.name, _shifted(part.text, base)) for part in code.functions]
+        functions += [Function(part.name, shifted(part.text, base)) for part in code.functions]
         members.append(_member(graph, group, layers[node.name], code, base, sources))
         data += code.data
         kernels[node.name] = code.kernel
@@ -233,7 +224,3 @@ def _border(graph: Graph, window: Window) -> str:
 
 def _at(offset: int) -> str:
     return f"rows + {offset}" if offset else "rows"
-
-
-def _shifted(text: str, base: int) -> str:
-    return re.sub(r"@f(\d+)@", lambda match: f"@f{base + int(match.group(1))}@", text)
