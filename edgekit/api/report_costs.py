@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgekit.api.check_budget import Budgets, check_budget
-from edgekit.core.errors import EdgekitError
 from edgekit.report.json import verdict_json
-
-if TYPE_CHECKING:
-    from edgekit.graph.graph import Graph
-    from edgekit.graph.planner import MemoryPlan
 
 Json = dict[str, Any]
 
@@ -26,43 +21,22 @@ def verdict_of(path: Path, shown: str, budgets: Budgets, measured: Mapping[str, 
     return verdict
 
 
-def memory_of(path: Path) -> tuple[Json | None, str]:
-    """The memory plan of an integer model as the firmware has it, of another as the planner makes it.
+def memory_of(verdict: Json | None) -> Json | None:
+    """The memory plan that the verdict's peak RAM is of; None where it is not decided.
 
-    Returns:
-        (plan, ""), or (None, why there is none).
+    Args:
+        verdict: with layers and memory.
     """
-    if path.is_dir() or path.suffix == ".safetensors":
-        return None, "a checkpoint has no graph to plan: export it, or give its int8 model"
-    from edgekit.graph.passes.lower import lower
-    from edgekit.graph.readers.load import load_graph
-
-    try:
-        plan, whose = _plan(lower(load_graph(path)))
-    except EdgekitError as error:
-        return None, str(error)
-    buffers = [
-        {"name": name, "first": plan.lifetimes[name][0], "last": plan.lifetimes[name][1],
-         "offset": plan.offsets[name], "bytes": plan.sizes[name], "takes_over": plan.in_place.get(name)}
-        for name in plan.offsets
-    ]  # fmt: skip
+    model = verdict["models"][0] if verdict else {}
+    peak, bound = (model.get("quantities", {}).get(key) for key in ("peak_ram", "peak_ram_bound"))
+    if not peak or not model.get("memory"):
+        return None
     return {
-        "plan": whose,
-        "arena_bytes": plan.arena_bytes,
-        "lower_bound": plan.lower_bound,
-        "steps": [{"node": step.node, "op": step.op, "bytes": step.bytes} for step in plan.steps],
-        "buffers": buffers,
-    }, ""
-
-
-def _plan(graph: Graph) -> tuple[MemoryPlan, str]:
-    from edgekit.graph.firmware import firmware_plan
-    from edgekit.graph.passes.integer_core import integer_core
-    from edgekit.graph.planner import plan_memory
-
-    if all(tensor.dtype != "int8" for tensor in graph.tensors.values()):
-        return plan_memory(graph), "float activations by edgekit's planner"
-    return firmware_plan(integer_core(graph)), "the firmware's own plan, working memory of kernels included"
+        "arena_bytes": peak["value"],
+        "lower_bound": bound["value"] if bound else None,
+        "caveat": peak.get("caveat", ""),
+        "steps": model["memory"],
+    }
 
 
 def layer_rows(verdict: Json, memory: Json | None, times: Mapping[str, float] | None) -> list[Json]:
@@ -74,7 +48,7 @@ def layer_rows(verdict: Json, memory: Json | None, times: Mapping[str, float] | 
         times: microseconds by layer name.
     """
     # A step of several layers is called "FIRST … LAST", and its bytes are those of the last.
-    live = {step["node"].rpartition(" … ")[2]: step["bytes"] for step in memory["steps"]} if memory else {}
+    live = {step["step"].rpartition(" … ")[2]: step["bytes"] for step in memory["steps"]} if memory else {}
     rows = []
     for layer in verdict["models"][0].get("layers", ()):
         name = layer["name"]

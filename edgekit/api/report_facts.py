@@ -81,7 +81,7 @@ def reported_run(
     scores = {role: _evaluation(models[role], heard[role], evaluations) for role in models}
     road = read_object(files.road) if files.road else None
     verdict = verdict_of(files.counted, _shown(files), budgets, _measured(scores)) if files.counted else None
-    memory, why = memory_of(files.counted) if files.counted else (None, "there is no model file")
+    memory = memory_of(verdict)
     metadata = _metadata(files.counted)
     facts: Json = {
         "name": files.name,
@@ -92,12 +92,21 @@ def reported_run(
         "verdict": verdict,
         "layers": layer_rows(verdict, memory, times) if verdict else [],
         "memory": memory,
+        "on_chip": _on_chip(road),
         "measurements": measured_rows(benches, road, _names(files)),
         "frontend": _frontend(files.folder, metadata),
         "provenance": _provenance(files, heard),
     }
-    facts["missing"] = _missing(facts, files, why)
+    facts["missing"] = _missing(facts, files)
     return ReportedRun(files, facts, heard["float"], heard["int8"])
+
+
+def _on_chip(road: Json | None) -> Json | None:
+    """What a road's emulated chip answered from PCM, and how often as the integer interpreter did."""
+    if road is None:
+        return None
+    heard, equal = road.get("accuracy", {}).get("on_chip"), road.get("on_chip_labels_equal_to_interpreter", {})
+    return {**heard, "equal": equal.get("equal")} if heard else None
 
 
 def _shown(files: RunFiles) -> str:
@@ -214,7 +223,7 @@ def _tested(model: EvaluatedModel) -> Json:
     return {"name": manifest.name, "clips": len(model.clips), "left_out": left_out, "digest": model.clips.digest}
 
 
-def _missing(facts: Json, files: RunFiles, no_memory: str) -> list[Json]:
+def _missing(facts: Json, files: RunFiles) -> list[Json]:
     """What a reader could look for and does not find, and how to have it."""
     scores, provenance = facts["evaluations"], facts["provenance"]
     quantize = "make one with 'edgekit quantize', and give it with --int8"
@@ -225,7 +234,7 @@ def _missing(facts: Json, files: RunFiles, no_memory: str) -> list[Json]:
         ("integer model", files.int8, quantize),
         ("float beside int8", not files.int8 or facts["quantization"] or files.float_model is None, _NOT_EVALUATED),
         ("verdict, layers and costs", facts["verdict"], "the folder holds no checkpoint: train the run again"),
-        ("memory timeline", facts["memory"], no_memory),
+        ("memory timeline", facts["memory"], "peak RAM is not decided: see the verdict"),
         ("time by layer", any(row["microseconds"] is not None for row in facts["layers"]), _layer_times(files)),
         ("measurements on targets", facts["measurements"], _bench(files)),
         ("front-end", facts["frontend"], "the model names none: train or export it with edgekit"),

@@ -14,6 +14,7 @@ from edgekit.api.report_facts import ReportedRun
 from edgekit.report import figures, run_figures, run_tables
 from edgekit.report.evaluation_tables import comparison_table
 from edgekit.report.page import Figure, Page, Section
+from edgekit.report.timeline import timeline_svg
 
 LARGEST_PAGE = 3_000_000
 """Bytes of a page: what one mails to a colleague."""
@@ -111,8 +112,10 @@ def _run_sections(run: ReportedRun, anchor: str, room: int, *, insides: bool) ->
     yield _training(facts)
     yield from _costs(facts)
     if facts["measurements"]:
-        note = "Instructions are not cycles and say nothing about milliseconds."
-        yield Section("targets", (note,), (run_tables.measurements_table(facts["measurements"]),))
+        notes = ["Instructions are not cycles and say nothing about milliseconds."]
+        if facts["on_chip"]:
+            notes.append(run_tables.on_chip_text(facts["on_chip"]))
+        yield Section("targets", tuple(notes), (run_tables.measurements_table(facts["measurements"]),))
     yield _frontend(run)
     if run.primary is not None:
         yield worst_section(run.primary)
@@ -151,17 +154,16 @@ def _costs(facts: Json) -> Iterator[Section]:
     if facts["layers"]:
         yield _layers(facts)
     if facts["memory"]:
-        memory = facts["memory"]
-        note = (
-            f"Arena {memory['arena_bytes']:,} B ({memory['plan']}); no plan of this order is smaller than "
-            f"{memory['lower_bound']:,} B."
-        )
-        drawn = Figure(
-            run_figures.memory_map(memory),
-            "Where each activation lies in memory, layer by layer.",
-            run_tables.memory_table(memory),
-        )
-        yield Section("memory timeline", (note,), figures=(drawn,))
+        yield _memory(facts["memory"])
+
+
+def _memory(memory: Json) -> Section:
+    note = f"Arena {memory['arena_bytes']:,} B: {memory['caveat']}."
+    if memory["lower_bound"] is not None:
+        note += f" No plan of this order is smaller than {memory['lower_bound']:,} B."
+    title = "Where each activation lies in memory, layer by layer."
+    svg = timeline_svg(memory["steps"], memory["arena_bytes"], title)
+    return Section("memory timeline", (note,), figures=(Figure(svg, title, run_tables.memory_table(memory)),))
 
 
 def _layers(facts: Json) -> Section:

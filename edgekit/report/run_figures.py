@@ -73,41 +73,6 @@ def costliest(rows: Sequence[Json], key: str) -> list[Json]:
     return [rows[i] for i in sorted(chosen)]
 
 
-def memory_map(memory: Json) -> str:
-    """Where every activation lies in the arena and while which layers it lives; the line is the sum of what lives.
-
-    Args:
-        memory: ``steps``, ``buffers``, ``arena_bytes`` as in the JSON of ``edgekit report``.
-    """
-    figure, axes = figure_axes(8.2, 3.6)
-    patches = require("matplotlib.patches", "report")
-    for index, buffer in enumerate(memory["buffers"]):
-        if not buffer["bytes"]:
-            continue
-        width = buffer["last"] - buffer["first"] + 1
-        working = buffer["name"].endswith(":scratch")
-        colour = SERIES[4] if working else SERIES[index % 3]
-        place = (buffer["first"] - 0.5, buffer["offset"])
-        axes.add_patch(
-            patches.Rectangle(place, width, buffer["bytes"], facecolor=colour, edgecolor=INK, linewidth=0.4, alpha=0.75)
-        )
-    live = [step["bytes"] for step in memory["steps"]]
-    edges = np.arange(len(live) + 1) - 0.5
-    axes.stairs(live, edges, baseline=None, color=INK, linewidth=1.4, label="live bytes")
-    axes.axhline(memory["arena_bytes"], color=SERIES[1], linestyle="--", label=f"arena {memory['arena_bytes']:,} B")
-    axes.plot([], [], "s", color=SERIES[4], label="working memory of a kernel")
-    axes.set_xlim(-0.5, max(len(live) - 0.5, 0.5))
-    axes.set_ylim(0, 1.04 * max(memory["arena_bytes"], 1))
-    step = max(1, -(-len(live) // 40))
-    ticks = range(0, len(live), step)
-    names = [plain_label(memory["steps"][i]["node"])[-22:] for i in ticks]
-    axes.set_xticks(list(ticks), names, rotation=60, ha="right", fontsize=7)
-    axes.yaxis.set_major_formatter(require("matplotlib.ticker", "report").FuncFormatter(_short))
-    axes.set_ylabel("offset in the arena, B")
-    legend_above(axes)
-    return to_svg(figure)
-
-
 def pareto_front(points: Sequence[Json], costs: Sequence[tuple[str, str]]) -> str:
     """Accuracy against each cost; filled and joined are the points that no other beats in both.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgekit.core.units import format_count
+from edgekit.report.measurements import MARKS
 from edgekit.report.page import Table, key_values
 from edgekit.report.quantities import COUNTED, NAMES
 
@@ -109,21 +110,14 @@ def layers_table(run: Json) -> Table:
 
 
 def memory_table(memory: Json) -> Table:
-    """Every buffer: where it lies and while which steps it lives."""
-    steps = memory["steps"]
+    """What lies where while each step runs."""
     rows = [
-        (
-            buffer["name"],
-            f"{buffer['offset']:,}",
-            f"{buffer['bytes']:,}",
-            steps[buffer["first"]]["node"] if steps else "",
-            steps[buffer["last"]]["node"] if steps else "",
-            buffer["takes_over"] or "",
-        )
-        for buffer in memory["buffers"]
-    ]
-    header = ("activation", "offset, B", "size, B", "from", "to", "takes the memory of")
-    return Table(header, tuple(rows), frozenset({1, 2}), "Memory plan")
+        (step["step"], f"{step['bytes']:,}", item["name"] or "working memory", f"{item['offset']:,}",
+         f"{item['bytes']:,}", item["role"])
+        for step in memory["steps"] for item in step["arena"]
+    ]  # fmt: skip
+    header = ("step", "in use, B", "activation", "offset, B", "size, B", "role")
+    return Table(header, tuple(rows), frozenset({1, 3, 4}), "Memory plan")
 
 
 def history_table(history: Sequence[Json]) -> Table:
@@ -134,24 +128,41 @@ def history_table(history: Sequence[Json]) -> Table:
 
 
 def measurements_table(rows: Sequence[Json]) -> Table:
-    """What was measured on targets."""
-    sizes = ("flash, B", "RAM, B", "stack, B")
-    header = ("model", "target", "outputs", "instructions", "p50, ms", *sizes, "method", "runner")
-    equal = {True: "equal", False: "DIFFER", None: "not compared"}
-    cells = [
-        (
-            str(row["model"]),
-            str(row["target"]),
-            equal[row.get("outputs_equal")],
-            _cell(row.get("instructions")),
-            _cell((row.get("latency_ms") or {}).get("p50")),
-            *(_cell(row.get(f"{key}_bytes")) for key in ("flash", "ram", "stack")),
-            str(row.get("method") or ""),
-            str(row.get("runner") or ""),
-        )
-        for row in rows
-    ]
-    return Table(header, tuple(cells), frozenset(range(3, 8)), "Targets")
+    """What was found on targets; a mark at each number says how, as in the table of ``edgekit bench``."""
+    sizes = ("flash_bytes", "ram_bytes", "stack_bytes")
+    cells = []
+    used: set[str] = set()
+    for row in rows:
+        latency, methods = row.get("latency_ms") or {}, row.get("methods") or {}
+        values = [(latency.get(key), "latency_ms") for key in ("p50", "p90", "p99")]
+        values += [(row.get(key), key) for key in ("instructions", *sizes)]
+        used |= {methods[key] for value, key in values if value is not None and key in methods}
+        numbers = [_marked(value, methods.get(key)) for value, key in values]
+        said = ": ".join(str(row[key]) for key in ("runner", "problem") if row.get(key))
+        cells.append((str(row["model"]), str(row["target"]), _outputs(row), *numbers, said))
+    names = ("p50, ms", "p90", "p99", "instructions", "flash, B", "RAM, B", "stack, B")
+    legend = ", ".join(f"{mark} {method}" for method, mark in MARKS.items() if method in used)
+    header = ("model", "target", "outputs", *names, "runner")
+    return Table(header, tuple(cells), frozenset(range(3, 10)), f"Targets{f': {legend}' if legend else ''}")
+
+
+def on_chip_text(found: Json) -> str:
+    """What the emulated chip of a road answered."""
+    return (
+        f"From PCM the emulated chip is right on {100 * found['accuracy']:.1f} % of {found['clips']:,} clips; "
+        f"its label is the integer interpreter's on {found['equal']:,} of them."
+    )
+
+
+def _outputs(row: Json) -> str:
+    """Whether the outputs are the reference's, and on how many clips the labels are."""
+    equal = {True: "equal", False: "DIFFER", None: "not compared"}[row.get("outputs_equal")]
+    share = row.get("label_agreement")
+    return equal if share is None else f"{equal}, {100 * share:.1f} % of labels"
+
+
+def _marked(value: float | None, method: str | None) -> str:
+    return _cell(value) if value is None or method not in MARKS else f"{_cell(value)} {MARKS[method]}"
 
 
 def frontend_table(frontend: Json) -> Table:

@@ -17,6 +17,7 @@ from edgekit.report.run_tables import (
     frontend_table,
     layers_table,
     measurements_table,
+    on_chip_text,
     outcome,
     pareto_table,
     provenance_tables,
@@ -56,6 +57,8 @@ def _run(run: Json) -> Iterator[str]:
         yield from (_table(item) for item in verdict_tables(run))
     if run["layers"]:
         yield _table(layers_table(run))
+    if run["on_chip"]:
+        yield f"{on_chip_text(run['on_chip'])}\n"
     if run["measurements"]:
         yield _table(measurements_table(run["measurements"]))
     if run["frontend"]:

@@ -24,8 +24,9 @@ def named_svg(svg: str, prefix: str, title: str, description: str = "") -> str:
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)
     root = ElementTree.fromstring(svg)
-    for metadata in root.findall(f"{{{_SVG}}}metadata"):  # who drew it, and a date: nothing that a page needs
-        root.remove(metadata)
+    for name in ("metadata", "title", "desc"):  # who drew it, and names that the page's own take the place of
+        for element in root.findall(f"{{{_SVG}}}{name}"):
+            root.remove(element)
     for element in root.iter():
         _rename(element, prefix)
     labels = [_insert(root, 0, "title", f"{prefix}-title", title)]

@@ -58,7 +58,8 @@ def _picture(row: Row, arena_bytes: int) -> str:
     return "".join(cells)
 
 
-_STEP, _LEFT, _TOP, _HEIGHT = 22, 90, 24, 320
+_STEP, _LEFT, _TOP, _HEIGHT, _NAMES = 22, 90, 24, 320, 130
+_LONGEST_NAME = 24
 
 
 def timeline_svg(rows: Sequence[Row], arena_bytes: int, title: str) -> str:
@@ -69,13 +70,14 @@ def timeline_svg(rows: Sequence[Row], arena_bytes: int, title: str) -> str:
         arena_bytes: size of the arena.
         title: of the picture.
     """
-    width, height = _LEFT + _STEP * len(rows) + 20, _TOP + _HEIGHT + 60
+    width, height = _LEFT + max(_STEP * len(rows), 110 * len(COLOURS)) + 20, _TOP + _HEIGHT + _NAMES + 40
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
         f'font-size="11" role="img"><title>{_text(title)}</title>\n',
-        f'<rect x="{_LEFT}" y="{_TOP}" width="{_STEP * len(rows)}" height="{_HEIGHT}" fill="none" stroke="gray"/>\n',
-        f'<text x="{_LEFT - 6}" y="{_TOP + 4}" text-anchor="end" fill="gray">{arena_bytes:,} B</text>\n',
-        f'<text x="{_LEFT - 6}" y="{_TOP + _HEIGHT}" text-anchor="end" fill="gray">0</text>\n',
+        f'<rect x="{_LEFT}" y="{_TOP}" width="{_STEP * len(rows)}" height="{_HEIGHT}" fill="none" '
+        'stroke="currentColor"/>\n',
+        f'<text x="{_LEFT - 6}" y="{_TOP + 4}" text-anchor="end" fill="currentColor">{arena_bytes:,} B</text>\n',
+        f'<text x="{_LEFT - 6}" y="{_TOP + _HEIGHT}" text-anchor="end" fill="currentColor">0</text>\n',
         *(_column(row, i, arena_bytes) for i, row in enumerate(rows)),
         *(_key(i, role, colour) for i, (role, colour) in enumerate(COLOURS.items())),
         "</svg>\n",
@@ -97,17 +99,17 @@ def _column(row: Row, index: int, arena_bytes: int) -> str:
             f'fill="{COLOURS[occupant["role"]]}" fill-opacity="0.6" stroke="{COLOURS[occupant["role"]]}">'
             f"<title>{_text(label)}</title></rect>\n"
         )
-    number = (
-        f'<text x="{x + _STEP / 2 - 1}" y="{_TOP + _HEIGHT + 14}" text-anchor="middle" fill="gray">{index}</text>\n'
-    )
-    return "".join(boxes) + number
+    place = f"{x + _STEP / 2 + 3:g} {_TOP + _HEIGHT + 8}"
+    name = _text(row["step"][-_LONGEST_NAME:])
+    below = f'<text transform="translate({place}) rotate(-60)" text-anchor="end" fill="currentColor">{name}</text>\n'
+    return "".join(boxes) + below
 
 
 def _key(index: int, role: str, colour: str) -> str:
-    x, y = _LEFT + 110 * index, _TOP + _HEIGHT + 40
+    x, y = _LEFT + 110 * index, _TOP + _HEIGHT + _NAMES + 25
     return (
         f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{colour}" fill-opacity="0.6" stroke="{colour}"/>'
-        f'<text x="{x + 14}" y="{y}" fill="gray">{role}</text>\n'
+        f'<text x="{x + 14}" y="{y}" fill="currentColor">{role}</text>\n'
     )
 
 

@@ -100,7 +100,7 @@ def test_every_part_is_there_and_drawn_and_nothing_comes_from_outside(shown: Bro
     drawn = shown.value("[...document.querySelectorAll('figure svg')].map(s => s.getBBox().width * s.getBBox().height)")
     assert len(drawn) > 15 and min(drawn) > 1000
     paths = shown.value(
-        "[...document.querySelectorAll('figure svg')].map(s => s.querySelectorAll('path,image').length)"
+        "[...document.querySelectorAll('figure svg')].map(s => s.querySelectorAll('path,image,rect').length)"
     )
     assert min(paths) > 0
     assert shown.value("document.querySelectorAll('audio[src^=\"data:audio/\"]').length") > 0
