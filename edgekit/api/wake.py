@@ -28,7 +28,6 @@ MODEL, DETECTOR, RESULT, FIRMWARE = "model.int8.tflite", "detector.json", "wake.
 SMOOTHING, REFRACTORY = 3, 12
 RECIPE = "wake-word"
 _DEVELOPMENT_HOURS = 1.0
-_WORD_MINUTES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +42,7 @@ class WakeConfig:
         overrides: ``a.b=value`` settings of the recipe.
         most_per_hour: false accepts an hour that the development stream may have.
         hours: of the development stream of negatives.
+        word_minutes: of the stream with words in it, ten a minute.
         step_ms: between two decisions.
         target: what is compiled for.
     """
@@ -54,6 +54,7 @@ class WakeConfig:
     overrides: tuple[str, ...] = ()
     most_per_hour: float = 1.0
     hours: float = _DEVELOPMENT_HOURS
+    word_minutes: int = 20
     step_ms: float = 100.0
     target: str = "cortex-m4"
 
@@ -172,7 +173,7 @@ def wake_traces(
 
     rate = config.set.rate
     negative = StreamPlan(rate=rate, seconds=round(hours * 3600), words_per_block=0, seed=2 * seed)
-    positive = StreamPlan(rate=rate, seconds=60 * _WORD_MINUTES, words_per_block=10, seed=2 * seed + 1)
+    positive = StreamPlan(rate=rate, seconds=60 * config.word_minutes, words_per_block=10, seed=2 * seed + 1)
     with stream_model(model, config.step_ms) as heard:
         output = _output(config, model)
         return [stream_trace(heard, output, plan, backgrounds, words, progress) for plan in (negative, positive)]
@@ -193,7 +194,7 @@ def evaluate_wake(
         folder: of :func:`wake`.
         config: as it was made.
         negatives: real recordings, ``PATH`` or ``PATH?SELECTION``.
-        hours: of the stream of negatives; words are placed in further 20 minutes.
+        hours: of the stream of negatives; words are placed in ``config.word_minutes`` more.
         cache: folder of decoded audio.
         progress: told about blocks.
 
