@@ -3,10 +3,10 @@
     EDGEKIT_DATA=… .venv/bin/python benchmarks/quantization.py --out runs/quantization [--only dspspeech] [--epochs 0]
 
 Six architectures on three sets (benchmarks/quantization_cases.py): DSPSpeech by speaker (spk00–17 train, spk21–25
-test), FSDD without jackson and george, ESC-10 fold 4. Every case trains the float model, quantizes it as ``edgekit
-quantize`` does without options, with training clips, and trains its fake-quantized twin on (``--epochs 0`` leaves that
-out). What is finished in ``--out`` is not done again; a float run that lies elsewhere is taken with
-``--run CASE=FOLDER``.
+test), FSDD without jackson and george, ESC-10 fold 4. Every case trains the float model, quantizes it with training
+clips as ``edgekit quantize`` does without options (and, where that chooses int16, in int8 with int16 norms alone
+beside it), and trains the int8 model's fake-quantized twin on, unless ``--epochs 0``. What is finished in ``--out`` is
+not done again; a float run that lies elsewhere is taken with ``--run CASE=FOLDER``.
 
 A drop is float minus integer, in points; its 95 % interval is a paired bootstrap over the test clips. ``float_ops``
 counts the operators of the written TFLite that read or write a float.
@@ -40,6 +40,7 @@ from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_KEY
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
+from edgekit.quantize.choose_widths import with_widths
 from edgekit.quantize.compare import compare as difference
 from edgekit.quantize.ptq import PtqOptions, prepared, quantize_prepared
 from edgekit.train.checkpoint import load_checkpoint
@@ -89,28 +90,32 @@ class Bench:
             return row
         graph = self.float_model()
         features = calibration_clips(graph, self.data, select=self.case.held.train, progress=self.progress)
-        base = prepared(graph, PtqOptions())
-        integer = quantize_prepared(base, features, PtqOptions(), self.progress)
+        narrow = PtqOptions()
+        options = with_widths(graph, features, PtqOptions(widths="auto"), self.progress)
+        base = prepared(graph, narrow)
+        int8 = quantize_prepared(base, features, narrow, self.progress)
+        chosen = int8 if options == narrow else quantize_prepared(prepared(graph, options), features, options)
         before = self._evaluated(graph, "float")
-        error = difference(graph, integer, features)
+        error = difference(graph, chosen, features)
         row = {
             "model": self.case.architecture.name,
             "dataset": self.case.held.dataset,
             "held_out": self.case.held.held_out,
             "clips": len(before.clips),
             "float_accuracy": before.scores.accuracy,
-            **self._measured("ptq", before, integer),
+            **self._measured("ptq", before, chosen),
+            "ptq_widths": options.widths,
             "ptq_max_logit_error": error.max_error,
             "ptq_rms_logit_error": error.rms_error,
             "logit_range": error.output_range,
-            "qat_accuracy": None,
+            **self._measured("int8_ptq", before, int8),
             "qat_epochs": 0,
             "float_epochs": load_checkpoint(self.run).recipe["schedule"]["epochs"],
             "recipe": self.case.held.recipe,
         }
         write_json(kept, row)
         if epochs:
-            row |= self._measured("qat", before, self._trained_on(base, integer, epochs)) | {"qat_epochs": epochs}
+            row |= self._measured("qat", before, self._trained_on(base, int8, epochs)) | {"qat_epochs": epochs}
             write_json(kept, row)
         return row
 
@@ -128,7 +133,7 @@ class Bench:
         return evaluate_clips(graph_predictor(graph, name), recordings, self.progress)
 
     def _measured(self, kind: str, before: Evaluation, integer: Graph) -> dict[str, Any]:
-        """Accuracy and drop of the TFLite file, read back from the disk; "ptq" or "qat"."""
+        """Accuracy and drop of the TFLite file, read back from the disk; "ptq", "int8_ptq" or "qat"."""
         path = self.folder / f"{kind}.tflite"
         write_bytes(path, tflite_bytes(integer))
         read = lower(load_graph(path))
@@ -140,7 +145,7 @@ class Bench:
             **{f"{kind}_drop_points{end}": 0.0 - 100.0 * value for end, value in ends.items()},
             f"{kind}_label_agreement": float((before.predictions == after.predictions).mean()),
             "float_ops": _float_operators(read),
-            "bytes": path.stat().st_size,
+            f"{kind}_bytes": path.stat().st_size,
         }
 
 

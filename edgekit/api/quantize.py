@@ -76,7 +76,7 @@ def quantize(
         select: clips of a data set; by default ``split=train`` where there is one, else all.
         clips: most clips to calibrate with (512 of a data set).
         method: "ptq", or another package's post-training quantizer: "nncf", "ort" (ONNX models).
-        ptq: how "ptq" quantizes; its defaults when None.
+        ptq: how "ptq" quantizes; when None its defaults, and int16 where int8 is not near enough ("auto").
             With ``prune`` it needs ``qat``, which trains what is left.
         mixed_ram: let layers compute in int16, the costliest first, while planned activation memory stays within so
             many bytes.
@@ -109,9 +109,11 @@ def quantize(
         source.graph, calibration, select=select, clips=clips, frontend=frontend, cache=cache, progress=progress
     )
     features = check_clips(source.graph, given)
-    options = ptq or PtqOptions()
+    options = ptq or PtqOptions(widths="auto")
     if options.prune is not None and qat is None:
         raise BadConfigError("what is left must be trained on", where="--prune", mend="name the run with --qat RUN")
+    if options.widths == "auto":
+        options = _with_widths(source, features, method, options, qat, progress)
     if mixed_ram is not None:
         from edgekit.quantize.mixed import with_wide_layers
 
@@ -132,6 +134,17 @@ def quantize(
 
         result = replace(result, sensitivity=measure(base, integer, features, progress))
     return _written(result, base, integer, features, sensitivity, budgets, report)
+
+
+def _with_widths(
+    source: Source, features: np.ndarray, method: str, options: PtqOptions, qat: QatOptions | None, progress: Progress
+) -> PtqOptions:
+    """Widths for "auto": what training makes good again, and what others quantized, stays int8 but for norms."""
+    if qat is not None or source.method(method) != "ptq":
+        return replace(options, widths="norms")
+    from edgekit.quantize.choose_widths import with_widths
+
+    return with_widths(source.graph, features, options, progress)
 
 
 def tflite_path(out: Path) -> Path:

@@ -55,10 +55,10 @@ if TYPE_CHECKING:
 @click.option("--cluster", type=click.IntRange(3, 128), help="Let a layer's weights have so many different values.")
 @click.option(
     "--widths",
-    type=click.Choice(["none", "norms", "attention", "all"]),
-    default="norms",
+    type=click.Choice(["auto", "none", "norms", "attention", "all"]),
+    default="auto",
     show_default=True,
-    help="What computes in int16 instead of int8.",
+    help="What computes in int16 instead of int8; auto: as little as keeps the logits near; with --qat: norms.",
 )
 @click.option(
     "--mixed-ram", metavar="BYTES", help='Compute in int16 where int8 costs most, up to this planned RAM: "64 kB".'
@@ -158,7 +158,7 @@ def command(
             select=select,
             clips=clips,
             method=method,  # type: ignore[arg-type]
-            ptq=None if ptq == PtqOptions() else ptq,
+            ptq=None if ptq == PtqOptions(widths="auto") else ptq,
             mixed_ram=None if mixed_ram is None else parse_count(mixed_ram, "B", where="--mixed-ram"),
             qat=training,
             sensitivity=sensitivity,

@@ -47,7 +47,7 @@ class PtqOptions:
         bias_correction: take the mean error that rounded weights cause out of the biases.
         equalise: even out the weights of neighbouring layers first (quantize/equalise.py).
         widths: which activations are int16 instead of int8 (graph/passes/widen.py): "none", "norms" (layer norms and
-            the sums that they read), "attention" or "all".
+            the sums that they read), "attention" or "all"; quantize/choose_widths.py chooses for "auto".
         wide_layers: nodes that compute in int16 besides (quantize/mixed.py chooses them).
         adaround: instead, look for the rounding with the least error of the layer's outputs (quantize/adaround.py;
             needs torch).

@@ -1,0 +1,60 @@
+"""How much of a model computes in int16: as little as keeps the logits near the float model's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgekit.core.progress import Progress, silent
+from edgekit.graph.float_interpreter import run_float
+from edgekit.graph.graph import Graph
+from edgekit.graph.passes.widen import widths
+from edgekit.quantize.compare import dequantized_outputs
+from edgekit.quantize.ptq import PtqOptions, prepared, quantize_prepared
+
+AUTO = "auto"
+"""Instead of a mode of graph/passes/widen.py: the first of them whose logits are near enough."""
+NEAR = 0.025
+"""Largest rms error of the logits, relative to their rms, that is near enough.
+
+Of trained models on DSPSpeech's validation speakers, those below had the float model's label on 99.6 % of the clips or
+more, those at 5 % (CP-Mobile with GRN) on 98.8 %, at 7 % (BC-ResNet) on 97 %.
+"""
+_ORDER = ("norms", "attention", "all")
+_CLIPS = 128
+"""Calibration clips that a mode is tried with."""
+
+
+def with_widths(graph: Graph, clips: np.ndarray, options: PtqOptions, progress: Progress = silent) -> PtqOptions:
+    """``options`` with a mode in place of "auto"; others are returned as they are.
+
+    Args:
+        graph: float edge graph.
+        clips: float32 [N, H, W, C].
+        options: how to quantize.
+        progress: told about modes tried.
+    """
+    if options.widths != AUTO:
+        return options
+    some = clips[np.unique(np.linspace(0, len(clips) - 1, min(_CLIPS, len(clips))).round().astype(int))]
+    some = np.ascontiguousarray(some, np.float32)
+    tried: list[dict[str, str]] = []
+    for place, mode in enumerate(_ORDER):
+        trial = replace(options, widths=mode, adaround=False)
+        base = prepared(graph, trial)
+        if widths(base) in tried:
+            continue
+        tried.append(widths(base))
+        error = relative_error(base, quantize_prepared(base, some, trial), some)
+        progress("choosing widths", place + 1, len(_ORDER))
+        if error <= NEAR:
+            break
+    return replace(options, widths=mode)
+
+
+def relative_error(graph: Graph, integer: Graph, clips: np.ndarray) -> float:
+    """Rms error of an integer graph's outputs on ``clips``, relative to the rms of the float graph's."""
+    expected = run_float(graph, clips).astype(np.float64)
+    error = dequantized_outputs(integer, clips).reshape(expected.shape) - expected
+    return float(np.sqrt(np.mean(np.square(error)) / max(float(np.mean(np.square(expected))), 1e-30)))
