@@ -180,7 +180,13 @@ def _layers(facts: Json) -> Section:
     note = f"The figure leaves {hidden} cheap layers out; the table has all." if hidden > 0 else ""
     timed = any(row["microseconds"] is not None for row in facts["layers"])
     how = "Time is that of the generated C on the machine of this report, the median of its calls." if timed else ""
-    return Section("layers", tuple(text for text in (note, how) if text), figures=(drawn,))
+    steps = facts["memory"]["steps"] if facts["memory"] else ()
+    rows = "Layers that run together by rows count under the last of them." if _grouped(steps) else ""
+    return Section("layers", tuple(text for text in (note, how, rows) if text), figures=(drawn,))
+
+
+def _grouped(steps: Sequence[Json]) -> bool:
+    return any(" … " in step["step"] for step in steps)
 
 
 def _frontend(run: ReportedRun) -> Section | None:

@@ -58,7 +58,8 @@ def _picture(row: Row, arena_bytes: int) -> str:
     return "".join(cells)
 
 
-_STEP, _LEFT, _TOP, _HEIGHT, _NAMES = 22, 90, 24, 320, 130
+_LEFT, _TOP, _HEIGHT, _NAMES, _WIDTH = 90, 24, 320, 130, 560
+_NARROW, _WIDE = 22, 60
 _LONGEST_NAME = 24
 
 
@@ -70,23 +71,24 @@ def timeline_svg(rows: Sequence[Row], arena_bytes: int, title: str) -> str:
         arena_bytes: size of the arena.
         title: of the picture.
     """
-    width, height = _LEFT + max(_STEP * len(rows), 110 * len(COLOURS)) + 20, _TOP + _HEIGHT + _NAMES + 40
+    step = min(_WIDE, max(_NARROW, _WIDTH // max(len(rows), 1)))
+    width, height = _LEFT + max(step * len(rows), 110 * len(COLOURS)) + 20, _TOP + _HEIGHT + _NAMES + 40
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
         f'font-size="11" role="img"><title>{_text(title)}</title>\n',
-        f'<rect x="{_LEFT}" y="{_TOP}" width="{_STEP * len(rows)}" height="{_HEIGHT}" fill="none" '
+        f'<rect x="{_LEFT}" y="{_TOP}" width="{step * len(rows)}" height="{_HEIGHT}" fill="none" '
         'stroke="currentColor"/>\n',
         f'<text x="{_LEFT - 6}" y="{_TOP + 4}" text-anchor="end" fill="currentColor">{arena_bytes:,} B</text>\n',
         f'<text x="{_LEFT - 6}" y="{_TOP + _HEIGHT}" text-anchor="end" fill="currentColor">0</text>\n',
-        *(_column(row, i, arena_bytes) for i, row in enumerate(rows)),
+        *(_column(row, i, step, arena_bytes) for i, row in enumerate(rows)),
         *(_key(i, role, colour) for i, (role, colour) in enumerate(COLOURS.items())),
         "</svg>\n",
     ]
     return "".join(parts)
 
 
-def _column(row: Row, index: int, arena_bytes: int) -> str:
-    x = _LEFT + _STEP * index
+def _column(row: Row, index: int, step: int, arena_bytes: int) -> str:
+    x = _LEFT + step * index
     scale = _HEIGHT / max(arena_bytes, 1)
     boxes = []
     for occupant in row["arena"]:
@@ -95,11 +97,11 @@ def _column(row: Row, index: int, arena_bytes: int) -> str:
         place = f"{occupant['bytes']:,} B at {occupant['offset']:,}"
         label = f"{row['step']} ({row['op']}): {name}, {occupant['role']}, {place}"
         boxes.append(
-            f'<rect x="{x}" y="{top:.2f}" width="{_STEP - 2}" height="{occupant["bytes"] * scale:.2f}" '
+            f'<rect x="{x}" y="{top:.2f}" width="{step - 2}" height="{occupant["bytes"] * scale:.2f}" '
             f'fill="{COLOURS[occupant["role"]]}" fill-opacity="0.6" stroke="{COLOURS[occupant["role"]]}">'
             f"<title>{_text(label)}</title></rect>\n"
         )
-    place = f"{x + _STEP / 2 + 3:g} {_TOP + _HEIGHT + 8}"
+    place = f"{x + step / 2 + 3:g} {_TOP + _HEIGHT + 8}"
     name = _text(row["step"][-_LONGEST_NAME:])
     below = f'<text transform="translate({place}) rotate(-60)" text-anchor="end" fill="currentColor">{name}</text>\n'
     return "".join(boxes) + below
