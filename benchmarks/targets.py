@@ -5,7 +5,7 @@
 Models: the DCASE 2024 baseline (CP-Mobile, 61 k), BC-ResNet-1 and Tiny-AST from the registry with random weights and
 norms that have seen data, quantized on recordings of ESC-10, front-ends embedded. Each gets the features of ``--clips``
 recordings, on each target as on the integer interpreter. The baseline needs 150 kB of RAM on a Cortex-M0, more than the
-default board has: a second command runs it on a Raspberry Pi Pico. Ends with status 1 where generated C differs in a byte.
+default board has: a second command runs it on a Raspberry Pi Pico. Ends with status 1 where a byte of the C differs.
 
 With ``--parts`` there is one command a model and target instead of one for all; what it says is kept in DIR, and a run
 that was interrupted goes on from there.

@@ -29,6 +29,8 @@ PROJECT = "process"
 C = "c"
 RUNNERS = (C, "onnxruntime", "litert")
 CUDA_RUNNERS = ("onnxruntime",)
+COMPILED = "-compiled"
+"""What a runner's name ends with that compiles its model: torch-compiled."""
 LABELS_AGREE = 0.95
 """Runtimes that round otherwise than TensorFlow Lite's reference: least share of equal labels …"""
 STEPS_AGREE = 2
@@ -89,7 +91,7 @@ def wanted(options: LocalOptions, known: Sequence[str]) -> list[str]:
         BadConfigError: one asked for is not among ``known``.
     """
     if options.runners is None:
-        return [runner for runner in known if runner == C or is_installed(runner)]
+        return [runner for runner in known if runner == C or is_installed(runner.removesuffix(COMPILED))]
     for runner in options.runners:
         if runner not in known:
             mend = f"use {', '.join(known)}; torch runs run folders"

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgekit.bench import places
 from edgekit.bench.figures import Plan, latency, rates, timed
-from edgekit.bench.on_cpu import LocalOptions, joules, memory, wanted
+from edgekit.bench.on_cpu import COMPILED, LocalOptions, joules, memory, wanted
 from edgekit.bench.runtimes import Runtime, check_installed, serve
 from edgekit.core.errors import EdgekitError
 from edgekit.core.measurement import Measurement
@@ -18,8 +18,8 @@ from edgekit.core.quantity import Quantity
 
 TOLERANCE = 1e-3
 """Largest difference of a score, as a share of the largest score (at least 1), of what computes the same model."""
-COMPILED = "torch-compiled"
-RUNNERS = ("torch", COMPILED, "onnxruntime")
+TORCH_COMPILED = f"torch{COMPILED}"
+RUNNERS = ("torch", TORCH_COMPILED, "onnxruntime")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +61,10 @@ def on_float(inputs: FloatInputs, device: str, options: LocalOptions) -> Iterato
     cpus = tuple(places.processors(options.threads))
     known = [name for name in RUNNERS if inputs.program is not None or name == "onnxruntime"]
     if options.runners is None and device == "cpu":
-        known = [name for name in known if name != COMPILED]
+        known = [name for name in known if name != TORCH_COMPILED]
     for runner in wanted(options, known):
-        package = runner.removesuffix("-compiled")
-        runtime = Runtime(package, device, runner == COMPILED, options.threads, cpus)
+        package = runner.removesuffix(COMPILED)
+        runtime = Runtime(package, device, runner == TORCH_COMPILED, options.threads, cpus)
         try:
             yield _measured(inputs, runtime, options.plan)
         except EdgekitError as error:
