@@ -13,7 +13,7 @@ import numpy as np
 from adapt_rows import Row, Rows
 
 from edgekit.adapt.series.dtw import nearest_neighbour
-from edgekit.adapt.series.fit import FitOptions, accuracy, fit
+from edgekit.adapt.series.fit import FitOptions, accuracy, epochs_for, fit
 from edgekit.adapt.series.place import place_series
 from edgekit.adapt.series.scratch import FromScratch
 from edgekit.adapt.series.series import read_series
@@ -21,7 +21,7 @@ from edgekit.adapt.source import read_source
 from edgekit.api.voice2series import voice2series
 
 PROBLEMS = ("ArrowHead", "GunPoint", "ItalyPowerDemand", "OSULeaf", "ACSF1", "PickupGestureWiimoteZ_eq")
-EPOCHS = 40
+STEPS = 400
 _PACKAGE = "aeon"
 _FOLDERS = {"PickupGestureWiimoteZ_eq": "PickupGestureWiimoteZ"}
 
@@ -45,12 +45,14 @@ def reprogrammed(rows: Rows, source: Path, source_data: Path, work: Path) -> Ite
     folder = problems(work)
     for name in PROBLEMS:
         files = [folder / _FOLDERS.get(name, name) / f"{name}_{part}.ts" for part in ("TRAIN", "TEST")]
-        about = {"part": "voice2series", "problem": name, "source": source.name, "epochs": EPOCHS}
+        about = {"part": "voice2series", "problem": name, "source": source.name, "steps": STEPS}
         yield rows.get(about, lambda: _problem(source, files, source_data, work / "series" / name))  # noqa: B023
 
 
 def _problem(source: Path, files: list[Path], source_data: Path, out: Path) -> dict[str, Any]:
-    result = voice2series(source, *files, str(source_data), out, epochs=EPOCHS)
+    result = voice2series(
+        source, *files, str(source_data), out, epochs=epochs_for(len(read_series(files[0])), steps=STEPS)
+    )
     known, unseen = read_series(files[0]), read_series(files[1])
     nearest = nearest_neighbour(known.joined(), known.targets, unseen.joined())
     chosen = result.candidates[result.chosen]
@@ -87,7 +89,8 @@ def _scratch(source: Path, files: list[Path]) -> float:
     samples = model.frontend.clip_samples if model.frontend else 0
     placed = place_series((*known.joined(), *unseen.joined()), samples, "pad")
     network = FromScratch(model, len(known.labels), seed=0)
-    fit(network, placed.clips[: len(known)], known.targets, FitOptions(epochs=EPOCHS, learning_rate=2e-3), _quiet)
+    options = FitOptions(epochs=epochs_for(len(known), steps=STEPS), learning_rate=2e-3)
+    fit(network, placed.clips[: len(known)], known.targets, options, _quiet)
     return accuracy(network, placed.clips[len(known) :], unseen.targets)
 
 

@@ -86,7 +86,7 @@ def voice2series(
     *,
     placements: Sequence[str] = ("pad", "repeat"),
     each: Sequence[int] = (1, 2),
-    epochs: int = 60,
+    epochs: int | None = None,
     seed: int = 0,
     pictures: bool = True,
     cache: Path | None = None,
@@ -102,7 +102,7 @@ def voice2series(
         out: folder for ``result.json``, ``program.safetensors`` of the chosen candidate, and pictures.
         placements: "pad", "repeat" or both.
         each: source classes a class; what the source has too few classes for is left out.
-        epochs: passes over the training series.
+        epochs: passes over the training series; as many as make 400 steps when None.
         seed: of the program and the class map.
         pictures: draw attention, class activation, t-SNE before and after, and the distances.
         cache: folder of decoded audio.
@@ -112,7 +112,7 @@ def voice2series(
         EdgekitError: a file that cannot be read, other classes in the test set, or a source that does not fit.
     """
     require("torch", "train")
-    from edgekit.adapt.series.fit import FitOptions
+    from edgekit.adapt.series.fit import FitOptions, epochs_for
     from edgekit.adapt.series.series import read_series
     from edgekit.adapt.source import read_source
 
@@ -121,7 +121,7 @@ def voice2series(
         raise DataError("the test set has other classes", where=str(test), mend="give both parts of one problem")
     model = read_source(Path(source))
     heard, risk = _source_latents(model, read_data(source_data), cache, progress)
-    options = FitOptions(epochs=epochs, seed=seed)
+    options = FitOptions(epochs=epochs or epochs_for(len(known)), seed=seed)
     possible = [(p, m) for p in placements for m in each if m * len(known.labels) <= len(model.labels)]
     if not possible:
         text = f"{len(known.labels)} classes, the source has {len(model.labels)}"
@@ -176,6 +176,8 @@ def _try(
     progress: Progress,
 ) -> tuple[Voice2Series, Candidate, np.ndarray]:
     """One candidate: trained, measured; with the placed training series."""
+    import torch
+
     from edgekit.adapt.reprogram.class_map import many_to_one
     from edgekit.adapt.series.fit import accuracy, fit, latents
     from edgekit.adapt.series.model import Voice2Series
@@ -188,7 +190,9 @@ def _try(
     both = place_series((*known.joined(), *unseen.joined()), samples, placement)  # type: ignore[arg-type]
     train, test = both.clips[: len(known)], both.clips[len(known) :]
     assignment = many_to_one(len(source.labels), len(known.labels), each, options.seed)
-    model = Voice2Series(len(known.labels), source.mark(), both.free, assignment)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        model = Voice2Series(len(known.labels), source.mark(), both.free, assignment)
     model.load_source(source.weights())
     before = sliced_wasserstein(heard, latents(model, train))
     fit(model, train, known.targets, options, progress)

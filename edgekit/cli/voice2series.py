@@ -24,7 +24,7 @@ from edgekit.cli.progress import progress_bar
 @click.option(
     "--each", multiple=True, type=click.IntRange(1), default=(1, 2), show_default=True, help="Source classes a class."
 )
-@click.option("--epochs", default=60, show_default=True, type=click.IntRange(1))
+@click.option("--epochs", type=click.IntRange(1), help="Over the training series. Default: 400 steps' worth.")
 @click.option("--seed", default=0, show_default=True)
 @options.FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for result and pictures.")
@@ -35,7 +35,7 @@ def command(
     source_data: tuple[str, ...],
     placements: tuple[str, ...],
     each: tuple[int, ...],
-    epochs: int,
+    epochs: int | None,
     seed: int,
     form: str,
     out: Path,

@@ -34,6 +34,11 @@ class FitOptions:
     seed: int = 0
 
 
+def epochs_for(series: int, batch: int = 32, steps: int = 400) -> int:
+    """Passes over so many series that make about ``steps`` steps: small sets are shown more often."""
+    return max(10, round(steps / max(1, series // batch)))
+
+
 def fit(model: nn.Module, clips: np.ndarray, targets: np.ndarray, options: FitOptions, progress: Progress) -> float:
     """Train what ``model`` trains on placed series; the mean loss of the last epoch.
 

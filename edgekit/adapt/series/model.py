@@ -16,6 +16,8 @@ from edgekit.core.errors import BadConfigError
 from edgekit.features.spec import from_json
 from edgekit.features.torch_frontend import TorchFrontend
 
+_FIRST = 0.01  # deviation of δ at the start, out of 1
+
 
 class Voice2Series(Adapted):
     """Placed series + masked δ → features of the source → frozen source → mean of m source classes a class.
@@ -48,7 +50,8 @@ class Voice2Series(Adapted):
         if len(free) != self.spec.clip_samples:
             raise BadConfigError(f"a mask of {len(free)} samples for clips of {self.spec.clip_samples}", where="free")
         self.register_buffer("free", torch.from_numpy(free).float())
-        self.delta = nn.Parameter(torch.zeros(self.spec.clip_samples))
+        # in silence the gradient of a power spectrum is 0: a program that began there at 0 would stay there
+        self.delta = nn.Parameter(_FIRST * torch.randn(self.spec.clip_samples))
         self.dropout = nn.Dropout(dropout)
         self.frontend = TorchFrontend(self.spec, torch.float32)
         self.mapping = StaticMap(assignment, classes)
