@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from math import prod
 
-from edgekit.graph.graph import Graph, Node
-from edgekit.graph.row_group import RowGroup, Window
+from edgekit.graph.graph import Node
+from edgekit.graph.row_group import Members, RowGroup, Window
 from edgekit.graph.scratch import patches_of
 
 A_PRODUCT = 1.0
@@ -26,10 +26,10 @@ A_CHANNEL = 150.0
 """Instructions to begin a channel of a depthwise convolution: its weights go to registers."""
 
 
-def row_cost(graph: Graph, group: RowGroup) -> float:
+def row_cost(members: Members, group: RowGroup) -> float:
     """Additional instructions of an inference."""
     return sum(_moved(group, window) for window in group.windows.values()) + sum(
-        _member(graph, group, node) for node in group.nodes
+        _member(members, group, node) for node in group.nodes
     )
 
 
@@ -39,13 +39,13 @@ def _moved(group: RowGroup, window: Window) -> float:
     return A_MOVED_BYTE * (steps * window.kept * window.row_bytes + copied)
 
 
-def _member(graph: Graph, group: RowGroup, node: Node) -> float:
+def _member(members: Members, group: RowGroup, node: Node) -> float:
     made, reach = group.made(node), group.reaches[node.name]
     calls = group.steps if node.outputs[0] == group.output else _calls(group, group.windows[node.outputs[0]])
     cost = A_CALL * calls
     if node.op not in ("conv2d", "depthwise_conv2d"):
         return cost
-    source, weights, output = (graph.tensor(name).dims for name in (*node.inputs[:2], node.outputs[0]))
+    source, weights, output = (members.dims(name) for name in (*node.inputs[:2], node.outputs[0]))
     products = prod(weights[1:]) if node.op == "conv2d" else weights[1] * weights[2]
     beyond = max(0, calls * made - output[1])
     cost += A_PRODUCT * beyond * output[2] * output[3] * products
@@ -60,6 +60,7 @@ def _member(graph: Graph, group: RowGroup, node: Node) -> float:
 
 def _calls(group: RowGroup, window: Window) -> int:
     """Steps in which a member makes a row of the image."""
-    first = window.end - window.fresh
-    steps = range(-group.warm_up, group.steps)
-    return sum(-window.fresh < n * window.fresh + first < window.height for n in steps)
+    begin = window.end - window.fresh
+    first = max(-group.warm_up, (-window.fresh - begin) // window.fresh + 1)
+    last = min(group.steps - 1, -((begin - window.height) // window.fresh) - 1)
+    return max(0, last - first + 1)

@@ -121,6 +121,20 @@ class Members:
         self.graph = graph
         self._reaches: dict[str, Reach | None] = {}
         self._working: dict[tuple[str, int], int] = {}
+        self._streams: dict[str, tuple[str, ...]] = {}
+        self._dims: dict[str, tuple[int, ...]] = {}
+
+    def dims(self, name: str) -> tuple[int, ...]:
+        """Of a tensor."""
+        if name not in self._dims:
+            self._dims[name] = self.graph.tensor(name).dims
+        return self._dims[name]
+
+    def streams(self, node: Node) -> tuple[str, ...]:
+        """What it reads row by row."""
+        if node.name not in self._streams:
+            self._streams[node.name] = streams(self.graph, node)
+        return self._streams[node.name]
 
     def reach(self, node: Node) -> Reach | None:
         """Its reach; None where it has none."""
@@ -145,14 +159,13 @@ def row_group(members: Members, nodes: Sequence[Node], tile: int) -> RowGroup | 
         nodes: two or more neighbours in execution order.
         tile: divides the output's height.
     """
-    graph = members.graph
     reaches = {node.name: reach for node in nodes if (reach := members.reach(node)) is not None}
-    needs = _needs(graph, nodes, tile, reaches)
+    needs = _needs(members, nodes, tile, reaches)
     if len(reaches) != len(nodes) or needs is None:
         return None
-    windows, size = _windows(graph, nodes, needs)
+    windows, size = _windows(members, nodes, needs)
     made = {node.name: needs[node.outputs[0]][0] if node is not nodes[-1] else tile for node in nodes}
-    places = _places(graph, nodes, windows, tile)
+    places = _places(members, nodes, windows, tile)
     return RowGroup(
         nodes=tuple(nodes),
         inputs=tuple(places),
@@ -160,7 +173,7 @@ def row_group(members: Members, nodes: Sequence[Node], tile: int) -> RowGroup | 
         reaches=reaches,
         windows=windows,
         warm_up=max(0, *(-(-window.end // window.fresh) - 1 for window in windows.values())),
-        steps=graph.tensor(nodes[-1].outputs[0]).dims[1] // tile,
+        steps=members.dims(nodes[-1].outputs[0])[1] // tile,
         kernels=size,
         nbytes=size + max(members.working(node, reaches[node.name], made[node.name]) for node in nodes),
         places=places,
@@ -168,7 +181,7 @@ def row_group(members: Members, nodes: Sequence[Node], tile: int) -> RowGroup | 
 
 
 def _needs(
-    graph: Graph, nodes: Sequence[Node], tile: int, reaches: Mapping[str, Reach]
+    members: Members, nodes: Sequence[Node], tile: int, reaches: Mapping[str, Reach]
 ) -> dict[str, tuple[int, int, int]] | None:
     """Tensor to (fresh, begin, end) of its window, from the last member back; None where readers need other steps."""
     direct = direct_operands(nodes)
@@ -181,7 +194,7 @@ def _needs(
         fresh = made * reach.stride
         begin = (end - made) * reach.stride - reach.top
         stop = (end - 1) * reach.stride - reach.top + reach.rows
-        for name in streams(graph, node):
+        for name in members.streams(node):
             if node is nodes[-1] and name in direct:
                 continue
             known = needs.get(name, (fresh, begin, stop))
@@ -194,7 +207,7 @@ def _needs(
 
 
 def _windows(
-    graph: Graph, nodes: Sequence[Node], needs: Mapping[str, tuple[int, int, int]]
+    members: Members, nodes: Sequence[Node], needs: Mapping[str, tuple[int, int, int]]
 ) -> tuple[dict[str, Window], int]:
     """Windows by tensor, those that are copied first, and the bytes that they take."""
     made = {node.outputs[0] for node in nodes}
@@ -203,18 +216,18 @@ def _windows(
     offset = 0
     for name in order:
         fresh, begin, end = needs[name]
-        _, height, width, channels = graph.tensor(name).dims
+        _, height, width, channels = members.dims(name)
         window = Window(name, end - begin, fresh, end, height, width * channels, offset, name not in made)
         windows[name] = window
         offset += aligned(window.nbytes)
     return windows, offset
 
 
-def _places(graph: Graph, nodes: Sequence[Node], windows: Mapping[str, Window], tile: int) -> dict[str, Overlap]:
+def _places(members: Members, nodes: Sequence[Node], windows: Mapping[str, Window], tile: int) -> dict[str, Overlap]:
     """How far behind the output each tensor from outside must begin: rows are read (copied) before they are
     overwritten, and a step's output is written after all its reads.
     """
-    _, height, width, channels = graph.tensor(nodes[-1].outputs[0]).dims
+    _, height, width, channels = members.dims(nodes[-1].outputs[0])
     written = tile * width * channels
     found: dict[str, Overlap] = {}
     for window in windows.values():
@@ -226,7 +239,7 @@ def _places(graph: Graph, nodes: Sequence[Node], windows: Mapping[str, Window], 
             ]
             found[window.tensor] = Overlap(max([0, *late]))
     for name in direct_operands(nodes):
-        if not graph.tensor(name).constant:
+        if not members.graph.tensor(name).constant:
             found.setdefault(name, Overlap(0))
     return found
 

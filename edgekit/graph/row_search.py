@@ -66,7 +66,8 @@ def frontier(
         places: layer to inputs that its output may overwrite, with how far behind it they must begin.
         given: groups of every choice.
     """
-    segments = [*_segments(graph, lifetimes, scratch, places, given), *_whole(graph, lifetimes, given)]
+    memory = _Memory(graph, lifetimes)
+    segments = [*_segments(memory, scratch, places, given), *_whole(memory, given)]
     endings: list[list[Segment]] = [[] for _ in graph.nodes]
     for segment in segments:
         endings[segment.last].append(segment)
@@ -101,38 +102,38 @@ def _cheapest(endings: Sequence[Sequence[Segment]], limit: float) -> list[Segmen
     return path[::-1]
 
 
-def _whole(graph: Graph, lifetimes: Lifetimes, given: Sequence[LayerGroup]) -> Iterator[Segment]:
+def _whole(memory: _Memory, given: Sequence[LayerGroup]) -> Iterator[Segment]:
     """Groups that are there in any case."""
-    at = {node.name: i for i, node in enumerate(graph.nodes)}
+    at = {node.name: i for i, node in enumerate(memory.graph.nodes)}
     for group in given:
         first, last = at[group.nodes[0].name], at[group.name]
-        yield Segment(first, last, _bytes(graph, lifetimes, first, last, group.places, group.nbytes), 0.0, group)
+        yield Segment(first, last, memory.needed(first, last, group.places, group.nbytes), 0.0, group)
 
 
 def _segments(
-    graph: Graph,
-    lifetimes: Lifetimes,
+    memory: _Memory,
     scratch: Mapping[str, int],
     places: Mapping[str, Mapping[str, Overlap]],
     given: Sequence[LayerGroup],
 ) -> Iterator[Segment]:
-    """Single layers and all row groups of those that are in no given group."""
+    """Single layers, and row groups of those that are in no given group wherever one may need less than they do."""
+    graph = memory.graph
     taken = {node.name for group in given for node in group.nodes}
-    readers = graph.consumers()
-    members = Members(graph)
+    readers, members = graph.consumers(), Members(graph)
     fits = [node.name not in taken and members.reach(node) is not None for node in graph.nodes]
+    alone = [
+        memory.needed(i, i, places.get(node.name, {}), scratch.get(node.name, 0)) for i, node in enumerate(graph.nodes)
+    ]
     for first, node in enumerate(graph.nodes):
-        if node.name in taken:
-            continue
-        need = _bytes(graph, lifetimes, first, first, places.get(node.name, {}), scratch.get(node.name, 0))
-        yield Segment(first, first, need, 0.0, None)
+        if node.name not in taken:
+            yield Segment(first, first, alone[first], 0.0, None)
         last = first + 1
         while fits[first] and last < min(len(fits), first + LONGEST) and fits[last]:
             nodes = graph.nodes[first : last + 1]
-            if closed(graph, nodes, readers):
+            if memory.least(first, last) < max(alone[first : last + 1]) and closed(graph, nodes, readers):
                 for group in _groups(members, nodes):
-                    need = _bytes(graph, lifetimes, first, last, group.places, group.nbytes)
-                    yield Segment(first, last, need, row_cost(graph, group), group)
+                    need = memory.needed(first, last, group.places, group.nbytes)
+                    yield Segment(first, last, need, row_cost(members, group), group)
             last += 1
 
 
@@ -146,18 +147,29 @@ def _groups(members: Members, nodes: Sequence[Node]) -> Iterator[RowGroup]:
             yield group
 
 
-def _bytes(
-    graph: Graph, lifetimes: Lifetimes, first: int, last: int, places: Mapping[str, Overlap], working: int
-) -> int:  # fmt: skip
-    """Memory while layers first to last run as one: the output over the input that saves most, if it may."""
-    output = graph.nodes[last].outputs[0]
-    size = graph.tensor(output).nbytes
-    total, saved = aligned(size) + aligned(working), 0
-    for name, (born, died) in lifetimes.items():
-        made_before = born < first or (born == 0 and name in graph.inputs)
-        if made_before and died >= first and name != output:
-            nbytes = graph.tensor(name).nbytes
-            total += aligned(nbytes)
-            if name in places and died <= last and name not in graph.outputs:
-                saved = max(saved, saving(aligned(size), aligned(nbytes), places[name]))
-    return total - saved
+class _Memory:
+    """Estimate of the memory that layers need which run as one step."""
+
+    def __init__(self, graph: Graph, lifetimes: Lifetimes) -> None:
+        self.graph = graph
+        self._sizes = {name: aligned(graph.tensor(name).nbytes) for name in lifetimes}
+        self._spans = [
+            (name, -1 if name in graph.inputs else first, len(graph.nodes) if name in graph.outputs else last)
+            for name, (first, last) in lifetimes.items()
+        ]
+
+    def needed(self, first: int, last: int, places: Mapping[str, Overlap], working: int) -> int:
+        """Bytes while layers first to last run: the output lies over the input that saves most, if it may."""
+        output = self.graph.nodes[last].outputs[0]
+        size, total, saved = self._sizes[output], aligned(working), 0
+        for name, born, died in self._spans:
+            if born < first <= died and name != output:
+                total += self._sizes[name]
+                if died <= last and name in places:
+                    saved = max(saved, saving(size, self._sizes[name], places[name]))
+        return size + total - saved
+
+    def least(self, first: int, last: int) -> int:
+        """What :meth:`needed` is not below, whatever the working memory and the order of reads."""
+        anywhere = {name: Overlap(0) for name, _, _ in self._spans}
+        return self.needed(first, last, anywhere, 0)

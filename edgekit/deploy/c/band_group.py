@@ -17,7 +17,9 @@ def emit_band_group(group: BandGroup, layers: Mapping[str, Layer], emit: Callabl
         emit: writes a layer.
     """
     functions: list[Function] = []
-    calls, data, kernels = [], [], dict.fromkeys((node.name for node in group.nodes), "nothing to do")
+    calls: list[str] = []
+    data: list[str] = []
+    kernels = dict.fromkeys((node.name for node in group.nodes), "nothing to do")
     for band in group.bands:
         code = emit(layers[band.node.name])
         base = len(functions)
