@@ -125,7 +125,7 @@ def campaign(names: Sequence[str], experiments: dict[str, Experiment], place: Wo
 
 def epochs(experiment: Experiment) -> int:
     """Passes over the training clips (of a join: of each of its members)."""
-    return resolve_recipe(experiment.recipe, experiment.settings).schedule.epochs
+    return resolve_recipe(experiment.recipe, () if experiment.joins else experiment.settings).schedule.epochs
 
 
 def report(experiments: dict[str, Experiment], rows: Rows) -> None:

@@ -103,7 +103,7 @@ def _sounds(
 def _words(step: str, dataset: str, fold: str, train: str, seed: int = 0) -> Experiment:
     """Tiny-AST on keywords, alone and under the final DS-CNN, which never heard the test's speakers either."""
     settings = {"fsdd": _EIGHT_KHZ, "dspspeech": _TWO_SECONDS}[dataset]
-    taught_by = {"fsdd": f"fsdd/final/{fold}", "dspspeech": f"dspspeech/final/{seed}"}[dataset]
+    taught_by = {"fsdd": f"fsdd/joined/{fold}", "dspspeech": f"dspspeech/final/{seed}"}[dataset]
     return Experiment(
         name="/".join([dataset, step, fold, *([str(seed)] if seed else [])]),
         dataset=dataset,

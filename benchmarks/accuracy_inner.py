@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from accuracy_accents import SPELLINGS, accent_sets
-from accuracy_kws import FSDD, PRE, SETS, Corpus, pretrained
+from accuracy_kws import DENSE, FSDD, PRE, SETS, Corpus, pretrained
 from accuracy_run import Experiment
 
 from edgekit.data.synth.config import SynthConfig
@@ -35,6 +35,8 @@ def experiments() -> Iterator[Experiment]:
         for speaker in SPEAKERS:
             names = tuple(_name("inner: one branch", speaker, seed) for seed in range(count))
             yield _inner(f"inner: {count} joined", speaker, 0, joins=names)
+            yield _inner(f"inner: {count} joined, dense", speaker, 0, joins=names, overrides=DENSE)
+    yield from _tried("inner: 20 epochs", start=starts[0], overrides=("schedule.epochs=20",))
     yield from _tried("inner: wider", overrides=WIDE, start=f"{FSDD.words}/pre-training/wide")
     yield from _tried("inner: foreign accents", start=starts[0], with_sets=ACCENTS)
     yield from _tried("inner: Freq-MixStyle", start=starts[0], overrides=("augment.mixstyle_probability=0.5",))

@@ -65,6 +65,8 @@ NARROW = ("model.arguments.channels=[32, 64, 96, 120, 128]",)
 """Of the third branch on FSDD: three of the recipe's width would be 129,732 parameters."""
 BRANCHES: tuple[tuple[str, ...], ...] = ((), (), NARROW)
 """Settings of the runs that are joined on FSDD; each has a seed, and pre-trained weights, of its own."""
+DENSE = ("dense_time=width",)
+"""Joined branches listen at every step of the stem: three times the MACs, the same weights."""
 SOFT = ("distillation.logits=hinton", "distillation.weight=0.5", "distillation.temperature=2")
 
 
@@ -105,7 +107,7 @@ FSDD = Corpus(
     mixed=("digits@0.6",),
     tuning=(),
     ablation=("schedule.epochs=36",),
-    few_shot=1000,
+    few_shot=600,
     classes=10,
 )
 DSPSPEECH = Corpus(
@@ -116,7 +118,7 @@ DSPSPEECH = Corpus(
     mixed=(),
     tuning=("schedule.epochs=40", "schedule.valid_every=4"),
     ablation=("schedule.epochs=40", "schedule.valid_every=4"),
-    few_shot=600,
+    few_shot=400,
     classes=9,
     ladder=tuple(step for step in LADDER if step[1] != TRIM),
 )
@@ -183,14 +185,15 @@ def _final(corpus: Corpus, fold: str, seed: int) -> Experiment:
 
 
 def _joined(speaker: str) -> Iterator[Experiment]:
-    """FSDD: the branches, each trained as the final runs of other sets are, and their join."""
+    """FSDD: the branches, each trained as the final runs of other sets are, and their join, strided and dense."""
     names = []
     for branch, settings in enumerate(BRANCHES):
         common: dict[str, Any] = {"start": pretrained(FSDD, branch), "with_sets": FSDD.mixed}
         one = _experiment(FSDD, f"branch {branch}", speaker, FSDD.tune, branch, overrides=settings, **common)
         names.append(one.name)
         yield one
-    yield _experiment(FSDD, "final", speaker, FSDD.tune, joins=tuple(names))
+    yield _experiment(FSDD, "joined", speaker, FSDD.tune, joins=tuple(names))
+    yield _experiment(FSDD, "final", speaker, FSDD.tune, joins=tuple(names), overrides=DENSE)
 
 
 def _few_shot(corpus: Corpus, fold: str) -> Iterator[Experiment]:
@@ -214,15 +217,15 @@ def _few_shot(corpus: Corpus, fold: str) -> Iterator[Experiment]:
             "few-shot distilled",
             fold,
             corpus.tune,
-            teachers=(_final_name(corpus, fold),),
+            teachers=(_teacher(corpus, fold),),
             clips=clips,
             overrides=(*settings, *SOFT),
         )
 
 
-def _final_name(corpus: Corpus, fold: str) -> str:
-    """Name of the final model that teaches on this fold."""
-    return f"{corpus.dataset}/final/{0 if corpus is DSPSPEECH else fold}"
+def _teacher(corpus: Corpus, fold: str) -> str:
+    """Name of the model that teaches on this fold: the final one, with its strides."""
+    return f"{corpus.dataset}/final/0" if corpus is DSPSPEECH else f"{corpus.dataset}/joined/{fold}"
 
 
 def _ablation(corpus: Corpus, fold: str) -> Iterator[Experiment]:
@@ -233,7 +236,7 @@ def _ablation(corpus: Corpus, fold: str) -> Iterator[Experiment]:
     off = tuple(setting for _, settings in corpus.ladder for setting in settings)
     base = corpus.ablation
     yield _experiment(corpus, "ablation 0: no KD, no augmentation", fold, corpus.tune, overrides=(*base, *off))
-    taught: dict[str, Any] = {"teachers": (_final_name(corpus, fold),)}
+    taught: dict[str, Any] = {"teachers": (_teacher(corpus, fold),)}
     step = "ablation 1: + KD"
     yield _experiment(corpus, step, fold, corpus.tune, overrides=(*base, *off, *SOFT), **taught)
     for number, (name, settings) in enumerate(corpus.ladder):

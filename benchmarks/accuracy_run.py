@@ -53,7 +53,8 @@ class Experiment:
         with_sets: sets whose training clips are joined to it, NAME or NAME@SHARE.
         start: name of the experiment whose weights the run begins from; "" begins from random ones.
         teachers: names of the experiments that teach; they are asked in every step.
-        joins: names of the experiments whose models are joined into this one; nothing is trained then.
+        joins: names of the experiments whose models are joined into this one; nothing is trained then, and
+            ``overrides`` are arguments of their models.
         int8: whether the row has an int8 model (teachers have none).
         about: what the row is for, one line.
     """
@@ -156,7 +157,7 @@ def run_experiment(
     chosen = few_clips(real, experiment)
     run = folder / FLOAT_RUN
     if experiment.joins:
-        _join([needed[name] / FLOAT_RUN for name in experiment.joins], run)
+        _join([needed[name] / FLOAT_RUN for name in experiment.joins], run, experiment.overrides)
     else:
         _train(experiment, [chosen, *(place.share(name) for name in experiment.with_sets)], folder, needed, place)
 
@@ -186,10 +187,10 @@ def run_experiment(
     return row | _counts(made.tflite) | {"int8_accuracy": accuracy(made.tflite)}
 
 
-def _join(runs: Sequence[Path], run: Path) -> None:
+def _join(runs: Sequence[Path], run: Path, overrides: Sequence[str]) -> None:
     if run.exists():  # of a row that was interrupted afterwards
         shutil.rmtree(run)
-    join(runs, run)
+    join(runs, run, overrides=overrides)
 
 
 def _train(

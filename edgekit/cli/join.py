@@ -10,13 +10,20 @@ import click
 
 @click.command("join")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Argument of all models that changes no weight: dense_time=width.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder of the joined model.")
-def command(runs: tuple[Path, ...], form: str, out: Path) -> None:
+def command(runs: tuple[Path, ...], overrides: tuple[str, ...], form: str, out: Path) -> None:
     """Put RUNS side by side into one model, whose answer is the mean of their logits."""
     from edgekit.api.join import join
 
-    result = join(runs, out)
+    result = join(runs, out, overrides=overrides)
     if form == "json":
         click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
         return

@@ -8,7 +8,8 @@ not used up.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from edgekit.core.errors import BadConfigError, BadFileError, DataError, DigestMismatchError
 from edgekit.train.checkpoint import Checkpoint
@@ -17,11 +18,12 @@ MODEL = "ensemble"
 """Registry name of what joined runs become."""
 
 
-def join_checkpoints(members: Sequence[tuple[str, Checkpoint]]) -> Checkpoint:
+def join_checkpoints(members: Sequence[tuple[str, Checkpoint]], changes: Mapping[str, Any]) -> Checkpoint:
     """One checkpoint of the model ``ensemble`` that holds the weights of all ``members``, in their order.
 
     Args:
         members: name and checkpoint of each run; their models may differ, what they hear and answer may not.
+        changes: arguments of every member that change no weight, in place of those that it was trained with.
 
     Raises:
         BadConfigError: fewer than two runs.
@@ -34,7 +36,7 @@ def join_checkpoints(members: Sequence[tuple[str, Checkpoint]]) -> Checkpoint:
     first_name, first = members[0]
     for name, item in members:
         _check_member(name, item, first_name, first)
-    tables = [{"model": item.model, "arguments": _without_classes(item)} for _, item in members]
+    tables = [{"model": item.model, "arguments": {**_without_classes(item), **changes}} for _, item in members]
     return dataclasses.replace(
         first,
         model=MODEL,
@@ -47,7 +49,7 @@ def join_checkpoints(members: Sequence[tuple[str, Checkpoint]]) -> Checkpoint:
     )
 
 
-def _without_classes(item: Checkpoint) -> dict[str, object]:
+def _without_classes(item: Checkpoint) -> dict[str, Any]:
     return {key: value for key, value in item.arguments.items() if key != "classes"}
 
 

@@ -40,7 +40,7 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
     table = _composed(name, ())
     table["name"] = table.get("name", Path(name).stem)
     for override in overrides:
-        _apply(table, override)
+        set_key(table, override)
     return recipe_from(table, where=name)
 
 
@@ -101,7 +101,7 @@ def _merged(below: dict[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _apply(table: dict[str, Any], override: str) -> None:
+def set_key(table: dict[str, Any], override: str) -> None:
     """Set one key from ``a.b=value``; the value is TOML, or a bare word taken as text."""
     key, equals, text = override.partition("=")
     parts = [part.strip() for part in key.split(".")]

@@ -49,6 +49,17 @@ def test_the_answer_is_the_mean_of_the_logits(two_runs: list[Path], tmp_path: Pa
     assert result.parameters == sum(single)
 
 
+def test_arguments_that_change_no_weight_can_be_set(two_runs: list[Path], tmp_path: Path) -> None:
+    dense = load_checkpoint(join(two_runs, tmp_path / "dense", overrides=["dense_time=width"]).folder)
+    plain = load_checkpoint(join(two_runs, tmp_path / "plain").folder)
+    assert all(table["arguments"]["dense_time"] == "width" for table in dense.arguments["members"])
+    assert all(torch.equal(dense.weights[name], plain.weights[name]) for name in plain.weights)
+    for wrong in ("channels=[4, 4, 4]", "colour=red"):
+        with pytest.raises(EdgekitError):
+            join(two_runs, tmp_path / "wrong", overrides=[wrong])
+    assert not (tmp_path / "wrong").exists()
+
+
 def test_a_joined_run_becomes_one_integer_model(
     two_runs: list[Path], tones: Path, audio_cache: Path, tmp_path: Path
 ) -> None:

@@ -11,8 +11,9 @@ from edgekit.models.sketches.layers import Map, Pen, add, conv_bn, global_mean, 
 
 _KNOWN = frozenset(
     {"classes", "channels", "blocks", "stem_kernel", "stem_stride", "block_strides", "head_kernel", "dropout"}
-    | {"peak_range"}
+    | {"peak_range", "dense_time"}
 )
+_AXES = ("height", "width")
 _STEP = 4
 """Widths are tried in multiples of this, which the integer kernels like."""
 
@@ -30,13 +31,26 @@ def draw(pen: Pen, x: Map, arguments: Mapping[str, Any]) -> Map:
     if arguments.get("peak_range") is not None:
         x = _below_peak(pen, x, factor(arguments["peak_range"], "peak_range"))
     x = conv_bn(pen, x, widths[0], kernel, _stem_stride(arguments), padding=padding)
+    dense = _dense_axis(arguments)
+    spread = [1, 1]  # of the kernels that follow strides which are left out
     for width, stride in zip(widths[1:], _block_strides(arguments, len(widths) - 1), strict=True):
-        x = conv_bn(pen, x, x.channels, (3, 3), stride, groups=x.channels)
+        kept = (1 if dense == 0 else stride[0], 1 if dense == 1 else stride[1])
+        x = conv_bn(pen, x, x.channels, (3, 3), kept, dilation=(spread[0], spread[1]), groups=x.channels)
         x = conv_bn(pen, x, width)
+        if dense is not None:
+            spread[dense] *= stride[dense]
     if arguments.get("head_kernel") is not None:
         head = pair_of(arguments["head_kernel"], "head_kernel")
-        x = conv_bn(pen, x, x.channels, head, padding=(0, 0), groups=x.channels)
+        x = conv_bn(pen, x, x.channels, head, padding=(0, 0), dilation=(spread[0], spread[1]), groups=x.channels)
     return linear(pen, global_mean(pen, x), whole(arguments.get("classes", 12), "classes"))
+
+
+def _dense_axis(arguments: Mapping[str, Any]) -> int | None:
+    """Axis along which the blocks do not stride: 0 height, 1 width."""
+    axis = arguments.get("dense_time")
+    if axis not in (None, *_AXES):
+        raise BadConfigError(f"there is no axis {axis!r}", where="dense_time")
+    return None if axis is None else _AXES.index(axis)
 
 
 def _below_peak(pen: Pen, x: Map, dynamic_range: float) -> Map:

@@ -92,11 +92,12 @@ def conv_bn(
     stride: Pair = ONE,
     *,
     padding: Pair | None = None,
+    dilation: Pair = ONE,
     groups: int = 1,
     act: bool = True,
 ) -> Map:
     """Convolution without bias, batch norm, optional ReLU."""
-    y = batch_norm(pen, conv(pen, x, channels, kernel, stride, padding=padding, groups=groups))
+    y = batch_norm(pen, conv(pen, x, channels, kernel, stride, padding=padding, dilation=dilation, groups=groups))
     return relu(pen, y) if act else y
 
 

@@ -9,11 +9,13 @@ larger log-mel inputs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from torch import Tensor, nn
 
 from edgekit.core.errors import BadConfigError
 from edgekit.models.causal import along_time
+from edgekit.models.dense_time import DenseTime
 from edgekit.models.layers import GlobalMean, conv_bn, pair
 from edgekit.models.level import PeakLevel
 from edgekit.models.registry import register
@@ -39,6 +41,8 @@ class DsCnn(nn.Module):
             :class:`~edgekit.models.level.PeakLevel`; None leaves the levels as they are.
         causal: the axis of time, "height" or "width": nothing is padded along it, so that the network streams exactly
             (docs/streaming.md). None pads both axes.
+        dense_time: the axis of time, "height" or "width", along which the blocks do not stride in evaluation, see
+            :mod:`edgekit.models.dense_time`: weights and training stay the same, MACs rise. None strides always.
 
     Raises:
         BadConfigError: lengths of the lists do not fit together, or a value is out of range.
@@ -56,8 +60,13 @@ class DsCnn(nn.Module):
         dropout: float = 0.2,
         peak_range: float | None = None,
         causal: str | None = None,
+        dense_time: str | None = None,
     ) -> None:
         super().__init__()
+        if causal and dense_time:
+            raise BadConfigError(
+                "a stream has no frames beyond its border", where="ds-cnn dense_time", mend="drop it, or causal"
+            )
         if causal and peak_range is not None:
             raise BadConfigError(
                 "the peak of a clip is not known in a stream", where="ds-cnn peak_range", mend="drop it"
@@ -87,9 +96,17 @@ class DsCnn(nn.Module):
         if head_kernel is not None:
             size = pair(head_kernel, "ds-cnn head_kernel")
             self.head = conv_bn(widths[-1], widths[-1], size, padding=(0, 0), depthwise=True)
+        self._grids = DenseTime((self.blocks, self.head), dense_time) if dense_time else None
         self.pool = GlobalMean()
         self.dropout = nn.Dropout(dropout)
         self.dense = nn.Linear(widths[-1], classes)
+
+    def train(self, mode: bool = True) -> Self:
+        """As of any module; with ``dense_time``, the blocks stride in training alone."""
+        super().train(mode)
+        if self._grids is not None:
+            self._grids.use(strided=mode)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, 1, H, W] → logits [N, classes]."""
