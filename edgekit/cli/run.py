@@ -7,12 +7,14 @@ import shutil
 import sys
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from edgekit.api.run import RunOptions
     from edgekit.api.run_hearing import Decision
     from edgekit.core.errors import BadFileError
 
@@ -32,6 +34,7 @@ PIPE = "-"
 @click.option("--seconds", type=float, help="Of live sound; default: until interrupted.")
 @click.option("--device", help="Input device, by name or number.")
 @click.option("--rate", type=int, help="Of raw PCM from the pipe, in Hz; default: the model's own.")
+@click.option("--detector", type=click.Path(path_type=Path), help="Print events by this detector.json, not labels.")
 @click.option("--list-devices", is_flag=True, help="Print the input devices and exit.")
 @click.option("--systemd-unit", is_flag=True, help="Print a systemd unit that listens with MODEL, and exit.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
@@ -48,6 +51,7 @@ def command(
     seconds: float | None,
     device: str | None,
     rate: int | None,
+    detector: Path | None,
     list_devices: bool,
     systemd_unit: bool,
     form: str,
@@ -70,6 +74,9 @@ def command(
         raise click.UsageError("'-' is a pipe on its own.")
     chosen = int(device) if device is not None and device.isdecimal() else device
     options = RunOptions(runner, frontend, labels, hop_ms, windows, threshold, smooth, seconds, chosen, rate)
+    if detector is not None:
+        _events(model, audio, options, detector, form)
+        return
     if audio and audio != (PIPE,):
         bad: list[BadFileError] = []
         _print(run(model, audio, options, unreadable=bad.append), form)
@@ -77,6 +84,34 @@ def command(
             click.echo(f"edgekit: {error}", err=True)
         raise click.exceptions.Exit(2 if bad else 0)
     _live(run_live(model, options, pipe=sys.stdin.buffer if audio else None), form)
+
+
+def _events(model: Path, audio: tuple[str, ...], options: RunOptions, detector: Path, form: str) -> None:
+    """What a detector detects, an event a line as it happens."""
+    from edgekit.api.run import run, run_live
+    from edgekit.api.run_events import detections, read_detector
+
+    settings = read_detector(detector)
+    wish = replace(options, hop_ms=settings.step_ms, windows=True, threshold=0.0, smooth=1)
+    bad: list[BadFileError] = []
+    if audio and audio != (PIPE,):
+        found = run(model, audio, wish, unreadable=bad.append)
+    else:
+        found = run_live(model, wish, pipe=sys.stdin.buffer if audio else None)
+    events = detections(found, settings)
+    try:
+        if form == "json":
+            rows = [event.to_json() for event in events]
+            click.echo(json.dumps({"schema_version": 1, "events": rows}, indent=2, ensure_ascii=False))
+        else:
+            for event in events:
+                line = f"{event.source}  {event.time:9.2f} s  {event.label}  {event.score:.3f}"
+                click.echo(json.dumps(event.to_json(), ensure_ascii=False) if form == "jsonl" else line)
+    except KeyboardInterrupt:
+        click.echo("", err=True)
+    for error in bad:
+        click.echo(f"edgekit: {error}", err=True)
+    raise click.exceptions.Exit(2 if bad else 0)
 
 
 def _live(found: Iterable[Decision], form: str) -> None:

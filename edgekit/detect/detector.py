@@ -64,7 +64,12 @@ class Detector:
         settings = self.settings
         if logits.shape != (settings.outputs,):
             raise BadConfigError(f"{logits.shape} outputs", where="detector", mend=f"give {settings.outputs}")
-        self._add(posteriors(logits, self.table)[list(settings.keywords)])
+        return self.judge(posteriors(logits, self.table), open_gate=open_gate)
+
+    def judge(self, shares: np.ndarray, *, open_gate: bool = True) -> Event | None:
+        """One decision from posteriors int32 [outputs] in 1/32768; see :meth:`decide`."""
+        settings = self.settings
+        self._add(shares[list(settings.keywords)])
         number = self.decisions
         self.decisions += 1
         if self._rest:
