@@ -138,7 +138,8 @@ def wake(config: WakeConfig, out: str | Path, *, cache: Path | None = None, prog
     exported = export(folder / "run", folder / "export")
     model = folder / MODEL
     if not model.is_file():
-        quantize(exported.model, data, model, select="split=train", cache=cache, progress=progress)
+        # synthetic clips have the model's rate; recordings may have a lower one, whose empty bands mislead ranges
+        quantize(exported.model, synthetic, model, select="split=train", cache=cache, progress=progress)
     words = [(config.set.label, pcm) for pcm in _takes(synthetic, config.set, "validation", cache, progress)]
     backgrounds = _backgrounds(config.development, synthetic, config.set, cache, progress)
     traces = wake_traces(model, config, words, backgrounds, config.hours, seed=1, progress=progress)
