@@ -14,13 +14,19 @@ import argparse
 import hashlib
 import json
 import resource
+import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from results_file import RESULTS, write_results
 from streaming_cases import SHAPES, Shape, frames_of, recording, window, window_model
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from streams import carried_windows
 
 from edgekit.bench.emulate import emulate
 from edgekit.bench.host_stream import host_stream
@@ -61,6 +67,9 @@ def float_difference(shape: Shape, module: torch.nn.Module, form: StreamGraph, f
         output, *rest = session.run(None, {source.name: given, **values})
         outputs.append(output.reshape(-1))
         values = dict(zip(values, rest, strict=True))
+    if form.since_start:
+        expected = since_start(module, frames)
+        return float(np.abs(np.stack(outputs) - expected).max()), len(expected)
     hops, ends = chosen_hops(shape, form, len(frames))
     worst = 0.0
     for i in range(0, len(hops), 64):
@@ -71,11 +80,21 @@ def float_difference(shape: Shape, module: torch.nn.Module, form: StreamGraph, f
     return worst, len(hops)
 
 
+def since_start(module: torch.nn.Module, frames: np.ndarray) -> np.ndarray:
+    """PyTorch's logits of a recurrent model for every frame of the whole stream."""
+    with torch.no_grad():
+        states, _ = module.recurrent(torch.from_numpy(frames[None]))
+        return np.asarray(module.dense(states[0]))
+
+
 def int8_scores(shape: Shape, graph: Graph, form: StreamGraph, frames: np.ndarray) -> tuple[np.ndarray, bool, int]:
     """Scores of the C on this machine for every hop, whether they equal those of the windows, and how many differ."""
     hops, ends = chosen_hops(shape, form, len(frames))
     with host_stream(generate_stream(form, None, CPU, "model")) as listening:
         scores = listening.step(as_hops(form, frames))
+    if form.since_start:
+        expected, places = carried_windows(graph, frames, "/recurrent/GRU/0/hidden:0")
+        return scores, bool(np.array_equal(scores[places], expected)), len(np.unique(scores, axis=0))
     wrong = 0
     for i in range(0, len(hops), 256):
         part = np.stack([window(shape, frames[end - shape.frames : end])[..., None] for end in ends[i : i + 256]])
@@ -92,9 +111,6 @@ def as_hops(form: StreamGraph, frames: np.ndarray) -> np.ndarray:
 
 def on_m4(form: StreamGraph, frames: np.ndarray, scores: np.ndarray, most: int) -> dict[str, Any]:
     """The C on an emulated Cortex-M4: equality with this machine's scores, instructions of a hop."""
-    import tempfile
-    from pathlib import Path
-
     sources = generate_stream(form, None, M4, "model")
     hops = as_hops(form, frames)[:most]
     with tempfile.TemporaryDirectory() as folder:

@@ -66,7 +66,7 @@ SHAPES: dict[str, Shape] = {
     "bc-resnet-causal": Shape(
         "bc-resnet", {"causal": True}, 125, _LOGMEL.replace(layout="freq_time"), every=16
     ),
-    "gru": Shape("kws-gru", {"units": 32}, 49, _MFCC, every=8),
+    "gru": Shape("kws-gru", {"units": 32}, 49, _MFCC),
     "windowed-ast": Shape("windowed-ast", {}, 100, _LOGMEL),
 }  # fmt: skip
 

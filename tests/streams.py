@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from edgekit.graph.graph import Graph
+from edgekit.graph.integer.interpreter import prepare, run_node
+from edgekit.graph.ops import activation_inputs
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.graph.streaming.types import StreamGraph
@@ -112,3 +114,47 @@ def windows_of_hops(case: Case, form: StreamGraph, frames: np.ndarray) -> tuple[
     chosen = [hop for hop, end in enumerate(ends) if case.frames <= end <= len(frames)]
     cut = np.stack([case.window(frames[ends[hop] - case.frames : ends[hop]]) for hop in chosen])
     return cut, slice(chosen[0], chosen[-1] + 1)
+
+
+def carried_windows(graph: Graph, frames: np.ndarray, first_state: str) -> tuple[np.ndarray, np.ndarray]:
+    """The int8 window graph of a recurrence on window after window, each beginning with the state of the one before.
+
+    Args:
+        graph: with its steps written out, one input [1, T, F, 1].
+        frames: int8 [frames, F].
+        first_state: the tensor that holds the state after the first step: it is put in, not computed.
+
+    Returns:
+        The window's outputs and the frames (numbers) that they stand at: the window's first frame is the last one of
+        the window before, except that the stream's first window begins before its first frame, with a state of 0.
+    """
+    prepared, state = prepare(graph), graph.tensor(first_state)
+    source = graph.tensor(graph.inputs[0])
+    length, newest = source.dims[1], _newest_state(graph, first_state)
+    given = np.concatenate([np.zeros_like(frames[:1]), frames])
+    carried = np.full((1, *state.dims), state.scale_zero()[1], np.int8)
+    outputs, places = [], []
+    for begin in range(0, len(given) - length + 1, length - 1):
+        values = {source.name: given[begin : begin + length].reshape(1, *source.dims), first_state: carried}
+        for node in graph.nodes:
+            if node.outputs[0] == first_state:
+                continue
+            inputs = tuple(_operand(graph, values, name) for name in activation_inputs(node))
+            output = graph.tensor(node.outputs[0])
+            values[output.name] = run_node(node, prepared[node.name], inputs).reshape(1, *output.dims)
+        carried = values[newest]
+        outputs.append(values[graph.outputs[0]].reshape(-1))
+        places.append(begin + length - 2)
+    return np.stack(outputs), np.array(places)
+
+
+def _newest_state(graph: Graph, first_state: str) -> str:
+    """The state after the last step: the tensor of the same name with the highest step."""
+    before, after = first_state.split("/0/")
+    steps = [name for name in graph.tensors if name.startswith(f"{before}/") and name.endswith(f"/{after}")]
+    return max(steps, key=lambda name: int(name.removeprefix(f"{before}/").removesuffix(f"/{after}")))
+
+
+def _operand(graph: Graph, values: dict[str, np.ndarray], name: str) -> np.ndarray:
+    tensor = graph.tensor(name)
+    return values[name] if name in values else np.asarray(tensor.data).reshape(1, *tensor.dims)

@@ -16,6 +16,7 @@ from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.graph.streaming.describe import described, with_description
+from edgekit.graph.streaming.step import Recurrent
 from edgekit.graph.streaming.step import stream as stream_graph
 from edgekit.graph.streaming.types import NotStreamableError, Obstacle, StreamGraph
 
@@ -81,6 +82,7 @@ def stream(
     out: str | Path | None = None,
     *,
     time: str | None = None,
+    recurrent: Recurrent = "carried",
     target: str | None = None,
     frontend: str | Path | FrontendSpec | None = None,
     name: str | None = None,
@@ -95,6 +97,7 @@ def stream(
         out: folder for the step as ``.stream.onnx`` and ``.stream.tflite`` (int8 models; float ones where TFLite can
             say it), ``stream.json`` and, with ``target``, the C; nothing is written when None.
         time: axis of time in [1, 1, H, W], "height" or "width"; None takes it from the model's front-end.
+        recurrent: what becomes of a recurrence's state, as in :func:`edgekit.graph.streaming.step.stream`.
         target: build the C of an int8 model for it.
         frontend: to compile in, as in :func:`edgekit.api.compile.compile`.
         name: prefix of the C API; made from the file's name when None.
@@ -115,7 +118,7 @@ def stream(
     window = _window_graph(path)
     spec = _frontend(window)
     try:
-        form = stream_graph(window, _axis(window, spec, time))
+        form = stream_graph(window, _axis(window, spec, time), recurrent)
     except NotStreamableError as error:
         return StreamResult(path, None, error.obstacles)
     result = _counted(path, window, form, spec)

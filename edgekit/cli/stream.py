@@ -9,12 +9,17 @@ import click
 
 if TYPE_CHECKING:
     from edgekit.api.stream import StreamResult
+    from edgekit.graph.streaming.step import Recurrent
 
 
 @click.command("stream")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder for the step's files.")
 @click.option("--time", type=click.Choice(["height", "width"]), help="Axis of time; default: the front-end's.")
+@click.option(
+    "--recurrent", type=click.Choice(["carried", "window"]), default="carried", show_default=True,
+    help="A GRU's state: from the stream's start on, or anew with every window.",
+)  # fmt: skip
 @click.option("--target", metavar="TARGET", help="Also its C, built for cortex-m4, cpu, … (int8 models).")
 @click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
 @click.option("--name", help="Prefix of the C API; default: from the file's name.")
@@ -29,6 +34,7 @@ def command(
     model: Path,
     output: Path | None,
     time: str | None,
+    recurrent: Recurrent,
     target: str | None,
     frontend: str | None,
     name: str | None,
@@ -45,7 +51,7 @@ def command(
     from edgekit.api.stream import stream
 
     result = stream(
-        model, output, time=time, target=target, frontend=frontend, name=name, toolchain=toolchain,
+        model, output, time=time, recurrent=recurrent, target=target, frontend=frontend, name=name, toolchain=toolchain,
         build=not sources_only, optimize=optimize,
     )  # fmt: skip
     if form == "json":

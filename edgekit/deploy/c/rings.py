@@ -69,6 +69,40 @@ class Ring:
         return f"ring_{self.index}"
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a recurrence carries from hop to hop: read by its cell, then overwritten by it.
+
+    Attributes:
+        index: number, for names in C.
+        state: whose.
+        offset: place in the state, behind the rings.
+        nbytes: its bytes.
+    """
+
+    index: int
+    state: State
+    offset: int
+    nbytes: int
+
+    @property
+    def pointer(self) -> str:
+        """The C variable that points to it."""
+        return f"held_{self.index}"
+
+
+def held_of(form: StreamGraph, begin: int) -> tuple[Held, ...]:
+    """Every hidden state, one behind the other from ``begin`` on."""
+    found: list[Held] = []
+    offset = -(-begin // ALIGNMENT) * ALIGNMENT
+    for state in form.states:
+        if state.kind == "hidden":
+            nbytes = form.graph.tensor(state.input).nbytes
+            found.append(Held(len(found), state, offset, nbytes))
+            offset += -(-nbytes // ALIGNMENT) * ALIGNMENT
+    return tuple(found)
+
+
 def rings_of(form: StreamGraph) -> tuple[Ring, ...]:
     """A ring for every ring state, one behind the other.
 

@@ -10,7 +10,7 @@ from edgekit.deploy.c.choice import Optimize, emit_layer
 from edgekit.deploy.c.emitters import EMITTERS
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.merged import MergedFunctions, constant_inputs, constant_place
-from edgekit.deploy.c.rings import Ring, rings_of
+from edgekit.deploy.c.rings import Held, Ring, held_of, rings_of
 from edgekit.deploy.target import Target
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.interpreter import prepare_node
@@ -27,7 +27,7 @@ class StreamModel:
 
     Attributes:
         form: the step graph and its states.
-        rings: of the state.
+        rings, held: of the state: pasts of layers, and what recurrences carry.
         plan: of the arena, which holds what a hop does not keep.
         data, functions: definitions, callees first.
         calls: (comment, statement) a layer, in order.
@@ -37,6 +37,7 @@ class StreamModel:
 
     form: StreamGraph
     rings: tuple[Ring, ...]
+    held: tuple[Held, ...]
     plan: MemoryPlan
     data: tuple[str, ...]
     functions: tuple[str, ...]
@@ -47,8 +48,8 @@ class StreamModel:
 
     @property
     def ring_bytes(self) -> int:
-        """Bytes of all rings."""
-        return max((ring.offset + ring.nbytes for ring in self.rings), default=0)
+        """Bytes of all rings and of what recurrences carry."""
+        return max((part.offset + part.nbytes for part in (*self.rings, *self.held)), default=0)
 
     def kept(self, ring: Ring) -> tuple[str, ...]:
         """Statements behind the writing of a ring's new block."""
@@ -83,10 +84,15 @@ class _Emitter:
     def __init__(self, form: StreamGraph, target: Target, optimize: Optimize) -> None:
         self._form, self._graph, self._target, self._optimize = form, form.graph, target, optimize
         self._rings = rings_of(form)
-        self._views: dict[str, tuple[Ring, int]] = {}
+        self._held = held_of(form, max((ring.offset + ring.nbytes for ring in self._rings), default=0))
+        self._views: dict[str, tuple[Ring | Held, int]] = {}
         for ring in self._rings:
             self._views[ring.state.window] = ring, ring.begin
             self._views[ring.state.new] = ring, ring.new
+        for held in self._held:
+            self._views[held.state.input] = held, 0
+            if held.state.output not in self._views and self._overwrites(held):
+                self._views[held.state.output] = held, 0
         self._nodes = [node for node in self._graph.nodes if not self._lies_there(node)]
         self._plan = self._planned()
 
@@ -107,7 +113,7 @@ class _Emitter:
             calls.append((f"{layer.node.op} {name}", self._call(layer, code, merged)))
             calls += self._kept(layer.output.name)
         return StreamModel(
-            self._form, self._rings, self._plan, tuple(data), merged.texts(), tuple(calls),
+            self._form, self._rings, self._held, self._plan, tuple(data), merged.texts(), tuple(calls),
             {name: code.kernel for name, (_, code) in codes.items()},
             self._place(self._graph.inputs[0]), self._place(self._graph.outputs[0]),
         )  # fmt: skip
@@ -115,7 +121,8 @@ class _Emitter:
     def _lies_there(self, node: Node) -> bool:
         """What a ring does without any code: joining, going on, and reading a part of its window, noted as a view."""
         output = node.outputs[0]
-        states = {name for state in self._form.states for name in (state.window, state.output)}
+        rings = [state for state in self._form.states if state.kind == "ring"]
+        states = {name for state in rings for name in (state.window, state.output)}
         if output in states:
             return True
         if output in self._views or node.inputs[0] not in self._views or node.op not in ("slice", "reshape"):
@@ -128,6 +135,12 @@ class _Emitter:
             offset += begin
         self._views[output] = ring, offset
         return True
+
+    def _overwrites(self, held: Held) -> bool:
+        """The cell has read all of its state before it writes the new one."""
+        order = {node.name: i for i, node in enumerate(self._graph.nodes)}
+        made = order[self._graph.producers()[held.state.output].name]
+        return all(order[node.name] < made for node in self._graph.consumers().get(held.state.input, []))
 
     def _run(self, node: Node) -> int | None:
         """Bytes from the source's first to the slice's, if the slice is one run of bytes."""
@@ -184,7 +197,21 @@ class _Emitter:
     def _kept(self, name: str) -> list[tuple[str, str]]:
         """What follows when a ring's new block is written."""
         found = [ring for ring in self._rings if ring.state.new == name]
-        return [item for ring in found for item in kept_block(ring)]
+        lines = [item for ring in found for item in kept_block(ring)]
+        for held in self._held:
+            if held.state.output == name:
+                lines += self._carried(held)
+        return lines
+
+    def _carried(self, held: Held) -> list[tuple[str, str]]:
+        """What follows when a recurrence's new state is written."""
+        place, lines = self._place(held.state.output), []
+        if place != f"{held.pointer} + 0":
+            lines.append(("", f"memcpy({held.pointer}, {place}, {held.nbytes});"))
+        if held.state.skip:
+            fill = f"memset({held.pointer}, {held.state.initial}, {held.nbytes});"
+            lines.append(("its input is not there yet", f"if (state->hops < {held.state.skip}u) {fill}"))
+        return lines
 
 
 def kept_block(ring: Ring) -> list[tuple[str, str]]:

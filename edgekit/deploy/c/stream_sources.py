@@ -9,7 +9,7 @@ from edgekit.deploy.c.fixed_point import helpers
 from edgekit.deploy.c.header import float_literal
 from edgekit.deploy.c.identifiers import comment_text, string_literal
 from edgekit.deploy.c.interface import API_VERSION, GENERATOR
-from edgekit.deploy.c.rings import Ring
+from edgekit.deploy.c.rings import Held, Ring
 from edgekit.deploy.c.stream_model import StreamModel
 from edgekit.deploy.c.text import fill, indent
 from edgekit.features.spec import FrontendSpec
@@ -338,6 +338,7 @@ def stream_source(api: StreamInterface) -> str:
         f"    int8_t *const {ring.pointer} = state->rings + {ring.offset} + turn_{ring.turns} * {ring.block};\n"
         for ring in model.rings
     )
+    places += "".join(f"    int8_t *const {part.pointer} = state->rings + {part.offset};\n" for part in model.held)
     turned = "".join(
         f"    state->turn_{turns} = turn_{turns} + 1U < {turns}U ? turn_{turns} + 1U : 0U;\n" for turns in model.turns
     )
@@ -366,16 +367,16 @@ def stream_api_source(api: StreamInterface) -> str:
     return fill(
         _API, **api.common,
         labels=fill(_LABEL_ROWS, name=api.name, count=len(api.labels), rows=rows) if api.labels else "",
-        ring_init="".join(_ring_init(ring) for ring in api.model.rings),
+        ring_init="".join(_initial(part) for part in (*api.model.rings, *api.model.held)),
         frontend_init=f"    {api.name}_frontend_init(&state->frontend);\n" if with_frontend else "",
         push=fill(_PUSH_BODY, name=api.name, macro=api.macro, frame_bytes=frame) if with_frontend else "",
     )  # fmt: skip
 
 
-def _ring_init(ring: Ring) -> str:
-    if ring.state.initial == 0:
+def _initial(part: Ring | Held) -> str:
+    if part.state.initial == 0:
         return ""
-    return f"    memset(state->rings + {ring.offset}, {ring.state.initial}, {ring.nbytes});\n"
+    return f"    memset(state->rings + {part.offset}, {part.state.initial}, {part.nbytes});\n"
 
 
 def _call(comment: str, statement: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import BINARY_OPS, RECURRENT_OPS, activation_inputs
+from edgekit.graph.streaming.recurrence import RECURRENCE
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,13 @@ class Reach:
 class Passage:
     """What a node does with time: its output's time axis (None: a function of the whole window), and what it reads.
 
-    ``reaches`` has an entry for each timed input, by the input's name.
+    ``reaches`` has an entry for each timed input, by the input's name. ``remembers``: the output depends on all frames
+    since the stream's start.
     """
 
     output: Timed | None
     reaches: Mapping[str, Reach]
+    remembers: bool = False
 
 
 class Blocked(Exception):
@@ -75,7 +78,8 @@ def passage(graph: Graph, node: Node, flows: Flows) -> Passage:
     Raises:
         Blocked: it needs frames that a stream does not have, or makes entries that are not one function of the frames.
     """
-    timed = {name: flows[name] for name in activation_inputs(node) if name in flows}
+    read = node.inputs if node.op == RECURRENCE else activation_inputs(node)
+    timed = {name: flows[name] for name in read if name in flows}
     if not timed:
         return Passage(None, {})
     found = _RULES.get(node.op, _unknown)(graph, node, timed)
@@ -238,6 +242,14 @@ def _resize(graph: Graph, node: Node, timed: Flows) -> Passage:
     raise Blocked("resizes the window", WHOLE_WINDOW)
 
 
+def _recurrence(graph: Graph, node: Node, timed: Flows) -> Passage:
+    """A state that goes on from frame to frame (recurrence.py)."""
+    flows = {(flow.axis, flow.length, flow.stride, flow.group) for flow in timed.values()}
+    if len(flows) != 1 or len(timed) != len(node.inputs):
+        raise Blocked("mixes frames of different times", WHOLE_WINDOW)
+    return Passage(Timed(*flows.pop()), {name: Reach(1, 0, 0) for name in timed}, remembers=True)
+
+
 def _unknown(graph: Graph, node: Node, timed: Flows) -> Passage:
     if node.op in RECURRENT_OPS:
         raise Blocked("keeps its memory to itself", "use a GRU, whose steps are layers like any other")
@@ -253,6 +265,7 @@ _RULES: Mapping[str, Rule] = {
     "slice": _slice,
     **dict.fromkeys(("pad", "mirror_pad"), _pad),
     "concat": _concat,
+    RECURRENCE: _recurrence,
     "softmax": _softmax,
     "fully_connected": _dense,
     "batch_matmul": _matmul,

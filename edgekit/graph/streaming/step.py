@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -15,13 +16,16 @@ from edgekit.graph.passes.shapes import infer_output
 from edgekit.graph.streaming.flow import Timed
 from edgekit.graph.streaming.join import join_frames
 from edgekit.graph.streaming.local import local_attrs
+from edgekit.graph.streaming.recurrence import CELL, RECURRENCE, Cell, fold_recurrences
 from edgekit.graph.streaming.time_first import time_first
 from edgekit.graph.streaming.trace import Need, Trace, check_padding, fresh_entries, needs, trace
 from edgekit.graph.streaming.types import State, StreamGraph
 from edgekit.graph.tensor import Tensor
 
+Recurrent = Literal["carried", "window"]
 
-def stream(graph: Graph, axis: int) -> StreamGraph:
+
+def stream(graph: Graph, axis: int, recurrent: Recurrent = "carried") -> StreamGraph:
     """The streaming form of a window graph.
 
     Every layer computes the entries that a hop brings, once; the older entries that later layers read again are kept
@@ -30,6 +34,8 @@ def stream(graph: Graph, axis: int) -> StreamGraph:
     Args:
         graph: float or integer edge graph with one input [1, …].
         axis: time axis of its input, 1 or 2; in the step graph it is axis 1.
+        recurrent: "carried": the state of a recurrence that the window writes out goes on from the stream's start;
+            "window": it begins anew with every window, as in training, and all of its steps run at every hop.
 
     Raises:
         NotStreamableError: names every layer that stands in the way, and how to mend it.
@@ -39,6 +45,7 @@ def stream(graph: Graph, axis: int) -> StreamGraph:
     if graph.dialect != "edge":
         raise UnsupportedOpError(f"a graph of dialect {graph.dialect!r} is not streamed", mend="lower it first")
     window = drop_dead(time_first(graph, axis))
+    window = fold_recurrences(window) if recurrent == "carried" else window
     found = trace(window, 1)
     wanted = needs(window, found)
     return _Step(window, found, wanted).stream()
@@ -80,6 +87,9 @@ class _Step:
         name, passage = node.outputs[0], self._found.passages[node.name]
         if passage.output is not None and name not in self._wanted:
             return
+        if node.op == RECURRENCE:
+            self._carry(name, node.attrs[CELL], self._fresh(name))
+            return
         fresh = self._fresh(name) if passage.output is not None else 1
         last = self._wanted[name].last if passage.output is not None else 0
         operands = {
@@ -99,6 +109,26 @@ class _Step:
         self._names[name] = name
         if passage.output is not None:
             self._keep(name)
+
+    def _carry(self, name: str, cell: Cell, fresh: int) -> None:
+        """One step of a recurrence, its state an input and an output."""
+        if fresh != 1:
+            raise UnsupportedOpError(f"a recurrence over {fresh} frames a hop", where=name, mend="stride after it")
+        need, before = self._wanted[name], f"{name}@before"
+        places = {row: self._entries(source, need.last, need.last) for row, source in cell.rows.items()}
+        places |= {cell.before: before, cell.after: name}
+        state = cell.tensors[cell.after]
+        self._tensors[before], self._tensors[name] = state.replace(name=before), state.replace(name=name)
+        for node in cell.nodes:
+            inputs = tuple(places.get(item, item) for item in node.inputs)
+            outputs = tuple(places.get(item, item) for item in node.outputs)
+            self._tensors.update({item: cell.tensors[item] for item in (*inputs, *outputs) if item in cell.tensors})
+            self._nodes.append(node.replace(inputs=inputs, outputs=outputs))
+        self._names[name] = name
+        initial = state.scale_zero()[1] if state.dtype in ("int8", "int16") else 0
+        skip = max((self._skips.get(source, 0) for source in cell.rows.values()), default=0)
+        self._states.append(State(name, before, name, "hidden", "", name, 1, 1, 1, initial, skip))
+        self._keep(name)
 
     def _shape(
         self, node: Node, inputs: tuple[str, ...], attrs: Mapping[str, object], output: Timed | None, fresh: int

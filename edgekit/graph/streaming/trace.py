@@ -104,7 +104,8 @@ def needs(graph: Graph, found: Trace) -> dict[str, Need]:
         fresh = fresh_entries(found, name, need) if name in found.flows else 1
         for source, reach in found.passages[node.name].reaches.items():
             first, last = reach.of(need.last - fresh + 1, need.last)
-            read = Need(first, last, reach.of(need.oldest, need.last)[0])
+            oldest = -1 if found.passages[node.name].remembers else reach.of(need.oldest, need.last)[0]
+            read = Need(first, last, oldest)
             wanted[source] = wanted[source].joined(read) if source in wanted else read
     return wanted
 
