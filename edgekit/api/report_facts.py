@@ -149,9 +149,11 @@ def _compared(a: EvaluatedModel | None, b: EvaluatedModel | None) -> Json | None
 
 
 def _training(folder: Path) -> Json:
-    metrics = read_object(folder / METRICS)
+    ended = (folder / METRICS).is_file()  # an interrupted run has an epoch and weights, and no result yet
+    metrics = read_object(folder / METRICS) if ended else {}
     start, loss = folder / "start.json", metrics.get("validation")
     return {
+        "ended": ended,
         "epoch": metrics.get("epoch"),
         "validation": loss if isinstance(loss, dict) else None,
         "history": read_history(folder / HISTORY),
@@ -229,6 +231,7 @@ def _missing(facts: Json, files: RunFiles) -> list[Json]:
     quantize = "make one with 'edgekit quantize', and give it with --int8"
     wanted = (
         ("learning curves", facts["training"], "a model file alone has none: give its run folder"),
+        ("end of the training", not files.folder or facts["training"]["ended"], "give the command that began it again"),
         ("accuracy on test clips", any(scores.values()), _NOT_EVALUATED),
         ("clips to listen to", not any(scores.values()) or provenance["test"], "give the recordings with --data"),
         ("integer model", files.int8, quantize),

@@ -65,10 +65,10 @@ def find_run(path: Path, int8: Path | None = None) -> RunFiles:
         whole = path.suffix.lower() == ".tflite" and int8 is None
         return RunFiles(path.name, float_model=None if whole else path, int8=path if whole else int8)
     inner = path / "run"
-    folder = inner if (path / ROAD).is_file() or (inner / METRICS).is_file() else path
-    if not (folder / METRICS).is_file():
+    folder = inner if (path / ROAD).is_file() or (inner / HISTORY).is_file() else path
+    if not (folder / HISTORY).is_file():
         mend = "give a run folder of edgekit train, a folder of edgekit demo, or a model file"
-        raise BadFileError(f"holds no finished run ({METRICS} is missing)", where=str(path), mend=mend)
+        raise BadFileError(f"holds no run ({HISTORY} is missing)", where=str(path), mend=mend)
     checkpoint, exported, road = folder / CHECKPOINT, path / "export" / "model.onnx", path / ROAD
     return RunFiles(
         name=path.resolve().name,

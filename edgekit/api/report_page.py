@@ -132,7 +132,7 @@ def _training(facts: Json) -> Section | None:
         return None
     history = found["history"]
     scores = found["validation"] or {}
-    kept = f"Kept: epoch {found['epoch']}"
+    kept = f"Kept: epoch {found['epoch']}" if found["ended"] else "The training has not ended"
     if scores.get("accuracy") is not None:
         kept += f", validation accuracy {100 * scores['accuracy']:.2f} %"
     if scores.get("macro_accuracy") is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +224,15 @@ def test_json_says_what_the_page_says_and_what_is_missing(
     assert "accuracy on test clips" not in {m["what"] for m in full["missing"]}
 
 
+def test_an_interrupted_run_is_said_to_be_one(runs: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    cut = tmp_path / "cut"
+    shutil.copytree(runs[0], cut)
+    (cut / "metrics.json").unlink()
+    made = report(cut, tmp_path / "p.html")
+    assert "end of the training" in {item["what"] for item in made.content["runs"][0]["missing"]}
+    assert "The training has not ended" in made.text
+
+
 def test_the_json_keeps_the_published_schema(runs: tuple[Path, Path, Path], noises: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     from edgekit.report.schemas import json_schema
@@ -265,7 +275,7 @@ def test_what_cannot_be_reported_is_refused(runs: tuple[Path, Path, Path], tmp_p
         report([run, vit], tmp_path / "MODEL_CARD.md")
     with pytest.raises(BadConfigError, match="2 integer models for 1 runs"):
         report(run, form="json", int8=[int8, int8])
-    with pytest.raises(BadFileError, match=re.escape("metrics.json is missing")):
+    with pytest.raises(BadFileError, match=re.escape("history.csv is missing")):
         report(tmp_path, form="json")
     (tmp_path / "eval.json").write_text("[]")
     with pytest.raises(BadFileError, match="not a JSON object"):
