@@ -49,10 +49,13 @@ class ModelProcess:
         channel: to the process.
         outputs: scores of the model.
         dtype: of the scores, int8 or float32.
+        answer_s: longest wait for one answer, seconds.
     """
 
-    def __init__(self, channel: Channel, outputs: int, dtype: type[np.generic] = np.int8) -> None:
-        self.channel, self._outputs, self._dtype = channel, outputs, np.dtype(dtype)
+    def __init__(
+        self, channel: Channel, outputs: int, dtype: type[np.generic] = np.int8, answer_s: float = ANSWER_S
+    ) -> None:
+        self.channel, self._outputs, self._dtype, self._answer_s = channel, outputs, np.dtype(dtype), answer_s
 
     def load(self, model: bytes, options: Mapping[str, Any]) -> None:
         """Hand a model to ``server.py``.
@@ -66,10 +69,10 @@ class ModelProcess:
         """
         text = json.dumps(dict(options)).encode()
         data = struct.pack("<I", len(text)) + text + model
-        self.channel.send(struct.pack("<II", LOAD, len(data)) + data, ANSWER_S)
-        status, value = parse_head(self.channel.read(8, ANSWER_S))
+        self.channel.send(struct.pack("<II", LOAD, len(data)) + data, self._answer_s)
+        status, value = parse_head(self.channel.read(8, self._answer_s))
         if status != 0:
-            reason = self.channel.read(min(value, ABOUT_BYTES), ANSWER_S).decode(errors="replace")
+            reason = self.channel.read(min(value, ABOUT_BYTES), self._answer_s).decode(errors="replace")
             mend = "install what it names, or leave this runner out"
             raise TargetError(f"cannot load the model: {reason}", where=self.channel.where, mend=mend)
 
@@ -100,7 +103,7 @@ class ModelProcess:
 
     def peak_bytes(self) -> int | None:
         """Peak of resident memory; None where the system does not tell."""
-        kib, _ = self._ask(memory_request(), 0, ANSWER_S)
+        kib, _ = self._ask(memory_request(), 0, self._answer_s)
         return kib * 1024 if kib >= 0 else None
 
     def about(self) -> dict[str, Any]:
@@ -109,14 +112,14 @@ class ModelProcess:
         Raises:
             TargetError: it does not speak the protocol.
         """
-        size, _ = self._ask(about_request(), 0, ANSWER_S)
+        size, _ = self._ask(about_request(), 0, self._answer_s)
         if not 0 <= size <= ABOUT_BYTES:
             raise TargetError("speaks another protocol", where=self.channel.where, mend="build it with this edgekit")
-        told: dict[str, Any] = json.loads(self.channel.read(size, ANSWER_S))
+        told: dict[str, Any] = json.loads(self.channel.read(size, self._answer_s))
         return told
 
     def _scores(self, request: bytes) -> np.ndarray:
-        _, data = self._ask(request, self._outputs * self._dtype.itemsize, ANSWER_S)
+        _, data = self._ask(request, self._outputs * self._dtype.itemsize, self._answer_s)
         return np.frombuffer(data, dtype=self._dtype)
 
     def _ask(self, request: bytes, size: int, seconds: float) -> tuple[int, bytes]:
