@@ -103,7 +103,8 @@ def plan_graph(graph: Graph) -> Plans:
         best, in_order = firmware_plan(core), firmware_plan(core, in_place=False)
     except EdgekitError:  # a float model: its kernels do not exist yet
         return _plans(lowered, {}, "as edgekit lowers it")
-    return Plans(best, in_order, "as edgekit compiles it, kernels' working memory included", _dtypes(core), core.inputs)
+    how = "as edgekit compiles it (--optimize balanced), kernels' working memory included"
+    return Plans(best, in_order, how, _dtypes(core), core.inputs)
 
 
 def state_bytes(graph: Graph) -> int:
