@@ -13,7 +13,7 @@ import numpy as np
 
 from edgekit.bench import places
 from edgekit.bench.channel import Channel
-from edgekit.bench.energy import find_nvml, find_rapl
+from edgekit.bench.energy import EnergyMeter, find_nvml, find_rapl
 from edgekit.bench.figures import Plan, energy, latency, rates, timed
 from edgekit.bench.inputs import Inputs, compare_scores
 from edgekit.bench.model_process import ModelProcess
@@ -189,8 +189,9 @@ def _parts(process: ModelProcess, plan: Plan, sources: Sources | None) -> dict[s
 
 def joules(process: ModelProcess, plan: Plan, once_ns: float, target: str) -> dict[str, Quantity]:
     """Energy of an inference, where this machine's counter for ``target`` can be read."""
-    find = {"cuda": find_nvml, "cpu": find_rapl}.get(target)
-    meter = find() if find is not None else None
+    meter: EnergyMeter | None = None
+    if target in ("cpu", "cuda"):
+        meter = find_nvml() if target == "cuda" else find_rapl()
     return {} if meter is None else {"energy": energy(process, plan, once_ns, meter)}
 
 

@@ -76,3 +76,9 @@ def test_missing_qemu_names_the_package(image: Image, tmp_path: Path, monkeypatc
 def test_a_wrong_number_of_bytes_is_an_error_not_a_hang(image: Image) -> None:
     with pytest.raises(TargetError, match="does not know the request"):
         run_in_qemu_user(image, np.zeros((1, 5, 5, 2), dtype=np.int8), 3)
+
+
+def test_a_zero_2_has_the_processor_of_a_raspberry_pi_3() -> None:
+    """Both are Cortex-A53 (BCM2710A1 and BCM2837B0)."""
+    assert find_target("rpi-zero2") is find_target("rpi3")
+    assert "-mcpu=cortex-a53" in find_target("rpi-zero2").gcc_flags
