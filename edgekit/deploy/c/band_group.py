@@ -30,5 +30,5 @@ def emit_band_group(group: BandGroup, layers: Mapping[str, Layer], emit: Callabl
         calls.append(code.call.format_map(values))
         data += code.data
         kernels[band.node.name] = code.kernel
-    code = Code("\n    ".join(calls), tuple(functions), tuple(data), group.nbytes, "bands")
+    code = Code(" ".join(calls), tuple(functions), tuple(data), group.nbytes, "bands")
     return GroupCode(code, kernels)
