@@ -17,7 +17,8 @@ from random_ops import conv2d, depthwise_conv2d, pool2d, rescaling
 from edgekit.graph.firmware import Firmware, grouped
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
-from edgekit.graph.row_group import Members, RowGroup, closed, row_group
+from edgekit.graph.row_group import RowGroup, closed, row_group
+from edgekit.graph.row_members import Members
 
 CLIPS = 4
 MOST_NODES = 9

@@ -9,7 +9,8 @@ from __future__ import annotations
 from math import prod
 
 from edgekit.graph.graph import Node
-from edgekit.graph.row_group import Members, RowGroup, Window
+from edgekit.graph.row_group import RowGroup, Window
+from edgekit.graph.row_members import Members
 from edgekit.graph.scratch import patches_of
 
 A_PRODUCT = 1.0

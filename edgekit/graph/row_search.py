@@ -16,7 +16,8 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.layer_group import LayerGroup
 from edgekit.graph.placement import Overlap, aligned, saving
 from edgekit.graph.row_cost import row_cost
-from edgekit.graph.row_group import Members, RowGroup, closed, row_group
+from edgekit.graph.row_group import RowGroup, closed, row_group
+from edgekit.graph.row_members import Members
 from edgekit.graph.takeover import Lifetimes
 
 LONGEST = 16

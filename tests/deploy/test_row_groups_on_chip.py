@@ -24,7 +24,7 @@ from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 
-SAMPLE = (70_000, 40)
+SAMPLE = (70_000, 30)
 """First seed and number of the graphs here: others than in the committed campaign."""
 NEEDS = {"cortex-m4": "arm-none-eabi-gcc", "cortex-m55": "qemu-system-arm"}
 STATE_BYTES = 64

@@ -12,7 +12,8 @@ from random_rows import random_groups, rows_case
 
 from edgekit.graph.firmware import firmware, grouped
 from edgekit.graph.graph import Graph
-from edgekit.graph.row_group import Members, RowGroup, closed, direct_operands, row_group
+from edgekit.graph.row_group import RowGroup, closed, direct_operands, row_group
+from edgekit.graph.row_members import Members
 
 
 def simulate(graph: Graph, group: RowGroup) -> None:
