@@ -69,7 +69,7 @@ def layer_rows(verdict: Json, memory: Json | None, times: Mapping[str, float] | 
     return rows
 
 
-def measured_rows(benches: Sequence[Json], road: Json | None, names: set[str]) -> list[Json]:
-    """Rows of ``edgekit bench --format json`` about the models named, and the measurement of a road."""
-    rows = [row for bench in benches for row in bench.get("results", ()) if row.get("model") in names]
+def measured_rows(measured: Sequence[Json], road: Json | None, names: set[str]) -> list[Json]:
+    """The rows of ``edgekit bench --format json`` about the models named, and the measurement of a road."""
+    rows = [row for row in measured if row["model"] in names]
     return [*rows, road["measurement"]] if road and "measurement" in road else rows

@@ -13,17 +13,14 @@ from edgekit.api.report_files import (
     CHECKPOINT,
     FRONTEND,
     HISTORY,
-    IDENTITY,
     METRICS,
-    PROVENANCE,
     RECIPE,
     RunFiles,
     read_history,
     read_object,
     read_text,
 )
-from edgekit.core.digest import digest_file
-from edgekit.core.surroundings import surroundings
+from edgekit.api.report_provenance import provenance_of
 from edgekit.graph.ops import FRONTEND_KEY, LABELS_KEY
 
 if TYPE_CHECKING:
@@ -59,7 +56,7 @@ def reported_run(
     files: RunFiles,
     answers: Mapping[Path, EvaluatedModel],
     evaluations: Mapping[str, Json],
-    benches: Sequence[Json],
+    measured: Sequence[Json],
     budgets: Budgets,
     times: Mapping[str, float] | None,
 ) -> ReportedRun:
@@ -69,7 +66,7 @@ def reported_run(
         files: of the run.
         answers: evaluated models by path; empty where no recordings were given.
         evaluations: entries of ``edgekit eval --format json`` by model name, for what ``answers`` has not.
-        benches: documents of ``edgekit bench --format json``.
+        measured: rows of ``edgekit bench --format json``.
         budgets: to judge the model by.
         times: microseconds by layer of the integer model, where they were measured.
 
@@ -83,6 +80,7 @@ def reported_run(
     verdict = verdict_of(files.counted, _shown(files), budgets, _measured(scores)) if files.counted else None
     memory = memory_of(verdict)
     metadata = _metadata(files.counted)
+    tested = next((model for model in heard.values() if model is not None), None)
     facts: Json = {
         "name": files.name,
         "labels": _labels(scores, metadata),
@@ -93,9 +91,9 @@ def reported_run(
         "layers": layer_rows(verdict, memory, times) if verdict else [],
         "memory": memory,
         "on_chip": _on_chip(road),
-        "measurements": measured_rows(benches, road, _names(files)),
+        "measurements": measured_rows(measured, road, _names(files)),
         "frontend": _frontend(files.folder, metadata),
-        "provenance": _provenance(files, heard),
+        "provenance": provenance_of(files, tested),
     }
     facts["missing"] = _missing(facts, files)
     return ReportedRun(files, facts, heard["float"], heard["int8"])
@@ -201,28 +199,6 @@ def _frontend(folder: Path | None, metadata: Mapping[str, str]) -> Json | None:
         return None
     spec = from_json(text, where=where)
     return {"digest": spec.digest, "spec": spec.to_json(), "frames": spec.frames, "bins": spec.bins}
-
-
-def _provenance(files: RunFiles, heard: Mapping[str, EvaluatedModel | None]) -> Json:
-    folder = files.folder
-    made = folder / PROVENANCE if folder else None
-    identity = folder / IDENTITY if folder else None
-    paths = (files.float_model, files.exported, files.int8)
-    models = [path / CHECKPOINT if path.is_dir() else path for path in paths if path is not None]
-    tested = next((model for model in heard.values() if model is not None), None)
-    return {
-        "models": [{"file": path.name, "bytes": path.stat().st_size, "digest": digest_file(path)} for path in models],
-        "run": read_object(identity) if identity and identity.is_file() else None,
-        "training": read_object(made) if made and made.is_file() else None,
-        "test": _tested(tested) if tested else None,
-        "report": surroundings(),
-    }
-
-
-def _tested(model: EvaluatedModel) -> Json:
-    manifest = model.clips.manifest
-    left_out = len(model.clips.rejected)
-    return {"name": manifest.name, "clips": len(model.clips), "left_out": left_out, "digest": model.clips.digest}
 
 
 def _missing(facts: Json, files: RunFiles) -> list[Json]:

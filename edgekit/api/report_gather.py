@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgekit.api.report_facts import ReportedRun, reported_run
 from edgekit.api.report_files import RunFiles, read_object
-from edgekit.core.errors import EdgekitError
+from edgekit.core.errors import BadFileError, EdgekitError
 from edgekit.core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
     from edgekit.data.manifest import Manifest
 
 _EVAL, _BENCH = "give what 'edgekit eval --format json' printed", "give what 'edgekit bench --format json' printed"
+
+
+_EVALUATED = frozenset(
+    {
+        "model",
+        "arithmetic",
+        "clips",
+        "accuracy",
+        "labels",
+        "confusion",
+        "by_label",
+        "label_by",
+        "intervals",
+        "calibration",
+    }
+)
+_MEASURED = frozenset({"model", "target"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +62,8 @@ def gather(files: Sequence[RunFiles], wish: Wish) -> list[ReportedRun]:
         BadFileError: a damaged file.
         EdgekitError: as :func:`edgekit.api.evaluate.evaluate`.
     """
-    known = [entry for path in wish.evaluations for entry in read_object(Path(path), _EVAL).get("results", ())]
-    benches = [read_object(Path(path), _BENCH) for path in wish.benches]
+    known = [entry for path in wish.evaluations for entry in _entries(Path(path), _EVALUATED, _EVAL)]
+    measured = [row for path in wish.benches for row in _entries(Path(path), _MEASURED, _BENCH)]
     answers = _answers(files, wish)
     by_name = {entry["model"]: entry for entry in known}
     done = []
@@ -55,8 +72,16 @@ def gather(files: Sequence[RunFiles], wish: Wish) -> list[ReportedRun]:
             wish.progress("reporting", number, len(files))
             probed = _with_probe(item, Path(work) / str(number))
             times = _times(item) if wish.layer_times else None
-            done.append(reported_run(probed, answers, by_name, benches, wish.budgets, times))
+            done.append(reported_run(probed, answers, by_name, measured, wish.budgets, times))
     return done
+
+
+def _entries(path: Path, keys: frozenset[str], mend: str) -> list[dict[str, Any]]:
+    """``results`` of a document that another command printed, each with the keys that a report reads."""
+    found = read_object(path, mend).get("results")
+    if not isinstance(found, list) or not all(isinstance(entry, dict) and keys <= entry.keys() for entry in found):
+        raise BadFileError(f"has no results with {', '.join(sorted(keys))}", where=str(path), mend=mend)
+    return found
 
 
 def _answers(files: Sequence[RunFiles], wish: Wish) -> Mapping[Path, EvaluatedModel]:

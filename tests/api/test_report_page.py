@@ -280,6 +280,9 @@ def test_what_cannot_be_reported_is_refused(runs: tuple[Path, Path, Path], tmp_p
     (tmp_path / "eval.json").write_text("[]")
     with pytest.raises(BadFileError, match="not a JSON object"):
         report(run, form="json", evaluations=[tmp_path / "eval.json"])
+    (tmp_path / "bench.json").write_text('{"results": [{"model": 5}]}')
+    with pytest.raises(BadFileError, match="has no results with model, target"):
+        report(run, form="json", benches=[tmp_path / "bench.json"])
 
 
 def test_an_evaluation_made_before_is_taken_over(runs: tuple[Path, Path, Path], noises: Path, tmp_path: Path) -> None:
