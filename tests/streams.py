@@ -30,7 +30,7 @@ SHAPES: dict[str, tuple[str, dict[str, Any], tuple[int, int], int]] = {
         },
         (52, 20), 1,
     ),
-    "bc-resnet": ("bc-resnet", {"causal": True}, (40, 125), 2),
+    "bc-resnet": ("bc-resnet", {"causal": True, "tau": 0.5}, (40, 119), 2),
     "windowed-ast": ("windowed-ast", {"bins": 20, "width": 16, "heads": 2, "layers": 2, "window": 5}, (45, 20), 1),
 }  # fmt: skip
 """Name to (model, its arguments, shape of the window, axis of time)."""
@@ -72,7 +72,7 @@ def window_case(module: torch.nn.Module, shape: tuple[int, int], axis: int, fold
     module.train()
     with torch.no_grad():
         for _ in range(8):
-            module(torch.randn(4, 1, *shape))
+            module(torch.randn(2, 1, *shape))
         for name, parameter in module.named_parameters():
             if name.endswith("distance") or parameter.ndim == 1:  # norms, biases, codes of distance
                 parameter += 0.1 * torch.randn_like(parameter)
