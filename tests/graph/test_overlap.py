@@ -10,12 +10,12 @@ from edge_graphs import Builder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.graph.graph import Graph
 from edgekit.graph.firmware import firmware_plan
+from edgekit.graph.graph import Graph
 from edgekit.graph.overlap import input_overlaps
-from edgekit.graph.placement import Overlap
 from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
+from edgekit.graph.placement import Overlap
 from edgekit.graph.readers.tflite_reader import read_tflite
 from edgekit.graph.scratch import scratch_sizes
 
