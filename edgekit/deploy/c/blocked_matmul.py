@@ -10,6 +10,7 @@ from typing import cast
 from edgekit.deploy.c.dsp import product as dsp_product
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.mve import product as mve_product
+from edgekit.deploy.c.neon import product as neon_product
 from edgekit.deploy.c.nest import loops, offset, strides
 from edgekit.deploy.c.product import Product, portable
 from edgekit.deploy.c.text import fill, indent
@@ -33,6 +34,7 @@ class Provider:
 PROVIDERS: dict[str, Provider] = {
     "mve": Provider(mve_product.mve, mve_product.fits),
     "dsp": Provider(dsp_product.dsp, dsp_product.fits),
+    "neon": Provider(neon_product.neon, neon_product.fits),
     "portable": Provider(portable, lambda product: True),
 }
 

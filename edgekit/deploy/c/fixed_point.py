@@ -10,6 +10,7 @@ import re
 from edgekit.deploy.c.dsp.intrinsics import DSP_HELPERS
 from edgekit.deploy.c.dsp.requantize import HELPERS as DSP_REQUANTIZE
 from edgekit.deploy.c.mve.requantize import HELPERS as MVE_HELPERS
+from edgekit.deploy.c.neon.requantize import HELPERS as NEON_HELPERS
 from edgekit.deploy.c.recurrent_helpers import RECURRENT_HELPERS
 
 _PORTABLE: tuple[tuple[str, str], ...] = (
@@ -105,7 +106,7 @@ typedef struct {
 """,
     ),
 )
-HELPERS = (*_PORTABLE, *RECURRENT_HELPERS, *DSP_HELPERS, *DSP_REQUANTIZE, *MVE_HELPERS)
+HELPERS = (*_PORTABLE, *RECURRENT_HELPERS, *DSP_HELPERS, *DSP_REQUANTIZE, *MVE_HELPERS, *NEON_HELPERS)
 """(name, definition), callees first."""
 
 

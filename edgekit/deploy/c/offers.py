@@ -22,6 +22,9 @@ from edgekit.deploy.c.mve import conv2d as mve_conv2d
 from edgekit.deploy.c.mve import depthwise_conv2d as mve_depthwise
 from edgekit.deploy.c.mve import fully_connected as mve_dense
 from edgekit.deploy.c.mve import softmax as mve_softmax
+from edgekit.deploy.c.neon import conv2d as neon_conv2d
+from edgekit.deploy.c.neon import depthwise_conv2d as neon_depthwise
+from edgekit.deploy.c.neon import fully_connected as neon_dense
 from edgekit.deploy.c.softmax import emit_softmax
 
 
@@ -113,6 +116,8 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
         ("batch_matmul", "portable"): _matmul("portable"),
         ("batch_matmul", "dsp"): _matmul("dsp"),
         ("batch_matmul", "mve"): _matmul("mve"),
+        ("attention", "neon"): _attention("neon"),
+        ("batch_matmul", "neon"): _matmul("neon"),
         ("conv2d", "dsp"): (
             _conv2d(False, 64),
             _conv2d(False, 8),
@@ -128,6 +133,9 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
         ("conv2d", "mve"): (_only(mve_conv2d.emit_conv2d, mve_conv2d.fits),),
         ("depthwise_conv2d", "mve"): (_only(mve_depthwise.emit_depthwise_conv2d, mve_depthwise.fits),),
         ("fully_connected", "mve"): (_only(mve_dense.emit_fully_connected, mve_dense.fits),),
+        ("conv2d", "neon"): (_only(neon_conv2d.emit_conv2d, neon_conv2d.fits),),
+        ("depthwise_conv2d", "neon"): (_only(neon_depthwise.emit_depthwise_conv2d, neon_depthwise.fits),),
+        ("fully_connected", "neon"): (_only(neon_dense.emit_fully_connected, neon_dense.fits),),
         ("add", "dsp"): (_only(dsp_add.emit_add, dsp_add.fits),),
         ("sub", "dsp"): (_only(dsp_add.emit_add, dsp_add.fits),),
         ("avg_pool2d", "dsp"): (_only(dsp_avg_pool.emit_avg_pool2d, dsp_avg_pool.fits),),

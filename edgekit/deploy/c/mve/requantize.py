@@ -19,6 +19,8 @@ HELPERS: tuple[tuple[str, str], ...] = (
         """\
 #if defined(__ARM_FEATURE_MVE)
 #include <arm_mve.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
 #endif
 """,
     ),
