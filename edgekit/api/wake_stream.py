@@ -39,7 +39,7 @@ class StreamModel:
         self.spec, self.step = spec, step
         self._host = host
         given, made = graph.tensor(graph.inputs[0]), graph.tensor(graph.outputs[0])
-        self._shape = tuple(int(size) for size in given.dims[1:])  # type: ignore[arg-type]
+        self._shape = tuple(int(size) for size in given.dims[1:])
         self._input = given.scale_zero()
         self.scale = float(made.scale_zero()[0])
         self._table = exponential_table(self.scale)

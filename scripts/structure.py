@@ -1,0 +1,108 @@
+"""Figures of the code's structure: lengths of files and functions, tests against source, docstrings.
+
+    .venv/bin/python scripts/structure.py [--format json]
+
+A line counts where it is neither empty nor a comment on its own. Docstrings are asked of public modules, classes and
+functions (names without an underscore, not inside a function).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+_LONG_FILE, _LONG_FUNCTION = 300, 60
+
+
+def sources(folder: str) -> list[Path]:
+    """Python files below ``folder``."""
+    return sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def code_lines(text: str) -> int:
+    """Lines that are neither empty nor a comment."""
+    return sum(1 for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions and methods."""
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def public(tree: ast.Module) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The module, its public classes and functions, and public methods."""
+    yield tree
+    scopes: list[ast.Module | ast.ClassDef] = [tree]
+    while scopes:
+        for node in scopes.pop().body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
+                yield node
+                if isinstance(node, ast.ClassDef):
+                    scopes.append(node)
+
+
+def share_documented(trees: list[ast.Module]) -> float:
+    """Share of public names with a docstring."""
+    found = [ast.get_docstring(node) is not None for tree in trees for node in public(tree)]
+    return sum(found) / len(found)
+
+
+def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without decorators and docstring."""
+    first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+    return (node.end_lineno or node.lineno) - first.lineno + 1
+
+
+def percentile(values: list[int], share: float) -> int:
+    """The smallest value that ``share`` of them do not exceed."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def figures() -> dict[str, object]:
+    """All figures, and the longest files and functions."""
+    own = {path: path.read_text("utf-8") for path in sources("edgekit")}
+    trees = {path: ast.parse(text) for path, text in own.items()}
+    files = {str(path.relative_to(ROOT)): len(text.splitlines()) for path, text in own.items()}
+    lengths = {
+        f"{path.relative_to(ROOT)}:{node.name}": length(node)
+        for path, tree in trees.items()
+        for node in functions(tree)
+    }
+    lines = sum(code_lines(text) for text in own.values())
+    tests = sum(code_lines(path.read_text("utf-8")) for path in sources("tests"))
+    return {
+        "files": len(files),
+        "code_lines": lines,
+        "file_lines_median": statistics.median(files.values()),
+        "file_lines_90": percentile(list(files.values()), 0.9),
+        "functions": len(lengths),
+        "function_lines_median": statistics.median(lengths.values()),
+        "function_lines_90": percentile(list(lengths.values()), 0.9),
+        "test_lines": tests,
+        "test_to_source": round(tests / lines, 3),
+        "docstring_coverage": round(share_documented(list(trees.values())), 4),
+        f"files_over_{_LONG_FILE}": sorted(name for name, count in files.items() if count > _LONG_FILE),
+        f"functions_over_{_LONG_FUNCTION}": sorted(name for name, count in lengths.items() if count > _LONG_FUNCTION),
+    }
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--format", choices=["text", "json"], default="text")
+    told = figures()
+    if parser.parse_args().format == "json":
+        print(json.dumps(told, indent=2))
+        return
+    for name, value in told.items():
+        shown = "\n" + "\n".join(f"    {item}" for item in value) if isinstance(value, list) and value else value
+        print(f"{name.replace('_', ' '):24} {shown if shown != [] else 'none'}")
+
+
+if __name__ == "__main__":
+    main()
