@@ -42,6 +42,7 @@ _PUBLIC: dict[str, str] = {
     "compile": "edgekit.api.compile",
     "stream": "edgekit.api.stream",
     "bench": "edgekit.api.bench",
+    "bench_pair": "edgekit.api.bench_pair",
     "verify_features": "edgekit.api.features",
     "synthesise": "edgekit.api.data",
     "fetch": "edgekit.api.data",

@@ -28,7 +28,7 @@ SLOWEST = 50_000
 SSH_FAILED = 255
 """ssh's own exit status."""
 
-_HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.\-]*@)?(?:[A-Za-z0-9][A-Za-z0-9.\-]*|\[?[0-9A-Fa-f:]+(?:%\w+)?\]?)")
+_HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.\-]*@)?(?:[A-Za-z0-9][A-Za-z0-9_.\-]*|\[?[0-9A-Fa-f:]+(?:%\w+)?\]?)")
 _REASONS = (
     # what ssh says, what it means, how to mend it
     (r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED", "the host's key is not known, or another",

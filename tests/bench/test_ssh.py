@@ -243,6 +243,11 @@ def test_a_failing_command_gives_its_last_words(server: Sshd) -> None:
         ask(server.host, "echo no luck >&2; exit 7")
 
 
+@pytest.mark.parametrize("name", ["raspberrypi.local", "pi@192.168.0.7", "pi@fe80::1%eth0", "my_pi"])
+def test_usual_names_are_taken(name: str) -> None:
+    assert Host(name).command("true")[-2:] == [name, "true"]
+
+
 @pytest.mark.parametrize("name", ["-oProxyCommand=evil", "a b", "pi@", "pi@host;reboot", ""])
 def test_names_that_ssh_could_take_for_something_else_are_refused(name: str) -> None:
     with pytest.raises(BadConfigError, match="no host"):
@@ -280,6 +285,7 @@ def test_a_number_is_never_given_to_another_board(name: str, architecture: str, 
         fitting_target(name, _machine(architecture, board), "host")
 
 
+@pytest.mark.slow
 def test_programs_for_32_bit_systems_build(tmp_path: Path) -> None:
     target = fitting_target("rpi3", _machine("armv7l", "Raspberry Pi 3 Model B"), "host")
     image = build(generate(_graph(), None, target, "tiny"), target, tmp_path / "out", project="process")
