@@ -227,9 +227,14 @@ def _takes(synthetic: Manifest, plan: WakeSet, split: str, cache: Path | None, p
 def _backgrounds(
     sets: Sequence[str], synthetic: Manifest, plan: WakeSet, cache: Path | None, progress: Progress
 ) -> list[np.ndarray]:
-    """The development recordings, and the set's own other words and noises by voices of validation."""
+    """The development recordings; without any, the set's own other words and noises by voices of validation.
+
+    The own words are full of the word's neighbours, more than any day has: a threshold chosen on them is a careful one.
+    """
+    if sets:
+        return _real(sets, plan.rate, cache, progress)
     own = synthetic.where(lambda clip: clip.split == "validation" and clip.label != plan.label).require_clips()
-    return decoded(own, plan.rate, cache, progress) + _real(sets, plan.rate, cache, progress)
+    return decoded(own, plan.rate, cache, progress)
 
 
 def _real(sets: Sequence[str], rate: int, cache: Path | None, progress: Progress) -> list[np.ndarray]:
