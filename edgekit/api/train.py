@@ -70,6 +70,7 @@ def train(
     valid_select: str | None = None,
     overrides: Sequence[str] = (),
     start: str | Path | None = None,
+    causal: bool = False,
     kind: str = "auto",
     device: str = "auto",
     devices: int = 1,
@@ -89,6 +90,7 @@ def train(
         valid_select: likewise, or "none"; ``split=validation`` by default, where there is one.
         overrides: ``a.b=value`` settings of the recipe.
         start: weights to fine-tune, as ``start.weights`` of the recipe: a run, its checkpoint, or a public one.
+        causal: train the causal twin of the recipe's model, which streams exactly (docs/streaming.md).
         kind: kind of data set, see :func:`edgekit.data.manifest.read_manifest`.
         device: "auto", "cpu" or "cuda".
         devices: processes under Lightning's DDP.
@@ -102,6 +104,7 @@ def train(
         EdgekitError: a bad recipe, no clips, a run folder of another run, a loss that is no longer finite.
     """
     resolved = resolve_recipe(recipe, overrides, start)
+    resolved = causal_twin(resolved) if causal else resolved
     if not resolved.distillation.off:
         mend = "use 'edgekit distill', or --set distillation.logits=none --set distillation.features=none"
         raise BadConfigError("the recipe learns from a teacher", where=f"recipe {resolved.name}", mend=mend)
@@ -219,6 +222,19 @@ def resolve_recipe(
             return recipe
         return dataclasses.replace(recipe, start=dataclasses.replace(recipe.start, weights=str(start)))
     return load_recipe(recipe, overrides if start is None else [*overrides, f"start.weights={json.dumps(str(start))}"])
+
+
+def causal_twin(recipe: Recipe) -> Recipe:
+    """The recipe with the causal twin of its model in the model's place.
+
+    Raises:
+        BadConfigError: the model has none.
+    """
+    from edgekit.models.causal import causal_arguments
+
+    own = causal_arguments(recipe.model.name, recipe.frontend.spec().layout)
+    model = dataclasses.replace(recipe.model, arguments={**recipe.model.arguments, **own})
+    return dataclasses.replace(recipe, model=model)
 
 
 def pick_device(device: str) -> torch.device:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @options.VALID
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
 @options.START
+@click.option("--causal", is_flag=True, help="Train the causal twin of the recipe's model, which streams exactly.")
 @options.DEVICE
 @options.DEVICES
 @options.TRACKER
@@ -36,6 +37,7 @@ def command(
     valid_select: str | None,
     overrides: tuple[str, ...],
     start: Path | None,
+    causal: bool,
     device: str,
     devices: int,
     tracker: str | None,
@@ -58,6 +60,7 @@ def command(
             valid_select=valid_select,
             overrides=overrides,
             start=start,
+            causal=causal,
             device=device,
             devices=devices,
             overwrite=overwrite,

@@ -7,6 +7,9 @@ that computes it once a frame.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from torch import Tensor
 
 from edgekit.core.errors import BadConfigError
@@ -42,3 +45,32 @@ def need_frames(given: int, frames: int, model: str) -> None:
             where=model,
             mend="make clip_samples of the front-end longer, or the model's kernels and dilations smaller",
         )
+
+
+_TWINS: Mapping[str, Callable[[str], dict[str, Any]]] = {
+    "ds-cnn": lambda axis: {"causal": axis},
+    "bc-resnet": lambda axis: {"causal": True},
+    "ds-tcn": lambda axis: {"time": axis},
+    "windowed-ast": lambda axis: {"time": axis},
+    "kws-gru": lambda axis: {"time": axis},
+}
+"""Model to the arguments of its causal twin; the last three stream whatever their arguments."""
+
+
+def causal_arguments(model: str, layout: str) -> dict[str, Any]:
+    """Arguments that make the causal twin of a registry model for a front-end of this layout.
+
+    Args:
+        model: registry name.
+        layout: "time_freq" or "freq_time".
+
+    Raises:
+        BadConfigError: the model has no causal twin, or not for this layout.
+    """
+    if model not in _TWINS:
+        raise BadConfigError(f"{model} has no causal twin", where="--causal", mend=f"use one of {', '.join(_TWINS)}")
+    if model == "bc-resnet" and layout != "freq_time":
+        raise BadConfigError(
+            "bc-resnet takes frequency in height", where="--causal", mend='use a front-end of layout "freq_time"'
+        )
+    return _TWINS[model]("height" if layout == "time_freq" else "width")
