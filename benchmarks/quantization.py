@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from quantization_cases import Case, cases
 from results_file import write_results
 
@@ -83,21 +84,31 @@ class Bench:
         return lower(load_graph(export(self.run, self.folder / "export").model))
 
     def row(self, epochs: int) -> dict[str, Any]:
-        """The row of the table, read back where it is finished."""
+        """The row of the table; what is finished of it is read back."""
         kept = self.folder / "row.json"
         row: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
         if row and (row["qat_epochs"] or not epochs):
             return row
         graph = self.float_model()
         features = calibration_clips(graph, self.data, select=self.case.held.train, progress=self.progress)
-        narrow = PtqOptions()
-        options = with_widths(graph, features, PtqOptions(widths="auto"), self.progress)
-        base = prepared(graph, narrow)
-        int8 = quantize_prepared(base, features, narrow, self.progress)
-        chosen = int8 if options == narrow else quantize_prepared(prepared(graph, options), features, options)
+        base = prepared(graph, PtqOptions())
+        int8 = quantize_prepared(base, features, PtqOptions(), self.progress)
         before = self._evaluated(graph, "float")
+        if not row:
+            row = self._after_training(graph, int8, features, before)
+            write_json(kept, row)
+        if epochs:
+            row |= self._measured("qat", before, self._trained_on(base, int8, epochs)) | {"qat_epochs": epochs}
+            write_json(kept, row)
+        return row
+
+    def _after_training(self, graph: Graph, int8: Graph, features: np.ndarray, before: Evaluation) -> dict[str, Any]:
+        """Post-training quantization as it chooses, and in int8."""
+        options = with_widths(graph, features, PtqOptions(widths="auto"), self.progress)
+        narrow = options == PtqOptions()
+        chosen = int8 if narrow else quantize_prepared(prepared(graph, options), features, options, self.progress)
         error = difference(graph, chosen, features)
-        row = {
+        return {
             "model": self.case.architecture.name,
             "dataset": self.case.held.dataset,
             "held_out": self.case.held.held_out,
@@ -113,11 +124,6 @@ class Bench:
             "float_epochs": load_checkpoint(self.run).recipe["schedule"]["epochs"],
             "recipe": self.case.held.recipe,
         }
-        write_json(kept, row)
-        if epochs:
-            row |= self._measured("qat", before, self._trained_on(base, int8, epochs)) | {"qat_epochs": epochs}
-            write_json(kept, row)
-        return row
 
     def _trained_on(self, base: Graph, integer: Graph, epochs: int) -> Graph:
         folder, select = self.folder / "qat", self.case.held.train

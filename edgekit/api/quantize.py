@@ -113,7 +113,8 @@ def quantize(
     if options.prune is not None and qat is None:
         raise BadConfigError("what is left must be trained on", where="--prune", mend="name the run with --qat RUN")
     if options.widths == "auto":
-        options = _with_widths(source, features, method, options, qat, progress)
+        otherwise = qat is not None or mixed_ram is not None
+        options = _with_widths(source, features, method, options, otherwise, progress)
     if mixed_ram is not None:
         from edgekit.quantize.mixed import with_wide_layers
 
@@ -137,10 +138,10 @@ def quantize(
 
 
 def _with_widths(
-    source: Source, features: np.ndarray, method: str, options: PtqOptions, qat: QatOptions | None, progress: Progress
+    source: Source, features: np.ndarray, method: str, options: PtqOptions, otherwise: bool, progress: Progress
 ) -> PtqOptions:
-    """Widths for "auto": what training makes good again, and what others quantized, stays int8 but for norms."""
-    if qat is not None or source.method(method) != "ptq":
+    """Widths for "auto"; int8 but for norms where others quantized, or training or a limit on RAM decides otherwise."""
+    if otherwise or source.method(method) != "ptq":
         return replace(options, widths="norms")
     from edgekit.quantize.choose_widths import with_widths
 
@@ -191,6 +192,7 @@ def _described(source: Source, integer: Graph, features: np.ndarray, target: Pat
         input_zero_point=zero_point,
         constant_bytes=sum(tensor.nbytes for tensor in integer.tensors.values() if tensor.constant),
         difference=compare(source.graph, integer, features),
+        wide=sum(any(made.dtype == "int16" for made in integer.node_outputs(node)) for node in integer.nodes),
     )
 
 

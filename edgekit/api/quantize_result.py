@@ -64,6 +64,7 @@ class QuantizeResult:
         verdict: of the budgets, where some were given.
         qat_run: run folder of the fine-tuning.
         further: report and figure, where they were asked for.
+        wide: how many operators compute in int16.
     """
 
     model: Path
@@ -82,6 +83,7 @@ class QuantizeResult:
     verdict: Verdict | None = None
     qat_run: Path | None = None
     further: tuple[Path, ...] = ()
+    wide: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for ``--format json``."""
@@ -92,6 +94,7 @@ class QuantizeResult:
             "method": self.method,
             "operators": dict(self.operators),
             "float_ops": 0,
+            "int16_ops": self.wide,
             "calibration": {"clips": self.calibration_clips, "observer": self.observer},
             "input": {"scale": self.input_scale, "zero_point": self.input_zero_point},
             "constant_bytes": self.constant_bytes,

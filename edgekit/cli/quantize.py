@@ -236,7 +236,7 @@ def _print(result: QuantizeResult) -> None:
     click.echo(f"wrote {result.tflite}" + (f" and {result.qdq}" if result.qdq else ""))
     for path in result.further:
         click.echo(f"wrote {path}")
-    click.echo(f"operators        {operators}; none in float")
+    click.echo(f"operators        {operators}; none in float, {result.wide} in int16")
     click.echo(f"constants        {result.constant_bytes:,} B (int8 weights, int32 biases)")
     click.echo(f"calibration      {result.calibration_clips:,} clips, {result.observer or result.method}")
     click.echo(f"input            scale {result.input_scale:.6g}, zero point {result.input_zero_point}")

@@ -68,7 +68,7 @@ def test_features_give_both_files_with_metadata(
     assert main(["quantize", str(model), "--calib", str(features), "-o", str(out), "--format", "json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["schema_version"] == 1
-    assert result["calibration"] == {"clips": 40, "observer": "mse"}
+    assert result["calibration"] == {"clips": 40, "observer": "auto"}
     assert result["difference_on_calibration"]["label_agreement"] >= 0.9
     assert sorted(path.name for path in out.parent.iterdir()) == ["small.qdq.onnx", "small.tflite"]
     graph = lower(load_graph(out))
@@ -83,7 +83,7 @@ def test_recordings_are_calibrated_with_the_models_front_end(
     monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "cache"))
     arguments = ["quantize", str(model), "--calib", str(recordings), "--select", "label=no,yes", "--clips", "6"]
     assert main([*arguments, "-o", str(tmp_path / "small.tflite")]) == 0
-    assert "6 clips, mse" in capsys.readouterr().out
+    assert "6 clips, auto" in capsys.readouterr().out
 
 
 def failure(arguments: list[str], out: Path, capsys: pytest.CaptureFixture[str]) -> str:

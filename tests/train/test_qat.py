@@ -76,6 +76,29 @@ def test_the_weights_moved_and_the_learning_rate_fell_to_a_tenth(tuned: Path, fl
     recipe = load_checkpoint(tuned.with_suffix(".qat")).recipe
     assert recipe["augment"] == load_checkpoint(float_run).recipe["augment"]
     assert recipe["frontend"]["normalise"] == "spec"
+    assert recipe["distillation"]["logits"] == "hinton"  # the float run had no teacher: it is its twin's
+
+
+def test_pruned_channels_are_in_neither_file_and_the_rest_is_trained_on(
+    float_run: Path,
+    model: Path,
+    tones: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "small.tflite"
+    arguments = ["quantize", str(model), "--calib", str(tones), "--prune", "30 %", "--cluster", "16", "-o", str(out)]
+    assert main(arguments) == 2
+    assert "--qat" in capsys.readouterr().err
+    assert main([*arguments, "--qat", str(float_run), "--epochs", "1", "--device", "cpu"]) == 0
+    whole = [node.op for node in lower(load_graph(model)).nodes]
+    for path in (out, out.with_suffix(".qdq.onnx")):
+        graph = lower(load_graph(path))
+        assert [node.op for node in graph.nodes] == whole
+        widths = {graph.tensor(node.outputs[0]).dims[-1] for node in graph.nodes if "conv2d" in node.op}
+        assert widths == {8}  # 8 of 8 (rounded up to fours) and of 12
 
 
 def test_a_training_that_was_interrupted_goes_on_to_the_same_file(
