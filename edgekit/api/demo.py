@@ -62,5 +62,5 @@ def demo(
     else:
         manifest = read_manifest(data)
     result = travel(manifest, replace(settings), folder, progress)
-    write_road_page(result, manifest, folder / PAGE)
+    write_road_page(result, manifest, settings.budget, folder / PAGE)
     return result

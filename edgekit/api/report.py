@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekit.api.report_content import report_content
 from edgekit.api.report_files import RunFiles, find_run
 from edgekit.api.report_gather import Wish, gather
 from edgekit.core.errors import BadConfigError
@@ -94,7 +95,7 @@ def report(
         data, select, trained_on, budgets, tuple(evaluations), tuple(benches), layer_times, device, cache, progress
     )
     done = gather(files, wish)
-    content = _content(done, compared=compare is not None)
+    content = report_content(done, compared=compare is not None)
     text = _render(content, done, chosen)
     if out is not None:
         write_text(Path(out), text)
@@ -139,29 +140,6 @@ def _named(files: list[RunFiles]) -> list[RunFiles]:
     ]
 
 
-def _content(done: Sequence[ReportedRun], *, compared: bool) -> dict[str, Any]:
-    from edgekit.report.pareto import pareto
-
-    runs = [run.facts for run in done]
-    return {
-        "schema_version": 1,
-        "runs": runs,
-        "pareto": pareto(runs),
-        "comparison": _comparison(*done[:2]) if compared else None,
-    }
-
-
-def _comparison(a: ReportedRun, b: ReportedRun) -> dict[str, Any]:
-    """What changes from one run to another, model of the device against model of the device."""
-    names = {"a": a.facts["name"], "b": b.facts["name"]}
-    if a.primary is None or b.primary is None:
-        missing = "accuracies are not compared: give the recordings that both are to be evaluated on with --data"
-        return {**names, "answers": None, "missing": [missing]}
-    from edgekit.train.evaluation.comparison import compare
-
-    return {**names, "answers": compare(a.primary.evaluation, b.primary.evaluation).to_json(), "missing": []}
-
-
 def _render(content: Mapping[str, Any], done: Sequence[ReportedRun], form: str) -> str:
     if form == "json":
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -173,18 +151,6 @@ def _render(content: Mapping[str, Any], done: Sequence[ReportedRun], form: str) 
         from edgekit.report.run_text import report_markdown
 
         return report_markdown(content)
-    return _page(content, done)
+    from edgekit.api.report_page import page_text
 
-
-def _page(content: Mapping[str, Any], done: Sequence[ReportedRun]) -> str:
-    """The page; where it grows too large, first without sound, then without the pictures of insides."""
-    from edgekit.api.report_page import LARGEST_PAGE, run_page
-    from edgekit.report.page import render
-
-    for sound, insides in ((True, True), (False, True), (False, False)):
-        text = render(run_page(content, done, sound=sound, insides=insides))
-        if len(text.encode()) <= LARGEST_PAGE:
-            return text
-    raise BadConfigError(
-        f"the page would take more than {LARGEST_PAGE:,} bytes", mend="report on fewer runs at once, or --format json"
-    )
+    return page_text(content, done)

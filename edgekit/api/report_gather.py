@@ -55,8 +55,15 @@ class Wish:
     progress: Progress = silent
 
 
-def gather(files: Sequence[RunFiles], wish: Wish) -> list[ReportedRun]:
+def gather(
+    files: Sequence[RunFiles], wish: Wish, answers: Mapping[Path, EvaluatedModel] | None = None
+) -> list[ReportedRun]:
     """The facts of every run.
+
+    Args:
+        files: of the runs.
+        wish: what to find out.
+        answers: models that were evaluated before, by path; None evaluates them where there are recordings.
 
     Raises:
         BadFileError: a damaged file.
@@ -64,7 +71,8 @@ def gather(files: Sequence[RunFiles], wish: Wish) -> list[ReportedRun]:
     """
     known = [entry for path in wish.evaluations for entry in _entries(Path(path), _EVALUATED, _EVAL)]
     measured = [row for path in wish.benches for row in _entries(Path(path), _MEASURED, _BENCH)]
-    answers = _answers(files, wish)
+    found = _answers(files, wish) if answers is None else answers
+    called = {path: _called(model, path, files) for path, model in found.items()}
     by_name = {entry["model"]: entry for entry in known}
     done = []
     with tempfile.TemporaryDirectory(prefix="edgekit-report-") as work:
@@ -72,7 +80,7 @@ def gather(files: Sequence[RunFiles], wish: Wish) -> list[ReportedRun]:
             wish.progress("reporting", number, len(files))
             probed = _with_probe(item, Path(work) / str(number))
             times = _times(item) if wish.layer_times else None
-            done.append(reported_run(probed, answers, by_name, measured, wish.budgets, times))
+            done.append(reported_run(probed, called, by_name, measured, wish.budgets, times))
     return done
 
 
@@ -85,13 +93,13 @@ def _entries(path: Path, keys: frozenset[str], mend: str) -> list[dict[str, Any]
 
 
 def _answers(files: Sequence[RunFiles], wish: Wish) -> Mapping[Path, EvaluatedModel]:
-    """Evaluated models by path, called by their runs; none without recordings."""
+    """Evaluated models by path; none without recordings."""
     models = list(dict.fromkeys(path for item in files for path in item.models))
     if wish.data is None or not models:
         return {}
     from edgekit.api.evaluate import answer_clips
 
-    found = answer_clips(
+    return answer_clips(
         models,
         wish.data,
         select=wish.select,
@@ -100,7 +108,6 @@ def _answers(files: Sequence[RunFiles], wish: Wish) -> Mapping[Path, EvaluatedMo
         cache=wish.cache,
         progress=wish.progress,
     )
-    return {path: _called(model, path, files) for path, model in found.items()}
 
 
 def _called(model: EvaluatedModel, path: Path, files: Sequence[RunFiles]) -> EvaluatedModel:

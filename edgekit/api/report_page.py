@@ -11,9 +11,10 @@ import numpy as np
 from edgekit.api.evaluation_clips import EvaluatedModel, worst_section
 from edgekit.api.report_accuracy import accuracy_sections, float_beside_int8
 from edgekit.api.report_facts import ReportedRun
+from edgekit.core.errors import BadConfigError
 from edgekit.report import figures, run_figures, run_tables
 from edgekit.report.evaluation_tables import comparison_table
-from edgekit.report.page import Figure, Page, Section
+from edgekit.report.page import Figure, Page, Section, render
 from edgekit.report.timeline import timeline_svg
 
 LARGEST_PAGE = 3_000_000
@@ -25,8 +26,32 @@ _VERDICTS = {"pass": "PASS: within the budget", "fail": "FAIL: over the budget",
 Json = Mapping[str, Any]
 
 
+def page_text(
+    report: Json, runs: Sequence[ReportedRun], before: Sequence[Section] = (), after: Sequence[Section] = ()
+) -> str:
+    """The page as HTML; where it grows too large, first without sound, then without the pictures of insides.
+
+    Args:
+        report: the published JSON.
+        runs: what it was made of.
+        before: sections in front of its own.
+        after: sections behind them.
+
+    Raises:
+        BadConfigError: it is too large even so.
+    """
+    for sound, insides in ((True, True), (False, True), (False, False)):
+        page = run_page(report, runs, sound=sound, insides=insides)
+        text = render(replace(page, sections=(*before, *page.sections, *after)))
+        if len(text.encode()) <= LARGEST_PAGE:
+            return text
+    raise BadConfigError(
+        f"the page would take more than {LARGEST_PAGE:,} bytes", mend="report on fewer runs at once, or --format json"
+    )
+
+
 def run_page(report: Json, runs: Sequence[ReportedRun], *, sound: bool = True, insides: bool = True) -> Page:
-    """The page.
+    """The page before it is rendered.
 
     Args:
         report: the published JSON.

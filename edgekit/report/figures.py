@@ -36,57 +36,6 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
     return to_svg(figure)
 
 
-def memory_timeline(steps: Sequence[tuple[str, int]], arena_bytes: int) -> str:
-    """Bytes of live activations at each layer, with the arena as a line.
-
-    Args:
-        steps: (layer name, live bytes while it runs), in execution order.
-        arena_bytes: size of the planned arena.
-    """
-    figure, axes = figure_axes(6.4, 1.2 + 0.2 * len(steps))
-    positions = np.arange(len(steps))
-    axes.barh(positions, [size for _, size in steps], color=SERIES[0])
-    axes.axvline(arena_bytes, color=SERIES[1], linestyle="--", label=f"arena {arena_bytes:,} B")
-    axes.set_yticks(positions, [plain_label(name)[:28] for name, _ in steps], fontsize=7)
-    axes.invert_yaxis()
-    axes.set_xlabel("live bytes")
-    legend_above(axes)
-    return to_svg(figure)
-
-
-def layer_costs(layers: Sequence[tuple[str, int]], unit: str) -> str:
-    """Cost of each layer as bars.
-
-    Args:
-        layers: (layer name, cost) in execution order; layers that cost nothing are left out.
-        unit: name of the cost, for the axis.
-    """
-    rows = [(name, cost) for name, cost in layers if cost]
-    figure, axes = figure_axes(6.4, 1.2 + 0.2 * len(rows))
-    positions = np.arange(len(rows))
-    axes.barh(positions, [cost for _, cost in rows], color=SERIES[2])
-    axes.set_yticks(positions, [plain_label(name)[:28] for name, _ in rows], fontsize=7)
-    axes.invert_yaxis()
-    axes.set_xlabel(unit)
-    axes.set_title(f"{unit} by layer")
-    return to_svg(figure)
-
-
-def accuracy_bars(rows: Sequence[tuple[str, float]], title: str) -> str:
-    """Accuracy (0 to 1) of several variants or groups side by side."""
-    figure, axes = figure_axes(6.4, 1.0 + 0.3 * len(rows))
-    positions = np.arange(len(rows))
-    axes.barh(positions, [100 * value for _, value in rows], color=SERIES[0])
-    for position, (_, value) in zip(positions, rows, strict=True):
-        axes.text(100 * value + 1, position, f"{100 * value:.1f}", va="center", color=INK, fontsize=8)
-    axes.set_yticks(positions, [plain_label(name) for name, _ in rows])
-    axes.set_xlim(0, 110)
-    axes.invert_yaxis()
-    axes.set_xlabel("accuracy, %")
-    axes.set_title(plain_label(title))
-    return to_svg(figure)
-
-
 def feature_images(images: Sequence[tuple[str, np.ndarray]], columns: int = 5) -> str:
     """Front-end outputs of some clips.
 

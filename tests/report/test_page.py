@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from edgekit.report import figures
+from edgekit.report import figures, run_figures
 from edgekit.report.confusion import confusion_matrix
 from edgekit.report.page import Figure, Page, Section, Table, render
 
@@ -57,9 +57,9 @@ def test_page_asks_for_nothing_from_the_network() -> None:
 @pytest.mark.parametrize(
     "svg",
     [
-        figures.memory_timeline([("a", 10), ("b", 20)], 32),
-        figures.layer_costs([("a", 10), ("free", 0)], "MAC"),
-        figures.accuracy_bars([("float", 0.9), ("int8", 0.89)], "Accuracy"),
+        run_figures.layer_panels([{"name": "a", "macs": 10}, {"name": "free", "macs": None}], [("macs", "MACs")]),
+        run_figures.paired_bars([("yes", 0.9, 0.8)], ("float", "int8")),
+        figures.layer_levels([("a", 10.0), ("b", -2.0)], "dB"),
         figures.feature_images([("clip", np.zeros((4, 6)))]),
     ],
 )
@@ -70,7 +70,7 @@ def test_figures_are_responsive_svg_in_the_page_colour(svg: str) -> None:
 
 
 def test_the_same_figure_is_drawn_to_the_same_bytes() -> None:
-    draw = lambda: figures.accuracy_bars([("float", 0.9)], "Accuracy")  # noqa: E731
+    draw = lambda: figures.layer_levels([("float", 0.9)], "dB")  # noqa: E731
     assert draw() == draw()
 
 

@@ -83,7 +83,7 @@ def test_long_sound_is_compressed_and_short_sound_is_not(rate: int, kind: str) -
 
 
 def test_figures_with_the_same_ids_live_in_one_page() -> None:
-    svg = figures.accuracy_bars([("a", 0.9)], "t")
+    svg = figures.layer_levels([("a", 0.9)], "t")
     first, second = (ElementTree.fromstring(named_svg(svg, prefix, f"name {prefix}", "more")) for prefix in ("x", "y"))
     ids = [[e.get("id") for e in root.iter() if e.get("id")] for root in (first, second)]
     assert set(ids[0]).isdisjoint(ids[1]) and len(set(ids[0])) == len(ids[0])
