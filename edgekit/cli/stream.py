@@ -68,10 +68,9 @@ def _text(result: StreamResult) -> str:
     from edgekit.report.table import render_table
 
     if result.form is None:
-        rows = [(item.layer, item.op, item.reason, item.mend) for item in result.obstacles]
-        return render_table(
-            ("layer", "operator", "stands in the way: it", "mend"), rows, f"{result.model} does not stream"
-        )
+        named = [(item.layer, item.op, item.reason, item.mend) for item in result.obstacles]
+        columns = ("layer", "operator", "stands in the way: it", "mend")
+        return render_table(columns, named, f"{result.model} does not stream")
     form, hop = result.form, f"{result.hop_ms:g} ms" if result.hop_ms is not None else ""
     past = "all frames since the stream's start" if form.since_start else "a window; equal to the model on it"
     rows = [

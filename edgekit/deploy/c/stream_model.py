@@ -49,7 +49,8 @@ class StreamModel:
     @property
     def ring_bytes(self) -> int:
         """Bytes of all rings and of what recurrences carry."""
-        return max((part.offset + part.nbytes for part in (*self.rings, *self.held)), default=0)
+        parts: tuple[Ring | Held, ...] = (*self.rings, *self.held)
+        return max((part.offset + part.nbytes for part in parts), default=0)
 
     def kept(self, ring: Ring) -> tuple[str, ...]:
         """Statements behind the writing of a ring's new block."""

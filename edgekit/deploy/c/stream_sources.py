@@ -364,10 +364,11 @@ def stream_api_source(api: StreamInterface) -> str:
     rows = indent("".join(f"{string_literal(label)},\n" for label in api.labels))
     with_frontend = api.frontend is not None
     frame = api.input_size // api.model.form.hop
+    parts: tuple[Ring | Held, ...] = (*api.model.rings, *api.model.held)
     return fill(
         _API, **api.common,
         labels=fill(_LABEL_ROWS, name=api.name, count=len(api.labels), rows=rows) if api.labels else "",
-        ring_init="".join(_initial(part) for part in (*api.model.rings, *api.model.held)),
+        ring_init="".join(_initial(part) for part in parts),
         frontend_init=f"    {api.name}_frontend_init(&state->frontend);\n" if with_frontend else "",
         push=fill(_PUSH_BODY, name=api.name, macro=api.macro, frame_bytes=frame) if with_frontend else "",
     )  # fmt: skip

@@ -246,10 +246,8 @@ def _alike(a: Tensor, b: Tensor) -> bool:
 def _equal_constants(a: Tensor, b: Tensor) -> bool:
     if a.data is None or b.data is None or (a.dtype, a.shape) != (b.dtype, b.shape):
         return False
-    scales = [
-        np.concatenate([t.quant.scale, t.quant.zero_point]) if t.quant is not None else np.zeros(0) for t in (a, b)
-    ]
-    return bool(np.array_equal(a.data, b.data) and np.array_equal(*scales))
+    first, second = (np.zeros(0) if t.quant is None else np.r_[t.quant.scale, t.quant.zero_point] for t in (a, b))
+    return bool(np.array_equal(a.data, b.data) and np.array_equal(first, second))
 
 
 def _without_joins(nodes: Sequence[Node], graph: Graph, outputs: set[str]) -> list[Node]:
