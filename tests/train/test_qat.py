@@ -89,7 +89,7 @@ def test_pruned_channels_are_in_neither_file_and_the_rest_is_trained_on(
 ) -> None:
     monkeypatch.setenv("EDGEKIT_CACHE", str(tmp_path / "cache"))
     out = tmp_path / "small.tflite"
-    arguments = ["quantize", str(model), "--calib", str(tones), "--prune", "30 %", "--cluster", "16", "-o", str(out)]
+    arguments = ["quantize", str(model), "--calib", str(tones), "--prune", "30 %", "-o", str(out)]
     assert main(arguments) == 2
     assert "--qat" in capsys.readouterr().err
     assert main([*arguments, "--qat", str(float_run), "--epochs", "1", "--device", "cpu"]) == 0
