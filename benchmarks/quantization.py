@@ -155,6 +155,16 @@ class Bench:
         }
 
 
+def _in_order(row: dict[str, Any]) -> dict[str, Any]:
+    """The same columns in every row, those of the table first; None where a case was not trained on."""
+    first = ("model", "dataset", "held_out", "clips", "float_accuracy", "ptq_accuracy", "qat_accuracy", "float_ops")
+    last = [
+        f"qat_{name}" for name in ("drop_points", "drop_points_low", "drop_points_high", "label_agreement", "bytes")
+    ]
+    row = {**dict.fromkeys(first), "bytes": row["ptq_bytes"], **row}
+    return {**{key: row[key] for key in (*first, "bytes")}, **row, **{key: row.get(key) for key in last}}
+
+
 def _float_operators(graph: Graph) -> int:
     touched = ((*filter(None, graph.node_inputs(node)), *graph.node_outputs(node)) for node in graph.nodes)
     return sum(any(tensor.dtype.startswith("float") for tensor in tensors) for tensors in touched)
@@ -180,7 +190,7 @@ def main() -> None:
             continue
         with progress_bar() as progress:
             bench = Bench(case, Path(options.data) / case.held.dataset, folder, runs.get(case.name), progress)
-            rows.append(bench.row(options.epochs if wanted else 0))
+            rows.append(_in_order(bench.row(options.epochs if wanted else 0)))
         write_results("quantization", rows, bars=BARS)
 
 
