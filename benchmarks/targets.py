@@ -73,9 +73,10 @@ def main() -> int:
         kept.mkdir(parents=True, exist_ok=True)
         paths = {name: _make(name, kept, recordings) for name in MODELS}
         whole = [([*paths.values()], TARGETS)]
-        parts = [([path], (target,)) for path in paths.values() for target in TARGETS]
+        parts = [([path], (target,)) for target in TARGETS for path in paths.values()]  # the slowest last
         jobs = [*(parts if options.parts else whole), ([paths[ROOM[0]]], ROOM[1:])]
         rows = [row for job in jobs for row in _bench(*job, recordings, options.clips, kept)]
+    rows.sort(key=lambda row: [f"{name}.tflite" for name in MODELS].index(row["model"]))
     files = " ".join(f"{name}.tflite" for name in MODELS)
     shown = f"edgekit bench {files} {' '.join(_words(TARGETS))} --data esc10 --clips {options.clips}"
     write_results("targets", [_row(row) for row in rows], command=shown, in_parts=bool(options.parts))

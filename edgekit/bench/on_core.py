@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from edgekit.bench.elf import read_elf
 from edgekit.bench.emulate import Emulation, Kind, emulate
 from edgekit.bench.host import host_model
 from edgekit.bench.inputs import Inputs, compare_scores
-from edgekit.bench.qemu import qemu_version, run_in_qemu
+from edgekit.bench.qemu import PROGRAM, qemu_version, run_in_qemu
 from edgekit.bench.sizes import image_sizes
 from edgekit.core.measurement import Measurement
 from edgekit.core.optional import require
@@ -38,14 +39,12 @@ def on_core(inputs: Inputs, target: Target) -> Measurement:
         MissingDependencyError: there is no compiler or emulator for the target.
     """
     sources = generate(inputs.graph, inputs.spec, target, optimize=inputs.optimize)
-    emulator = _unicorn if target.name in CPU_MODELS else _qemu
-    runner = qemu_version() if emulator is _qemu else f"unicorn {require('unicorn', 'mcu').__version__}"
-    clips = len(inputs.features)
+    runner, clips = _emulators(target), len(inputs.features)
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
         image = build(sources, target, Path(folder) / "image")
-        run = emulator(image, inputs, "features")
+        run = _run(image, inputs, "features")
         agreement = compare_scores(run.scores, inputs.expected)
-        pcm = emulator(image, inputs, "pcm") if sources.has_frontend and agreement.equal else None
+        pcm = _run(image, inputs, "pcm") if sources.has_frontend and agreement.equal else None
         if not agreement.equal or (pcm is not None and not _same_on_host(sources, inputs, pcm)):
             problem = f"scores differ by up to {agreement.steps} steps" if not agreement.equal else "PCM differs"
             return Measurement(
@@ -64,26 +63,43 @@ def on_core(inputs: Inputs, target: Target) -> Measurement:
     )  # fmt: skip
 
 
-def _unicorn(image: Image, inputs: Inputs, kind: Kind) -> Emulation:
-    """Counts the first clip, and two more where that is quick; the others run at the emulator's full speed."""
+def _run(image: Image, inputs: Inputs, kind: Kind) -> Emulation:
+    """All clips: the first few counted, which takes many times as long as running, the others at full speed.
+
+    Unicorn has the most cores, QEMU is the faster one where it has the board: it takes the clips that are not counted.
+    """
     clips = inputs.pcm if kind == "pcm" else inputs.features
-    first = emulate(image, clips[:1], kind)
-    if len(clips) == 1:
+    if image.target.name in CPU_MODELS:
+        first = emulate(image, clips[:1], kind)
+        if first.counts[0].total < QUICK and len(clips) > 1:
+            first = _joined(first, emulate(image, clips[1:COUNTED_CLIPS], kind))
+    else:
+        first = run_in_qemu(image, clips[:COUNTED_CLIPS], inputs.outputs, kind, counted=True)
+    rest = clips[len(first.scores) :]
+    if not len(rest):
         return first
-    more = COUNTED_CLIPS - 1 if first.counts[0].total < QUICK else 0
-    rest = emulate(image, clips[1:], kind, counted=more)
+    if _in_qemu(image.target):
+        return _joined(first, run_in_qemu(image, rest, inputs.outputs, kind))
+    return _joined(first, emulate(image, rest, kind, counted=0))
+
+
+def _in_qemu(target: Target) -> bool:
+    return bool(target.memory.qemu_machine) and shutil.which(PROGRAM) is not None
+
+
+def _emulators(target: Target) -> str:
+    """For the table: what ran the clips."""
+    names = [f"unicorn {require('unicorn', 'mcu').__version__}"] if target.name in CPU_MODELS else []
+    return " and ".join([*names, *([qemu_version()] if not names or _in_qemu(target) else [])])
+
+
+def _joined(first: Emulation, rest: Emulation) -> Emulation:
     return Emulation(
         np.concatenate([first.scores, rest.scores]),
         np.concatenate([first.labels, rest.labels]),
         first.counts + rest.counts,
         max(first.stack, rest.stack),
     )
-
-
-def _qemu(image: Image, inputs: Inputs, kind: Kind) -> Emulation:
-    """For cores that unicorn does not have."""
-    clips = inputs.pcm if kind == "pcm" else inputs.features
-    return run_in_qemu(image, clips, inputs.outputs, kind, counted=True)
 
 
 def _same_on_host(sources: Sources, inputs: Inputs, run: Emulation) -> bool:

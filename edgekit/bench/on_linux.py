@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.bench.inputs import Inputs, compare_scores
-from edgekit.bench.on_core import median
+from edgekit.bench.on_core import COUNTED_CLIPS, median
 from edgekit.bench.on_cpu import PROJECT
 from edgekit.bench.qemu_user import cpu_name, qemu_user_version, run_in_qemu_user
 from edgekit.core.measurement import Measurement
@@ -30,7 +30,7 @@ def on_emulated_linux(inputs: Inputs, target: Target) -> Measurement:
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
         image = build(sources, target, Path(folder) / "image", project=PROJECT)
         pcm = inputs.pcm if sources.has_frontend else None
-        run = run_in_qemu_user(image, inputs.features, inputs.outputs, pcm)
+        run = run_in_qemu_user(image, inputs.features, inputs.outputs, pcm, COUNTED_CLIPS)
         runner = f"{version} -cpu {cpu_name(image)}, {image.toolchain}"
     agreement = compare_scores(run.scores, inputs.expected)
     problem = "" if agreement.equal else f"scores differ by up to {agreement.steps} steps"
@@ -40,7 +40,8 @@ def on_emulated_linux(inputs: Inputs, target: Target) -> Measurement:
         return Measurement(
             inputs.model, target.name, runner, False, clips, label_agreement=agreement.labels, problem=problem
         )
-    model, heard = run.counts[:clips], run.counts[clips:]
+    counted = min(clips, COUNTED_CLIPS)
+    model, heard = run.counts[:counted], run.counts[counted:]
     details = {"model_instructions": median([count.model for count in model])}
     if heard:
         details["frontend_instructions"] = median([count.frontend or 0 for count in heard])

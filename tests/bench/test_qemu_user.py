@@ -66,6 +66,14 @@ def test_the_count_equals_a_single_stepped_trace(image: Image, tmp_path: Path) -
     assert run_in_qemu_user(image, CLIPS[:1], 3).counts[0].model == expected > 2000
 
 
+@needs_qemu
+def test_inputs_that_are_not_counted_give_the_same_bytes(image: Image) -> None:
+    clips = np.random.default_rng(3).integers(-128, 128, (5, 6, 5, 2), dtype=np.int8)
+    run = run_in_qemu_user(image, clips, 3, counted=2)
+    np.testing.assert_array_equal(run.scores, run_in_qemu_user(image, clips, 3).scores)
+    assert len(run.counts) == 2
+
+
 def test_missing_qemu_names_the_package(image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingDependencyError, match="qemu-user"):
