@@ -84,3 +84,16 @@ def mirror_pad(chain: Chain) -> None:
     shape = tuple(dim + sum(pair) for dim, pair in zip(chain.x.dims, pads, strict=True))
     attrs = {"pads": pads, "mode": mode}
     chain.append("mirror_pad", (chain.x.name,), chain.same(chain.name("mirrored"), shape), attrs)
+
+
+def gather(chain: Chain) -> None:
+    """Any elements along one axis but the first, some of them twice."""
+    dims = chain.x.dims
+    if len(dims) < 2:
+        raise Unfit
+    axis = chain.number(1, len(dims) - 1)
+    indices = tuple(chain.number(0, dims[axis] - 1) for _ in range(chain.number(1, 9)))
+    shape = (*dims[:axis], len(indices), *dims[axis + 1 :])
+    chain.append(
+        "gather", (chain.x.name,), chain.same(chain.name("gathered"), shape), {"axis": axis, "indices": indices}
+    )

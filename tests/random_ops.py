@@ -15,7 +15,7 @@ from edge_graphs import ACTIVATIONS
 from edge_ops import EXPRESSIONS
 from int8_oracles import random_int8
 from random_chain import Chain, Unfit, brought, constant, like, partner
-from random_moves import concat, mirror_pad, pad, reshape, resize, strided_slice, transpose
+from random_moves import concat, gather, mirror_pad, pad, reshape, resize, strided_slice, transpose
 from random_recurrent import lstm, svdf
 
 from edgekit.export.padding import Axis, same_after_extension
@@ -173,6 +173,15 @@ def batch_matmul(chain: Chain) -> None:
     chain.append("batch_matmul", (source.name, second.name), output, {"adj_x": adj_x, "adj_y": adj_y})
 
 
+def prelu(chain: Chain) -> None:
+    """Slopes by channel, by element or one for all."""
+    dims = chain.x.dims
+    slope = constant(chain, (dims[-1:], dims, (1,) * len(dims))[chain.number(0, 2)])
+    steepest = max(1.0, slope.scale_zero()[0] * 128)
+    output = chain.activation(chain.name("bent"), dims, scale=chain.rescaled(0.5, 1.5) * steepest)
+    chain.append("prelu", (chain.x.name, slope.name), output)
+
+
 def pointwise(chain: Chain) -> None:
     """GELU and others, as a table."""
     output = chain.activation(chain.name("function"), chain.x.dims, scale=chain.rescaled(0.3, 3))
@@ -207,6 +216,8 @@ APPEND: dict[str, Callable[[Chain], None]] = {
     **{op: partial(rescaling, op=op) for op in ("relu", "relu6", "leaky_relu", "hard_swish", "quantize")},
     "rsqrt": rsqrt,
     "batch_matmul": batch_matmul,
+    "prelu": prelu,
+    "gather": gather,
     "pointwise": pointwise,
     "lookup": lookup,
     "svdf": svdf,

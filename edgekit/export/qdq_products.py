@@ -106,8 +106,10 @@ PRODUCTS: Mapping[str, Emit] = {
     "minimum": _pair("Min"),
     "maximum": _pair("Max"),
     "squared_difference": _pair("SquaredDifference"),
+    "prelu": _pair("PRelu"),
     "resize_nearest": _gather,
     "mirror_pad": _gather,
+    "gather": _gather,
     "resize_bilinear": _bilinear,
 }
 """Operators of this file."""

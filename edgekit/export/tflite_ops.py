@@ -189,6 +189,10 @@ def _leaky_relu(graph: Graph, node: Node) -> TfliteOp:
     )
 
 
+def _prelu(graph: Graph, node: Node) -> TfliteOp:
+    return TfliteOp("PRELU", 1, node.inputs, node.outputs)
+
+
 def _hard_swish(graph: Graph, node: Node) -> TfliteOp:
     return TfliteOp("HARD_SWISH", 1, node.inputs, node.outputs, "HardSwishOptions")
 
@@ -217,6 +221,7 @@ _WRITERS: dict[str, Callable[[Graph, Node], TfliteOp]] = {
     "leaky_relu": _leaky_relu,
     "hard_swish": _hard_swish,
     "rsqrt": _elementwise("RSQRT"),
+    "prelu": _prelu,
     **PRODUCT_WRITERS,
     **RESIZING_WRITERS,
     **RECURRENT_WRITERS,

@@ -55,9 +55,11 @@ KERNELS: Mapping[str, Kernel] = {
     "pointwise": pointwise,
     "minimum": elementwise(np.minimum),
     "maximum": elementwise(np.maximum),
+    "prelu": elementwise(lambda x, slope: np.where(x >= 0, x, slope * x)),
     "squared_difference": elementwise(lambda x, y: np.square(x - y)),
     "resize_nearest": gathered("resize_nearest"),
     "mirror_pad": gathered("mirror_pad"),
+    "gather": gathered("gather"),
     "resize_bilinear": resize_bilinear,
 }
 """Every operator of float graphs to its kernel."""

@@ -36,8 +36,11 @@ batch_matmul        x[…,M,K]  y[…,K,C]: […,M,C]; the axes in front        
                     broadcast                                                   two axes are exchanged
 minimum, maximum    x  y (broadcasting)
 squared_difference  x  y (broadcasting): (x − y)²
+prelu               x  slope (a constant that broadcasts to x): x where
+                    x ≥ 0, else slope · x
 resize_nearest      x[N,H,W,C]                                                   size (h,w)  align_corners  half_pixel
 resize_bilinear                                                                  (bool), as TFLite's options
+gather              x                                                            axis  indices: elements along axis
 mirror_pad          x                                                            pads as pad  mode "reflect" or
                                                                                  "symmetric"
 pointwise           x: any function of one value: GELU, SiLU, erf, …             expression (integer/functions.py)
@@ -102,9 +105,11 @@ EDGE_OPS: tuple[str, ...] = (
     "minimum",
     "maximum",
     "squared_difference",
+    "prelu",
     "resize_nearest",
     "resize_bilinear",
     "mirror_pad",
+    "gather",
     "pointwise",
     "lookup",
     "svdf",
@@ -118,12 +123,12 @@ ACTIVATIONS: tuple[str, ...] = ("none", "relu", "relu6")
 BINARY_OPS = frozenset({"add", "sub", "mul"})
 """Operators of two activations with broadcasting and a fused activation; either side may be a constant."""
 
-PAIR_OPS = BINARY_OPS | {"batch_matmul", "minimum", "maximum", "squared_difference"}
-"""All operators of two activations."""
+PAIR_OPS = BINARY_OPS | {"batch_matmul", "minimum", "maximum", "squared_difference", "prelu"}
+"""All operators of two activations, or of one and a constant of the same kind."""
 
 SAME_SCALE_OPS = frozenset(
     {"avg_pool2d", "max_pool2d", "pad", "reshape", "transpose", "slice", "concat"}
-    | {"minimum", "maximum", "resize_nearest", "resize_bilinear", "mirror_pad"}
+    | {"minimum", "maximum", "resize_nearest", "resize_bilinear", "mirror_pad", "gather"}
 )
 """Operators whose integer form has one scale and zero point for all its inputs and its output."""
 

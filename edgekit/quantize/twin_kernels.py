@@ -92,6 +92,7 @@ REAL_KERNELS: Mapping[str, RealKernel] = {
     "tanh": _unary(torch.tanh),
     "hard_swish": _unary(functional.hardswish),
     "leaky_relu": lambda x, attrs, dims: functional.leaky_relu(x[0], float(attrs["alpha"])),
+    "prelu": _binary(lambda x, slope: torch.where(x >= 0, x, slope * x)),
     "rsqrt": lambda x, attrs, dims: torch.rsqrt(x[0].clamp_min(1e-12)),
     "quantize": lambda x, attrs, dims: x[0],
     "batch_matmul": _matmul,
@@ -143,6 +144,10 @@ def _concat(x: Sequence[Tensor], attrs: Attrs, dims: Dims) -> Tensor:
     return torch.cat([part.expand(clips, *part.shape[1:]) for part in x], dim=attrs["axis"] + 1)
 
 
+def _gather(x: Sequence[Tensor], attrs: Attrs, dims: Dims) -> Tensor:
+    return x[0].index_select(attrs["axis"] + 1, torch.tensor(attrs["indices"], device=x[0].device))
+
+
 MOVING_KERNELS: Mapping[str, MovingKernel] = {
     "max_pool2d": _max_pool,
     "avg_pool2d": _avg_pool,
@@ -151,6 +156,7 @@ MOVING_KERNELS: Mapping[str, MovingKernel] = {
     "transpose": lambda x, attrs, dims: x[0].permute(0, *(axis + 1 for axis in attrs["perm"])),
     "slice": _slice,
     "concat": _concat,
+    "gather": _gather,
     "relu6": lambda x, attrs, dims: x[0],
 }
 """Operators that keep their input's scale; what an average or a clip makes of the steps is rounded and clipped."""

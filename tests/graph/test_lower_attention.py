@@ -153,7 +153,9 @@ def test_class_token_and_positional_codes(bench: Any) -> None:
     assert ops(bench.agree(bench.save(nodes, [1, 4, 6], constants))) == ["add", "concat"]
 
 
-def test_other_powers_are_refused(bench: Any) -> None:
+def test_other_powers_are_a_function_of_one_value_if_the_exponent_is_one_number(bench: Any) -> None:
     path = bench.save([node("Pow", ["x", "p"], ["y"])], [1, 4], {"p": np.array(3.0, np.float32)})
+    assert ops(bench.agree(path)) == ["pointwise"]
+    path = bench.save([node("Pow", ["x", "p"], ["y"])], [1, 4], {"p": np.array([1, 2, 3, 4], np.float32)})
     with pytest.raises(UnsupportedOpError, match="Pow with another exponent"):
         lower(load_graph(path))

@@ -18,7 +18,7 @@ COUNTED: dict[str, Rule] = {
     "lstm": edge_lstm,
 }
 
-MOVES: frozenset[str] = frozenset({"pad", "mirror_pad", "reshape", "transpose", "slice", "concat"})
+MOVES: frozenset[str] = frozenset({"pad", "mirror_pad", "reshape", "transpose", "slice", "concat", "gather"})
 """Operators that place values and compute none."""
 
 FREE: frozenset[str] = frozenset(

@@ -19,7 +19,7 @@ from edgekit.deploy.c.lstm import emit_lstm
 from edgekit.deploy.c.mean import emit_mean
 from edgekit.deploy.c.moves import emit_concat, emit_slice, emit_transpose
 from edgekit.deploy.c.mul import emit_mul
-from edgekit.deploy.c.pairs import emit_extreme, emit_squared_difference
+from edgekit.deploy.c.pairs import emit_extreme, emit_prelu, emit_squared_difference
 from edgekit.deploy.c.pool2d import emit_avg_pool2d, emit_max_pool2d
 from edgekit.deploy.c.requantize import emit_requantize
 from edgekit.deploy.c.softmax import emit_softmax
@@ -51,8 +51,10 @@ EMITTERS: Mapping[str, Callable[[Layer], Code]] = MappingProxyType(
         "minimum": emit_extreme,
         "maximum": emit_extreme,
         "squared_difference": emit_squared_difference,
+        "prelu": emit_prelu,
         "resize_nearest": by_bytes(emit_gather),
         "mirror_pad": emit_gather,
+        "gather": emit_gather,
         "resize_bilinear": emit_resize_bilinear,
         "relu": emit_requantize,
         "relu6": emit_requantize,

@@ -1,4 +1,4 @@
-"""minimum, maximum and squared_difference with broadcasting in C."""
+"""minimum, maximum, squared_difference and prelu with broadcasting in C."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.nest import broadcast, loops, offset, strides
 from edgekit.deploy.c.text import fill, indent
 from edgekit.deploy.c.wide import argument, element
-from edgekit.graph.integer.params import AddParams, ExtremeParams, Rescale
+from edgekit.graph.integer.params import AddParams, ExtremeParams, PreluParams, Rescale
 
 _PAIRS = """\
 static void @self@(const @type@ *a, const @type@ *b, @type@ *y) {
@@ -39,6 +39,29 @@ def emit_squared_difference(layer: Layer) -> Code:
         _SQUARE, first=first, second=second, at_y=at_y, multiplier=params.output_rescale.multiplier,
         shift=paren(params.output_rescale.shift), zero=paren(params.output_zero_point), low=paren(params.clamp.low),
         high=paren(params.clamp.high),
+    )  # fmt: skip
+    return _code(layer, body)
+
+
+_PRELU = """\
+const int32_t centred = a[@at_a@] - @zero@;
+if (centred >= 0) {
+    y[@at_y@] = clamp(rescale(centred, @positive@) + @zero_out@, @low@, @high@);
+} else {
+    y[@at_y@] = clamp(rescale(centred * (b[@at_b@] - @zero_slope@), @negative@) + @zero_out@, @low@, @high@);
+}
+"""
+
+
+def emit_prelu(layer: Layer) -> Code:
+    """prelu: a and the slopes b to y, all int8."""
+    params = cast(PreluParams, layer.params)
+    at_a, at_b, at_y, _ = _places(layer)
+    positive, negative = (f"{item.multiplier}, {paren(item.shift)}" for item in (params.positive, params.negative))
+    body = fill(
+        _PRELU, at_a=at_a, at_b=at_b, at_y=at_y, zero=paren(params.zero_points[0]), positive=positive,
+        negative=negative, zero_slope=paren(params.zero_points[1]), zero_out=paren(params.output_zero_point),
+        low=paren(params.clamp.low), high=paren(params.clamp.high),
     )  # fmt: skip
     return _code(layer, body)
 

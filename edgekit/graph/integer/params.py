@@ -21,6 +21,7 @@ from edgekit.graph.integer.params_arithmetic import (
     MeanParams,
     MulParams,
     PoolParams,
+    PreluParams,
     QuantizeParams,
     RequantizeParams,
     Rescale,
@@ -69,6 +70,7 @@ __all__ = [
     "Pair",
     "Params",
     "PoolParams",
+    "PreluParams",
     "Prepared",
     "QuantizeParams",
     "RequantizeParams",
@@ -105,6 +107,7 @@ Params = (
     | GatherParams
     | BilinearParams
     | ExtremeParams
+    | PreluParams
     | LookupParams
     | RequantizeParams
     | QuantizeParams

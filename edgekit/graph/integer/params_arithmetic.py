@@ -163,6 +163,17 @@ class MatmulParams:
 
 
 @dataclass(frozen=True)
+class PreluParams:
+    """prelu: x less its zero point times ``positive`` where it is ≥ 0, else times the slope and ``negative``."""
+
+    zero_points: Pair
+    positive: Rescale
+    negative: Rescale
+    output_zero_point: int
+    clamp: Clamp
+
+
+@dataclass(frozen=True)
 class ExtremeParams:
     """minimum, maximum: which of the two."""
 

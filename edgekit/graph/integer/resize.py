@@ -1,4 +1,4 @@
-"""resize_nearest, mirror_pad and resize_bilinear: elements gathered along axes, or mixed of four neighbours.
+"""resize_nearest, mirror_pad, gather and resize_bilinear: elements gathered along axes, or mixed of four neighbours.
 
 Positions follow TensorFlow Lite's reference kernels (reference/resize_nearest_neighbor.h, resize_bilinear.h: the latter
 with 10 fractional bits on integers).
@@ -37,7 +37,10 @@ def mirrored_positions(size: int, before: int, after: int, mode: str) -> tuple[i
 
 
 def gathered_axes(op: str, attrs: Mapping[str, Any], dims: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """Input positions along every axis of resize_nearest or mirror_pad."""
+    """Input positions along every axis of resize_nearest, mirror_pad or gather."""
+    if op == "gather":
+        lines = (attrs["indices"] if axis == attrs["axis"] else range(size) for axis, size in enumerate(dims))
+        return tuple(tuple(line) for line in lines)
     if op == "mirror_pad":
         pairs = zip(dims, attrs["pads"], strict=True)
         return tuple(mirrored_positions(size, pad[0], pad[1], attrs["mode"]) for size, pad in pairs)
@@ -47,7 +50,7 @@ def gathered_axes(op: str, attrs: Mapping[str, Any], dims: tuple[int, ...]) -> t
 
 
 def prepare_gather(graph: Graph, node: Node) -> GatherParams:
-    """Parameters of one resize_nearest or mirror_pad node."""
+    """Parameters of one resize_nearest, mirror_pad or gather node."""
     source, output = input_output(graph, node)
     require_same_scale(node, source, output)
     return GatherParams(gathered_axes(node.op, node.attrs, source.dims))

@@ -187,6 +187,8 @@ RULES: Mapping[str, Rule] = {
     "Sigmoid": elementwise.unary("logistic"),
     "HardSwish": elementwise.unary("hard_swish"),
     "LeakyRelu": elementwise.leaky_relu,
+    "PRelu": elementwise.prelu,
+    "Reciprocal": elementwise.reciprocal,
     "Sqrt": elementwise.sqrt,
     "Tanh": elementwise.unary("tanh"),
     "Clip": elementwise.clip,

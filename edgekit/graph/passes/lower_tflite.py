@@ -12,8 +12,8 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.passes.check_edge import check_edge
 from edgekit.graph.passes.shapes import output_dims
 from edgekit.graph.passes.tflite_constants import evaluate
+from edgekit.graph.passes.tflite_expand import Part, parts_of
 from edgekit.graph.passes.tflite_lookup import join_lookups
-from edgekit.graph.passes.tflite_moves import split_parts
 from edgekit.graph.passes.tflite_rule import Lowered
 from edgekit.graph.passes.tflite_rules import RULES, dequantize
 from edgekit.graph.readers.tflite_control import STATE_KEY
@@ -69,9 +69,10 @@ class _Lowering:
         """Lower one node, or fold it."""
         if self._folded(node):
             return
-        if node.op in ("SPLIT", "SPLIT_V") and len(node.inputs) == (2 if node.op == "SPLIT" else 3):
-            for index, (lowered, name) in enumerate(zip(split_parts(node, self), node.outputs, strict=True)):
-                self._append(node.replace(name=f"{node.name}/{index}", outputs=(name,)), lowered)
+        parts = parts_of(node, self)
+        if parts is not None:
+            for index, part in enumerate(parts):
+                self._part(node, part, index)
             return
         rule = RULES.get(node.op)
         if rule is None:
@@ -90,6 +91,17 @@ class _Lowering:
             dims = output_dims(op, attrs, [self.tensors[name].dims for name in inputs if name], node.name)
         self._set_shape(node, dims)
         self.nodes.append(Node(op, node.name, inputs, node.outputs, attrs))
+
+    def _part(self, node: Node, part: Part, index: int) -> None:
+        """Keep one of several edge operators that a node is; a tensor between them is of the first one's type."""
+        dims = part.dims
+        if dims is None:
+            dims = output_dims(part.op, part.attrs, [self.tensors[name].dims for name in part.inputs], node.name)
+        made = node.replace(op=part.op, name=f"{node.name}/{index}", inputs=part.inputs, outputs=(part.output,))
+        if part.output not in self.tensors:
+            self.tensors[part.output] = self.tensors[part.inputs[0]].replace(name=part.output, shape=dims)
+        self._set_shape(made, dims)
+        self.nodes.append(made.replace(attrs=part.attrs))
 
     def constant(self, name: str) -> np.ndarray | None:
         """Value of a constant or folded tensor, None for activations and absent inputs."""

@@ -34,7 +34,7 @@ class Builder:
     Attributes:
         opset: version of the default operator set.
         scales: ONNX name of a dequantized constant to its scales (QDQ models).
-        roots: edge tensor that is a square root to the one that is its reciprocal.
+        roots: edge tensor that is a square root to the one that it is of.
     """
 
     opset: int

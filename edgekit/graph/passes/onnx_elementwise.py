@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from edgekit.graph.graph import Node
-from edgekit.graph.passes.onnx_builder import Builder, Value, unsupported
-from edgekit.graph.passes.views import View, layouts
+from edgekit.graph.passes.onnx_builder import Builder, Value, by_channel, unsupported
+from edgekit.graph.passes.views import View, layouts, scatter
 
 
 def unary(op: str) -> Callable[[Node, Builder], None]:
@@ -25,9 +25,23 @@ def leaky_relu(node: Node, build: Builder) -> None:
     """LeakyRelu → leaky_relu; α is 0.01 where the file says nothing (ONNX operator LeakyRelu)."""
     view = build.view(node)
     alpha = float(node.attrs.get("alpha", 0.01))
-    if not 0 <= alpha <= 1:
-        raise unsupported(node, f"LeakyRelu with alpha {alpha:g}")
+    if not 0 <= alpha <= 1:  # TFLite's kernel takes no others
+        bent = ("add", ("max", "x", 0.0), ("mul", ("min", "x", 0.0), alpha))
+        build.result(node, view.like(build.emit("pointwise", node.name, [view.name], {"expression": bent})))
+        return
     build.result(node, view.like(build.emit("leaky_relu", node.name, [view.name], {"alpha": alpha})))
+
+
+def prelu(node: Node, build: Builder) -> None:
+    """PRelu → prelu, slopes by channel where they are equal along the other axes."""
+    view, slope = build.view(node), build.constant(node, 1)
+    if slope is None:
+        raise unsupported(node, "PRelu with slopes that are not constant")
+    view, slopes = _sides(node, view, slope)
+    whole = scatter(view, build.tensors[view.name].dims, slopes.astype(np.float32))
+    vector = by_channel(whole)
+    constant = build.weight(f"{node.name}/slope", whole if vector is None else vector)
+    build.result(node, view.like(build.emit("prelu", node.name, [view.name, constant], {})))
 
 
 def clip(node: Node, build: Builder) -> None:
@@ -88,9 +102,26 @@ def div(node: Node, build: Builder) -> None:
         build.result(node, _quotient(node, build, x, y))
         return
     view, constant = _sides(node, x, y)
-    if view is not x or np.any(constant == 0):
-        raise unsupported(node, "Div of a constant by an activation, or by zero")
+    if view is not x:
+        inverse = _reciprocal(node, build, view)
+        plain = bool(np.all(constant == 1))
+        build.result(node, inverse if plain else build.affine(node, inverse, constant, np.zeros(())))
+        return
+    if np.any(constant == 0):
+        raise unsupported(node, "Div by zero")
     build.result(node, build.affine(node, view, 1.0 / constant, np.zeros(())))
+
+
+def reciprocal(node: Node, build: Builder) -> None:
+    """Reciprocal → rsqrt of a root, else pointwise."""
+    build.result(node, _reciprocal(node, build, build.view(node)))
+
+
+def _reciprocal(node: Node, build: Builder, view: View) -> View:
+    source = build.roots.get(view.name)
+    if source is not None and build.non_negative(source):
+        return view.like(build.emit("rsqrt", f"{node.name}/rsqrt", [source], {}))
+    return view.like(build.emit("pointwise", node.name, [view.name], {"expression": ("div", 1.0, "x")}))
 
 
 def pointwise(node: Node, build: Builder) -> None:
@@ -118,20 +149,21 @@ def negative(node: Node, build: Builder) -> None:
 
 
 def sqrt(node: Node, build: Builder) -> None:
-    """Sqrt of what cannot be negative → x · rsqrt(x): TFLite has no integer square root."""
+    """Sqrt → pointwise; what is divided by it is multiplied by rsqrt instead, and the table is not needed any more."""
     view = build.view(node)
     if not build.non_negative(view.name):
         raise unsupported(node, "Sqrt of values that may be negative")
-    root = build.emit("rsqrt", f"{node.name}/rsqrt", [view.name], {})
-    output = build.emit("mul", node.name, [view.name, root], {"activation": "none"})
-    build.roots[output] = root
+    output = build.emit("pointwise", node.name, [view.name], {"expression": ("pow", ("max", "x", 0.0), 0.5)})
+    build.roots[output] = view.name
     build.result(node, view.like(output))
 
 
 def _quotient(node: Node, build: Builder, x: View, y: View) -> View:
     """X / y → x · rsqrt(v) where y = √v, else x · rsqrt(y · y) where y cannot be negative."""
-    root = build.roots.get(y.name)
-    if root is None:
+    source = build.roots.get(y.name)
+    if source is not None:
+        root = build.emit("rsqrt", f"{node.name}/rsqrt", [source], {})
+    else:
         if not build.non_negative(y.name):
             raise unsupported(node, "Div by an activation that may be negative")
         square = build.emit("mul", f"{node.name}/square", [y.name, y.name], {"activation": "none"})

@@ -5,7 +5,7 @@ Each becomes one ``pointwise`` operator, which is a table of 256 in int8: one ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,25 @@ FOREIGN = frozenset({"erf", "exp", "log", "softplus", "sin", "cos", "abs", "neg"
 """Functions that the edge dialect has no operator of its own for."""
 POINTWISE = "edgekit pointwise"
 """Operator of the joined node; no ONNX operator has such a name."""
+
+
+def _elu(alpha: float, gamma: float = 1.0, steepness: float = 1.0) -> Expression:
+    """γ · (max(x, 0) + α · (exp(min(x, 0) · steepness) − 1))."""
+    below = ("mul", ("sub", ("exp", ("mul", ("min", "x", 0.0), steepness)), 1.0), alpha)
+    return ("mul", ("add", ("max", "x", 0.0), below), gamma)
+
+
+_PARAMETRIC: Mapping[str, tuple[Mapping[str, float], Callable[..., Expression]]] = {
+    "Elu": ({"alpha": 1.0}, _elu),
+    "Selu": ({"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}, _elu),
+    "Celu": ({"alpha": 1.0}, lambda alpha: _elu(alpha, 1.0, 1.0 / alpha)),
+    "HardSigmoid": (
+        {"alpha": 0.2, "beta": 0.5},
+        lambda alpha, beta: ("min", ("max", ("add", ("mul", "x", alpha), beta), 0.0), 1.0),
+    ),
+    "Softsign": ({}, lambda: ("div", "x", ("add", ("abs", "x"), 1.0))),
+}
+"""Operators with attributes: their defaults (ONNX) and what they compute."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +99,10 @@ def _form(node: Node, forms: Mapping[str, _Form], scalars: Mapping[str, float]) 
         return None
     if node.op == "Gelu":
         return _applied(_gelu(node), [node.inputs[0]], forms, scalars)
-    if node.op == "Elu":
-        alpha = float(node.attrs.get("alpha", 1.0))
-        below = ("mul", ("sub", ("exp", ("min", "x", 0.0)), 1.0), alpha)
-        return _applied(("add", ("max", "x", 0.0), below), [node.inputs[0]], forms, scalars)
+    if node.op in _PARAMETRIC:
+        defaults, form = _PARAMETRIC[node.op]
+        numbers = [float(node.attrs.get(name, value)) for name, value in defaults.items()]
+        return _applied(form(*numbers), [node.inputs[0]], forms, scalars)
     if node.op in UNARY and len(node.inputs) == 1:
         return _applied((UNARY[node.op], "x"), list(node.inputs), forms, scalars)
     if node.op in BINARY and len(node.inputs) == 2:
@@ -137,9 +156,18 @@ def _filled(template: Expression, arguments: list[Expression]) -> Expression:
 
 def _worthwhile(expression: Expression) -> bool:
     """Whether it holds a function without operator of its own, or the product of a value and its gate."""
-    if names(expression) & FOREIGN:
+    if names(expression) & FOREIGN or _raised(expression):
         return True
     return _gated(expression)
+
+
+def _raised(expression: Expression) -> bool:
+    """Whether it holds another power than the square and the square root."""
+    if not isinstance(expression, tuple):
+        return False
+    if expression[0] == "pow" and expression[2] not in (2.0, 0.5):
+        return True
+    return any(_raised(part) for part in expression[1:])
 
 
 def _gated(expression: Expression) -> bool:

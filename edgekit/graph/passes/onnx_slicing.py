@@ -12,7 +12,7 @@ from edgekit.graph.passes.onnx_builder import Builder, common_layout, unsupporte
 from edgekit.graph.passes.views import View
 
 MAX_RUNS = 16
-"""Slices that a Gather may become."""
+"""Slices that a Gather may become; one of more runs is a gather."""
 
 Part = tuple[int, int, int]
 """(begin, size, stride) along one axis."""
@@ -74,7 +74,9 @@ def concat(node: Node, build: Builder) -> None:
 
 
 def gather(node: Node, build: Builder) -> None:
-    """Gather with constant indices → a slice for each run of neighbours, and their concat; one index drops the axis."""
+    """Gather with constant indices → a slice for each run of neighbours, and their concat (a gather for
+    many); one index drops the axis.
+    """
     view, indices = build.view(node), build.constant(node, 1)
     axis = _axis(node, node.attrs.get("axis", 0), view)
     if indices is None or indices.dtype.kind not in "iu" or indices.ndim > 1 or indices.size == 0:
@@ -85,7 +87,11 @@ def gather(node: Node, build: Builder) -> None:
         raise BadFileError(f"Gather of {flat.min()} … {flat.max()} of {dim}", where=node.name)
     parts = _runs((flat % dim).tolist())
     if len(parts) > MAX_RUNS:
-        raise unsupported(node, f"Gather of {len(parts)} separate places")
+        order = common_layout(build, [view])
+        attrs = {"axis": order.index(axis), "indices": tuple((flat % dim).tolist())}
+        whole = build.emit("gather", node.name, [build.arranged(node, view, order)], attrs)
+        build.result(node, _ordered(build, whole, order))
+        return
     pieces = [_sliced(node, build, view, {axis: part}) for part in parts]
     order = common_layout(build, pieces)
     names = [build.arranged(node, piece, order) for piece in pieces]

@@ -128,6 +128,12 @@ def _binary(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
         raise Misfit(f"shapes {inputs[0]} and {inputs[1]} do not broadcast") from error
 
 
+def _prelu(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    dims = _binary(inputs, attrs)
+    need(dims == inputs[0], f"slopes of {inputs[1]} for an input of {inputs[0]}")
+    return dims
+
+
 def _batch_matmul(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     need(len(inputs) == 2 and min(map(len, inputs)) >= 2, "takes two inputs of rank 2 or more")
     x, y = inputs
@@ -185,6 +191,14 @@ def _mirror_pad(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     return dims
 
 
+def _gather(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
+    (x,) = inputs
+    axis, indices = attrs["axis"], attrs["indices"]
+    need(0 <= axis < len(x) and len(indices) > 0, f"axis {axis} of rank {len(x)}")
+    need(all(0 <= index < x[axis] for index in indices), f"indices {indices[:4]} … of {x[axis]}")
+    return (*x[:axis], len(indices), *x[axis + 1 :])
+
+
 def _same(inputs: Sequence[Dims], attrs: Mapping[str, Any]) -> Dims:
     (x,) = inputs
     return x
@@ -218,8 +232,10 @@ _RULES: dict[str, ShapeRule] = {
     "rsqrt": _same,
     "pointwise": _same,
     **dict.fromkeys(("minimum", "maximum", "squared_difference"), _binary),
+    "prelu": _prelu,
     **dict.fromkeys(("resize_nearest", "resize_bilinear"), _resize),
     "mirror_pad": _mirror_pad,
+    "gather": _gather,
     "lookup": _lookup,
     "batch_matmul": _batch_matmul,
     "svdf": svdf_dims,

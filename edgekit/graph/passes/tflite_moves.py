@@ -28,41 +28,43 @@ def _slice(node: Node, state: State) -> Lowered:
     return "slice", {"begin": tuple(begin), "size": whole, "stride": (1,) * len(dims)}, node.inputs[:1]
 
 
-def _strided_slice(node: Node, state: State) -> Lowered:
+def strided_rows(node: Node, state: State) -> list[tuple[int, int, int]]:
+    """(begin, size, stride) of each axis of a STRIDED_SLICE; an axis that shrinks has size 1.
+
+    Raises:
+        UnsupportedOpError: a stride below 1, an ellipsis, or new axes.
+    """
     dims = state.dims(node.inputs[0])
     begin, end, stride = (state.axes(node, position) for position in (1, 2, 3))
     if not len(begin) == len(end) == len(stride) <= len(dims) or min(stride, default=1) < 1:
         raise UnsupportedOpError("STRIDED_SLICE with a stride below 1", where=node.name)
-    masks = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask", "offset")
-    if any(node.attrs.get(key, 0) for key in masks):
-        raise UnsupportedOpError("STRIDED_SLICE that adds or drops axes", where=node.name, mend="keep the rank")
+    if any(node.attrs.get(key, 0) for key in ("ellipsis_mask", "new_axis_mask", "offset")):
+        raise UnsupportedOpError("STRIDED_SLICE that adds axes", where=node.name, mend="keep the rank")
     rows = []
     for axis, dim in enumerate(dims):
         first, last, step = (row[axis] if axis < len(row) else None for row in (begin, end, stride))
+        if node.attrs.get("shrink_axis_mask", 0) >> axis & 1 and first is not None:
+            rows.append((first % dim, 1, 1))
+            continue
         first = None if node.attrs.get("begin_mask", 0) >> axis & 1 else first
         last = None if node.attrs.get("end_mask", 0) >> axis & 1 else last
         covered = range(dim)[slice(first, last, step)]
         rows.append((covered.start, len(covered), covered.step))
-    starts, sizes, steps = zip(*rows, strict=True)
+    return rows
+
+
+def _strided_slice(node: Node, state: State) -> Lowered:
+    starts, sizes, steps = zip(*strided_rows(node, state), strict=True)
     return "slice", {"begin": starts, "size": sizes, "stride": steps}, node.inputs[:1]
 
 
-def split_parts(node: Node, state: State) -> list[Lowered]:
-    """SPLIT and SPLIT_V as a slice for every output, in order."""
-    source, axis_input = (node.inputs[1], 0) if node.op == "SPLIT" else (node.inputs[0], 2)
-    dims, axes = state.dims(source), state.axes(node, axis_input)
-    if len(axes) != 1 or not -len(dims) <= axes[0] < len(dims):
-        raise BadFileError(f"{node.op} along {axes}", where=node.name)
-    axis, count = axes[0] % len(dims), len(node.outputs)
-    sizes = [dims[axis] // count] * count if node.op == "SPLIT" else state.axes(node, 1)
-    if len(sizes) != count or sum(sizes) != dims[axis]:
-        raise BadFileError(f"{node.op} of {dims[axis]} into {sizes}", where=node.name)
-    parts: list[Lowered] = []
-    for index, size in enumerate(sizes):
-        begin = tuple(sum(sizes[:index]) if i == axis else 0 for i in range(len(dims)))
-        attrs = {"begin": begin, "size": (*dims[:axis], size, *dims[axis + 1 :]), "stride": (1,) * len(dims)}
-        parts.append(("slice", attrs, (source,)))
-    return parts
+def _gather(node: Node, state: State) -> Lowered:
+    """GATHER with constant indices along one axis."""
+    rank, indices = len(state.dims(node.inputs[0])), state.axes(node, 1)
+    axis = node.attrs.get("axis", 0)
+    if node.attrs.get("batch_dims", 0) or not -rank <= axis < rank or len(state.dims(node.inputs[1])) != 1:
+        raise UnsupportedOpError("GATHER in batches, or by a table", where=node.name, mend="gather by a list")
+    return "gather", {"axis": axis % rank, "indices": tuple(indices)}, node.inputs[:1]
 
 
 def _concat(node: Node, state: State) -> Lowered:
@@ -101,6 +103,7 @@ MOVES: Mapping[str, Rule] = {
     "SLICE": _slice,
     "STRIDED_SLICE": _strided_slice,
     "CONCATENATION": _concat,
+    "GATHER": _gather,
     "RESIZE_NEAREST_NEIGHBOR": _resize("resize_nearest"),
     "RESIZE_BILINEAR": _resize("resize_bilinear"),
 }

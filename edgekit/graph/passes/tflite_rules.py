@@ -9,6 +9,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Node
+from edgekit.graph.passes.tflite_functions import FUNCTIONS
 from edgekit.graph.passes.tflite_lookup import TABLE_LOOKUP
 from edgekit.graph.passes.tflite_moves import MOVES
 from edgekit.graph.passes.tflite_recurrent import RECURRENT
@@ -127,6 +128,12 @@ def _leaky_relu(node: Node, state: State) -> Lowered:
     return "leaky_relu", {"alpha": alpha}, node.inputs[:1]
 
 
+def _prelu(node: Node, state: State) -> Lowered:
+    if len(node.inputs) != 2 or not all(node.inputs):
+        raise BadFileError("PRELU needs an input and slopes", where=node.name)
+    return "prelu", {}, (node.inputs[0], state.float_operand(node.inputs[1], node.inputs[0]))
+
+
 def _softmax(node: Node, state: State) -> Lowered:
     return "softmax", {"beta": float(option(node, "beta"))}, node.inputs[:1]
 
@@ -172,10 +179,12 @@ RULES: Mapping[str, Rule] = {
     "MINIMUM": _pair("minimum"),
     "MAXIMUM": _pair("maximum"),
     "SQUARED_DIFFERENCE": _pair("squared_difference"),
+    "PRELU": _prelu,
     TABLE_LOOKUP: lambda node, state: ("lookup", {}, node.inputs),
     "QUANTIZE": _plain("quantize"),
     "DEQUANTIZE": _plain("dequantize"),
     **MOVES,
     **RECURRENT,
+    **FUNCTIONS,
 }
 """TFLite operator to its rule."""
