@@ -6,7 +6,7 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.deploy.c.text import array_lines, int32
-from edgekit.graph.integer.params import Accumulate
+from edgekit.graph.integer.params import Accumulate, Rescale
 
 INT32_MAX = (1 << 31) - 1
 
@@ -56,3 +56,21 @@ def _shifts(arithmetic: Accumulate) -> list[int]:
     if only_right_shifts(arithmetic):
         shifts = np.where(arithmetic.multiplier == 0, 0, -shifts - 1)
     return [int(shift) for shift in shifts]
+
+
+def scaled(value: str, how: Rescale, doubled: str = "") -> str:
+    """A C expression: ``value`` times a factor, rounded twice as TensorFlow Lite does (fixed_point.py).
+
+    Args:
+        value: an expression without side effects.
+        how: the factor.
+        doubled: twice the value, where it fits int32 and the core has DSP instructions: SMMULR then multiplies and
+            rounds (dsp/requantize.py says why that is the same).
+    """
+    right = -how.shift - 1
+    if doubled and how.shift <= 0:
+        high = f"dsp_high_plus({doubled}, {how.multiplier}, 0)"
+        return high if how.shift == 0 else f"dsp_divide({high}, {right})"
+    if how.shift <= -1:
+        return f"rescale_right({value}, {how.multiplier}, {right})"
+    return f"rescale({value}, {how.multiplier}, {paren(how.shift)})"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
-from edgekit.deploy.c.accumulate import paren
+from edgekit.deploy.c.accumulate import paren, scaled
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.nest import broadcast, loops, offset, strides
 from edgekit.deploy.c.text import fill, indent
 from edgekit.deploy.c.wide import argument, element
-from edgekit.graph.integer.params import AddParams
+from edgekit.graph.integer.params import AddParams, Rescale
 
 _ADD = """\
 static void @self@(const @type@ *a, const @type@ *b, @type@ *y) {
@@ -17,10 +17,12 @@ static void @self@(const @type@ *a, const @type@ *b, @type@ *y) {
 """
 
 _ONE = """\
-const int32_t sum = rescale((a[@at_a@] - @zero_a@) * @unit@, @multiplier_a@, @shift_a@)
-                  @sign@ rescale((b[@at_b@] - @zero_b@) * @unit@, @multiplier_b@, @shift_b@);
-y[@at_y@] = @clamp@(rescale(sum, @multiplier@, @shift@) + @zero@, @low@, @high@);
+const int32_t sum = @first@ @sign@ @second@;
+y[@at_y@] = @clamp@(@value@ + @zero@, @low@, @high@);
 """
+
+HALF = Rescale(1 << 30, 0)
+"""The factor of the input of the larger scale."""
 
 
 def emit_add(layer: Layer) -> Code:
@@ -29,18 +31,23 @@ def emit_add(layer: Layer) -> Code:
     dims, steps = broadcast([tensor.dims for tensor in layer.inputs], layer.output.dims)
     axes = list(range(len(dims)))
     at_a, at_b, at_y = (offset(dims, step, axes) for step in (*steps, strides(dims)))
-    (zero_a, zero_b), (first, second) = params.zero_points, params.rescales
-    sign = "+" if params.sign > 0 else "-"
-    kind = element(layer.output)
+    kind, dsp = element(layer.output), layer.target.dsp
     body = fill(
-        _ONE, clamp=kind.clamp,
-        at_a=at_a, zero_a=paren(zero_a), unit=1 << params.left_shift, multiplier_a=first.multiplier,
-        shift_a=paren(first.shift), at_b=at_b, sign=sign, zero_b=paren(zero_b), multiplier_b=second.multiplier,
-        shift_b=paren(second.shift), at_y=at_y, multiplier=params.output_rescale.multiplier,
-        shift=paren(params.output_rescale.shift), zero=paren(params.output_zero_point),
+        _ONE, clamp=kind.clamp, first=_input(f"a[{at_a}]", params, 0, dsp), second=_input(f"b[{at_b}]", params, 1, dsp),
+        sign="+" if params.sign > 0 else "-", at_y=at_y,
+        value=scaled("sum", params.output_rescale, "sum * 2" if dsp else ""), zero=paren(params.output_zero_point),
         low=paren(params.clamp.low), high=paren(params.clamp.high),
     )  # fmt: skip
     text = fill(_ADD, self="@self@", type=kind.name, nest=indent(loops(dims, axes, body)))
     function = Function(f"{layer.node.op}{kind.suffix}_" + "x".join(map(str, dims)), text)
     arguments = ", ".join(argument(kind, place) for place in ("{x}", "{x1}", "{y}"))
     return Code(f"{{f0}}({arguments});", (function,), kernel=function.name)
+
+
+def _input(value: str, params: AddParams, index: int, dsp: bool) -> str:
+    """An input in the unit of the sum. Twice of it fits int32: 16 bits times 2^16, or 9 times 2^21."""
+    centred, how = f"({value} - {paren(params.zero_points[index])})", params.rescales[index]
+    unit = 1 << params.left_shift
+    if how == HALF:
+        return f"{centred} * {unit // 2}"
+    return scaled(f"{centred} * {unit}", how, f"{centred} * {2 * unit}" if dsp else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from edgekit.core.errors import UnsupportedOpError
-from edgekit.deploy.c.accumulate import paren
+from edgekit.deploy.c.accumulate import paren, scaled
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.nest import loops, offset, strides
 from edgekit.deploy.c.text import fill, indent
@@ -20,7 +20,7 @@ static void @self@(const @type@ *x, @type@ *y) {
 _ONE = """\
 const @type@ *from = x + @start@;
 int32_t sum = @start_sum@;
-@inner@*y++ = @clamp@(rescale(sum, @multiplier@, @shift@) + @zero@, @low@, @high@);
+@inner@*y++ = @clamp@(@value@ + @zero@, @low@, @high@);
 """
 
 
@@ -38,10 +38,11 @@ def emit_mean(layer: Layer) -> Code:
     kept = [axis for axis in range(len(dims)) if axis not in params.axes]
     inner = loops(dims, params.axes, f"sum += from[{offset(dims, steps, params.axes)}];\n")
     kind = element(layer.output)
+    doubled = "sum * 2" if layer.target.dsp and params.count * 4 * (params.clamp.high + 1) < 1 << 31 else ""
     body = fill(
         _ONE, type=kind.name, clamp=kind.clamp, low=paren(params.clamp.low), high=paren(params.clamp.high),
         start=offset(dims, steps, kept), start_sum=-params.count * params.input_zero_point, inner=inner,
-        multiplier=params.rescale.multiplier, shift=paren(params.rescale.shift), zero=paren(params.output_zero_point),
+        value=scaled("sum", params.rescale, doubled), zero=paren(params.output_zero_point),
     )  # fmt: skip
     text = fill(_MEAN, self="@self@", type=kind.name, nest=indent(loops(dims, kept, body)))
     function = Function(f"{layer.node.op}{kind.suffix}_of_" + "x".join(map(str, dims)), text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from edgekit.deploy.c.accumulate import paren
+from edgekit.deploy.c.accumulate import paren, scaled
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.nest import broadcast, loops, offset, strides
 from edgekit.deploy.c.text import fill, indent
@@ -18,7 +18,7 @@ static void @self@(const @type@ *a, const @type@ *b, @type@ *y) {
 
 _ONE = """\
 const int32_t product = (a[@at_a@] - @zero_a@) * (b[@at_b@] - @zero_b@);
-y[@at_y@] = @clamp@(rescale(product, @multiplier@, @shift@) + @zero@, @low@, @high@);
+y[@at_y@] = @clamp@(@value@ + @zero@, @low@, @high@);
 """
 
 
@@ -28,11 +28,11 @@ def emit_mul(layer: Layer) -> Code:
     dims, steps = broadcast([tensor.dims for tensor in layer.inputs], layer.output.dims)
     axes = list(range(len(dims)))
     at_a, at_b, at_y = (offset(dims, step, axes) for step in (*steps, strides(dims)))
-    kind = element(layer.output)
+    kind, narrow = element(layer.output), layer.output.dtype == "int8"  # the square of -32768 has no double
     body = fill(
         _ONE, clamp=kind.clamp,
         at_a=at_a, zero_a=paren(params.zero_points[0]), at_b=at_b, zero_b=paren(params.zero_points[1]),
-        at_y=at_y, multiplier=params.rescale.multiplier, shift=paren(params.rescale.shift),
+        at_y=at_y, value=scaled("product", params.rescale, "product * 2" if narrow and layer.target.dsp else ""),
         zero=paren(params.output_zero_point), low=paren(params.clamp.low), high=paren(params.clamp.high),
     )  # fmt: skip
     text = fill(_MUL, self="@self@", type=kind.name, nest=indent(loops(dims, axes, body)))

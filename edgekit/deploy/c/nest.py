@@ -30,13 +30,28 @@ def loops(dims: Sequence[int], axes: Sequence[int], body: str) -> str:
 def broadcast(inputs: Sequence[Dims], out: Dims) -> tuple[Dims, tuple[Dims, ...]]:
     """Dims of the loops over an output of dims ``out``, and each input's strides along them, 0 where it repeats.
 
-    One loop over all elements where no input is smaller than the output.
+    Neighbouring axes along which every input goes on evenly are one loop: one loop over all elements where no input is
+    smaller than the output.
     """
     full = [(1,) * (len(out) - len(dims)) + dims for dims in inputs]
-    if all(dims == out for dims in full):
+    steps = [tuple(0 if d == 1 else s for d, s in zip(dims, strides(dims), strict=True)) for dims in full]
+    if not out or prod(out) == 0:
         return (prod(out),), ((1,),) * len(full)
-    steps = (tuple(0 if d == 1 else s for d, s in zip(dims, strides(dims), strict=True)) for dims in full)
-    return out, tuple(steps)
+    loops_of: list[int] = [out[-1]]
+    found = [[step[-1]] for step in steps]
+    for axis in range(len(out) - 2, -1, -1):
+        even = all(step[axis] == own[0] * loops_of[0] for step, own in zip(steps, found, strict=True))
+        if even or out[axis] == 1:
+            loops_of[0] *= out[axis]
+        elif loops_of[0] == 1:
+            loops_of[0] = out[axis]
+            for step, own in zip(steps, found, strict=True):
+                own[0] = step[axis]
+        else:
+            loops_of.insert(0, out[axis])
+            for step, own in zip(steps, found, strict=True):
+                own.insert(0, step[axis])
+    return tuple(loops_of), tuple(map(tuple, found))
 
 
 def offset(dims: Sequence[int], steps: Sequence[int], axes: Sequence[int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.core.errors import UnsupportedOpError
-from edgekit.deploy.c.accumulate import paren
+from edgekit.deploy.c.accumulate import paren, scaled
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.text import fill
 from edgekit.deploy.c.wide import argument, element
@@ -32,8 +32,8 @@ def emit_requantize(layer: Layer) -> Code:
     value = "x[i]"
     if params.rescale is not None:
         centred = f"x[i] - {paren(params.input_zero_point)}"
-        scaled = f"rescale({centred}, {params.rescale.multiplier}, {paren(params.rescale.shift)})"
-        value = f"{scaled} + {paren(params.output_zero_point)}"
+        doubled = f"({centred}) * 2" if layer.target.dsp else ""
+        value = f"{scaled(centred, params.rescale, doubled)} + {paren(params.output_zero_point)}"
     source, kind = element(layer.inputs[0]), element(layer.output)
     text = fill(
         _REQUANTIZE, **{"from": source.name, "to": kind.name}, clamp=kind.clamp,
