@@ -67,7 +67,7 @@ class TwinWeights(nn.Module):
         """The nearest whole numbers, or numbers of the codebook."""
         if self.book is None:
             return torch.round(ratio)
-        return self.book[torch.bucketize(ratio.detach(), (self.book[1:] + self.book[:-1]) / 2)]
+        return self.book[torch.bucketize(ratio.detach().contiguous(), (self.book[1:] + self.book[:-1]) / 2)]
 
     @torch.no_grad()
     def scales(self, input_scale: Tensor) -> Tensor:
