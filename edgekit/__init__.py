@@ -27,6 +27,8 @@ _PUBLIC: dict[str, str] = {
     "sweep": "edgekit.api.sweep",
     "soup": "edgekit.api.soup",
     "adapt": "edgekit.api.adapt",
+    "train_picture_source": "edgekit.api.source",
+    "torchvision_source": "edgekit.api.source",
     "voice2series": "edgekit.api.voice2series",
     "join": "edgekit.api.join",
     "store_logits": "edgekit.api.logits",

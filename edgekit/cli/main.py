@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "distill": ("distill", "Train a student under teachers, or store what they say."),
     "sweep": ("sweep", "Search a recipe's keys under a budget."),
     "soup": ("soup", "Mix the weights of several runs into one."),
+    "source": ("source", "Make a frozen picture classifier that edgekit adapt reprograms."),
     "adapt": ("adapt", "Adapt a frozen model to other labels: adapters, reprogramming."),
     "voice2series": ("voice2series", "Classify time series with a frozen acoustic model."),
     "join": ("join", "Put several runs side by side into one model."),
