@@ -68,7 +68,7 @@ def experiments() -> Iterator[Experiment]:
         yield _sounds("windows every 500 ms", fold, "sounds-dscnn", overrides=SELDOM)
         yield _sounds("final", fold, "sounds-dscnn")
     for step, settings in ABLATION.items():
-        teachers = ("final",) if step.endswith("KD") else ()
+        teachers = ("windows every 500 ms",) if step.endswith("KD") else ()
         yield _sounds(step, ABLATION_FOLD, "sounds-dscnn", overrides=settings, teachers=teachers)
     for fold in FOLDS:
         yield _sounds("tiny-ast no KD", fold, "sounds-tiny-ast-distilled", overrides=NO_KD)

@@ -35,7 +35,7 @@ def experiments() -> Iterator[Experiment]:
         for speaker in SPEAKERS:
             names = tuple(_name("inner: one branch", speaker, seed) for seed in range(count))
             yield _inner(f"inner: {count} joined", speaker, 0, joins=names)
-            yield _inner(f"inner: {count} joined, dense", speaker, 0, joins=names, overrides=DENSE)
+            yield _inner(f"inner: {count} joined and dense", speaker, 0, joins=names, overrides=DENSE)
     yield from _tried("inner: 20 epochs", start=starts[0], overrides=("schedule.epochs=20",))
     yield from _tried("inner: wider", overrides=WIDE, start=f"{FSDD.words}/pre-training/wide")
     yield from _tried("inner: foreign accents", start=starts[0], with_sets=ACCENTS)
