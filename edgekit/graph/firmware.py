@@ -26,7 +26,7 @@ from edgekit.graph.takeover import replaceable
 Purpose = Literal["size", "speed", "balanced"]
 DEFAULT_PURPOSE: Purpose = "balanced"
 
-INSTRUCTIONS_A_RAM_BYTE: Mapping[str, float] = MappingProxyType({"size": 400.0, "balanced": 100.0, "speed": 0.0})
+INSTRUCTIONS_A_RAM_BYTE: Mapping[str, float] = MappingProxyType({"size": 1000.0, "balanced": 100.0, "speed": 0.0})
 """Instructions of one inference that a byte less of the arena may cost."""
 
 

@@ -19,11 +19,11 @@ A_LONE_PRODUCT = 1.5
 """More a product of positions that do not fill a block of a convolution."""
 A_GATHERED_VALUE = 3.0
 """Instructions to bring a value into the plane of a depthwise convolution."""
-A_MOVED_BYTE = 1.0
+A_MOVED_BYTE = 1.3
 """Instructions to copy a byte, words at a time."""
 A_CALL = 60.0
 """Instructions to enter a kernel for a step."""
-A_CHANNEL = 150.0
+A_CHANNEL = 250.0
 """Instructions to begin a channel of a depthwise convolution: its weights go to registers."""
 
 
