@@ -114,7 +114,7 @@ def quantize(
         raise BadConfigError("what is left must be trained on", where="--prune", mend="name the run with --qat RUN")
     if options.widths == "auto":
         otherwise = qat is not None or mixed_ram is not None
-        options = _with_widths(source, features, method, options, otherwise, progress)
+        options = source.with_widths(features, method, options, otherwise, progress)
     if mixed_ram is not None:
         from edgekit.quantize.mixed import with_wide_layers
 
@@ -135,17 +135,6 @@ def quantize(
 
         result = replace(result, sensitivity=measure(base, integer, features, progress))
     return _written(result, base, integer, features, sensitivity, budgets, report)
-
-
-def _with_widths(
-    source: Source, features: np.ndarray, method: str, options: PtqOptions, otherwise: bool, progress: Progress
-) -> PtqOptions:
-    """Widths for "auto"; int8 but for norms where others quantized, or training or a limit on RAM decides otherwise."""
-    if otherwise or source.method(method) != "ptq":
-        return replace(options, widths="norms")
-    from edgekit.quantize.choose_widths import with_widths
-
-    return with_widths(source.graph, features, options, progress)
 
 
 def tflite_path(out: Path) -> Path:

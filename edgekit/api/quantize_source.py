@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,16 @@ class Source:
         """Who quantizes it."""
         return QDQ if self.rounded else asked
 
+    def with_widths(
+        self, features: np.ndarray, method: str, options: PtqOptions, otherwise: bool, progress: Progress
+    ) -> PtqOptions:
+        """Widths for "auto": int8 but for norms where others quantized, or ``otherwise`` something else decides."""
+        if otherwise or self.method(method) != "ptq":
+            return replace(options, widths="norms")
+        from edgekit.quantize.choose_widths import with_widths
+
+        return with_widths(self.graph, features, options, progress)
+
     def integer(
         self, features: np.ndarray, method: str, options: PtqOptions, progress: Progress
     ) -> tuple[Graph, Graph]:
@@ -63,21 +74,33 @@ def open_source(path: Path, dims: Mapping[str, int] | None, *, plain: bool) -> S
     """Read and lower a model.
 
     Args:
-        path: ``.onnx`` or ``.tflite``.
+        path: ``.onnx`` or ``.tflite``; ``.keras``, ``.h5`` or a SavedModel's folder through TensorFlow's converter.
         dims: sizes of unknown dimensions by name.
         plain: nothing was asked for that only edgekit's own quantizer does.
 
     Raises:
         BadConfigError: a QDQ model, and not ``plain``.
         StaysFloatError: operators without integer form.
-        UnsupportedOpError: an integer model.
+        UnsupportedOpError: an integer model, or one that TensorFlow does not convert.
+        MissingDependencyError: a Keras model or SavedModel, and no TensorFlow.
     """
     from edgekit.quantize.ptq import require_float
 
-    read = load_graph(path, dims)
+    read = _read(path, dims)
     rounded = any(node.op == "QuantizeLinear" for node in read.nodes)
     if rounded and not plain:
         raise BadConfigError("is quantized already", where=str(path), mend="give clips and an output alone")
     graph = lower_unrounded(read) if rounded else lowered(read, str(path))
     require_float(graph)
     return Source(path, read, graph, rounded)
+
+
+def _read(path: Path, dims: Mapping[str, int] | None) -> Graph:
+    from edgekit.quantize.tensorflow_models import converted, is_tensorflow_model
+
+    if not is_tensorflow_model(path):
+        return load_graph(path, dims)
+    with tempfile.TemporaryDirectory(prefix="edgekit-quantize-") as folder:
+        file = Path(folder) / f"{path.stem}.tflite"
+        file.write_bytes(converted(path))
+        return load_graph(file, dims)

@@ -14,7 +14,6 @@ from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from edgekit.api.qat import QatOptions
-    from edgekit.api.quantize import QuantizeResult
 
 
 @click.command("quantize")
@@ -172,7 +171,9 @@ def command(
     if form == "json":
         click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2, allow_nan=False))
     else:
-        _print(result)
+        from edgekit.cli.quantize_text import print_result
+
+        print_result(result)
     if result.verdict is not None and result.verdict.outcome != "pass":
         raise click.exceptions.Exit(1 if result.verdict.outcome == "fail" else 2)
 
@@ -226,34 +227,3 @@ def _qat_options(
         overrides=overrides,
         device=device,
     )
-
-
-def _print(result: QuantizeResult) -> None:
-    from edgekit.report.table import render_table
-
-    difference = result.difference
-    operators = ", ".join(f"{count} {name}" for name, count in result.operators.items())
-    click.echo(f"wrote {result.tflite}" + (f" and {result.qdq}" if result.qdq else ""))
-    for path in result.further:
-        click.echo(f"wrote {path}")
-    click.echo(f"operators        {operators}; none in float, {result.wide} in int16")
-    click.echo(f"constants        {result.constant_bytes:,} B (int8 weights, int32 biases)")
-    click.echo(f"calibration      {result.calibration_clips:,} clips, {result.observer or result.method}")
-    click.echo(f"input            scale {result.input_scale:.6g}, zero point {result.input_zero_point}")
-    click.echo(
-        f"against float    max error {difference.max_error:.4f}, rms {difference.rms_error:.4f} of a range of "
-        f"{difference.output_range:.2f}; same label on {difference.label_agreement:.2%} of the calibration clips"
-    )
-    if result.accuracy is not None:
-        from edgekit.api.quantize_page import drop_rows
-
-        for what, value in drop_rows(result.accuracy):
-            click.echo(f"{what}: {value}")
-    if result.sensitivity:
-        from edgekit.api.quantize_page import SENSITIVITY_HEADER, sensitivity_cells
-
-        click.echo(render_table(SENSITIVITY_HEADER, sensitivity_cells(result.sensitivity)), nl=False)
-    if result.verdict is not None:
-        from edgekit.report.text import verdict_text
-
-        click.echo(verdict_text(result.verdict), nl=False)
