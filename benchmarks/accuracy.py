@@ -2,7 +2,8 @@
 
     EDGEKIT_DATA=… .venv/bin/python benchmarks/accuracy.py --work runs/accuracy [--only dataset=fsdd,step=final]
 
-Keyword experiments stand in ``accuracy_kws.py``, environmental sounds in ``accuracy_esc.py``. A finished experiment is
+Keyword experiments stand in ``accuracy_kws.py`` and ``accuracy_ablation.py``, environmental sounds in
+``accuracy_esc.py``, what was tried before on inner folds in ``accuracy_inner.py``. A finished experiment is
 one line of ``WORK/rows.jsonl``, keyed by its name and the digest of its recipe and of everything it needs: the campaign
 can be stopped at any time, goes on where it was, and repeats only what was changed. ``--report`` trains nothing and
 writes what is there. The whole campaign takes hours on one core.
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import accuracy_ablation
 import accuracy_esc
 import accuracy_inner
 import accuracy_kws
@@ -34,7 +36,8 @@ ROWS = "rows.jsonl"
 
 def table() -> dict[str, Experiment]:
     """All experiments by name."""
-    every = [*accuracy_kws.experiments(), *accuracy_esc.experiments(), *accuracy_inner.experiments()]
+    modules = (accuracy_kws, accuracy_ablation, accuracy_esc, accuracy_inner)
+    every = [experiment for module in modules for experiment in module.experiments()]
     names = [experiment.name for experiment in every]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

@@ -72,7 +72,7 @@ def experiments() -> Iterator[Experiment]:
         yield _sounds(step, ABLATION_FOLD, "sounds-dscnn", overrides=settings, teachers=teachers)
     for fold in FOLDS:
         yield _sounds("tiny-ast no KD", fold, "sounds-tiny-ast-distilled", overrides=NO_KD)
-        yield _sounds("tiny-ast", fold, "sounds-tiny-ast-distilled", teachers=("final",))
+        yield _sounds("tiny-ast", fold, "sounds-tiny-ast-distilled", teachers=("windows every 500 ms",))
     for step in ("tiny-ast no KD", "tiny-ast"):
         for seed in AST_SEEDS:
             yield _words(step, "dspspeech", NEW_SPEAKERS, "speaker=spk00..spk17", seed)
