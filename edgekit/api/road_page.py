@@ -62,7 +62,7 @@ def write_road_page(result: RoadResult, manifest: Manifest, budget: str, path: P
         answers[model] = EvaluatedModel(
             model, evaluations[model], predictor, AudioCache(heard, predictor.spec.sample_rate)
         )
-    runs = gather([files], Wish(budgets=budget), answers)
+    runs = gather([files], Wish(budgets=budget, layer_times=True), answers)
     write_text(path, page_text(report_content(runs), runs, (_road(result, manifest),), (_firmware(result),)))
 
 
