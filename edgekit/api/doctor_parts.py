@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 BASE = "base"
 """Stands for what every installation of edgekit has."""
-HIDDEN_EXTRAS = frozenset({"all", "dev"})
+HIDDEN_EXTRAS = frozenset({"all", "dev", "docs"})
 """Extras that are lists of others, or for those who work on edgekit itself."""
 
 EXTRAS: Mapping[str, str] = {
