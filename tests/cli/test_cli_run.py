@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
+import pty
 import shlex
 import shutil
 import subprocess
@@ -164,6 +167,23 @@ def test_a_pipe_is_heard_until_it_ends(model: Path) -> None:
     assert found[0].level == pytest.approx(20 * np.log10(3000 / 32768), abs=0.2)
     other = list(run_live(model, RunOptions(hop_ms=500, rate=2 * RATE), pipe=io.BytesIO(pcm.tobytes())))
     assert [d.start for d in other] == [0.0]
+
+
+def test_a_terminal_gets_one_line_that_moves(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(np.random.default_rng(1).normal(0, 3000, 2 * RATE).astype("<i2").tobytes())
+    master, slave = pty.openpty()
+    with (tmp_path / "raw").open("rb") as raw:
+        command = [sys.executable, "-m", "edgekit", "run", str(model), "-", "--hop-ms", "500"]
+        process = subprocess.Popen(command, stdin=raw, stdout=slave, stderr=subprocess.PIPE)
+    os.close(slave)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal's end, on Linux
+        while data := os.read(master, 4096):
+            shown += data
+    os.close(master)
+    assert process.wait(60) == 0 and process.communicate()[1] == b""
+    lines = shown.decode().rstrip().split("\r\x1b[K")[1:]
+    assert len(lines) == 3 and all("dB █" in line and "%" in line for line in lines)
 
 
 class _FakeInput:
