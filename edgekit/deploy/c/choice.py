@@ -15,7 +15,7 @@ from edgekit.core.errors import BadConfigError
 from edgekit.deploy.c.dense_as_conv import as_pointwise
 from edgekit.deploy.c.emitters import EMITTERS, WIDE_EMITTERS
 from edgekit.deploy.c.kernel import Code, Layer
-from edgekit.deploy.c.offers import KERNELS, Cost
+from edgekit.deploy.c.offers import KERNELS, WIDE_KERNELS, Cost
 
 Optimize = Literal["size", "speed", "balanced"]
 OPTIMIZE: tuple[Optimize, ...] = ("size", "speed", "balanced")
@@ -59,13 +59,15 @@ def emit_layer(layer: Layer, optimize: Optimize, bent: Bent = STRAIGHT) -> Code:
     The layer's operator has an entry in EMITTERS.
     """
     if "int16" in (layer.output.dtype, layer.inputs[0].dtype):
-        return WIDE_EMITTERS[layer.node.op](layer)
+        offers = [WIDE_KERNELS.get((layer.node.op, isa)) for isa in layer.target.isas]
+        found = next((kernel for kernel in offers if kernel is not None and kernel.applies(layer)), None)
+        return found.emit(layer) if found is not None else WIDE_EMITTERS[layer.node.op](layer)
     price = FLASH_PRICES[optimize] if bent.flash_price is None else bent.flash_price
     layer = as_pointwise(layer)
     for isa in (*layer.target.isas, "portable"):
-        offers = [kernel for kernel in KERNELS.get((layer.node.op, isa), ()) if kernel.applies(layer)]
-        if offers:
-            return min(offers, key=lambda kernel: _rank(kernel.cost(layer).times(layer.times), price)).emit(layer)
+        fitting = [kernel for kernel in KERNELS.get((layer.node.op, isa), ()) if kernel.applies(layer)]
+        if fitting:
+            return min(fitting, key=lambda kernel: _rank(kernel.cost(layer).times(layer.times), price)).emit(layer)
     return EMITTERS[layer.node.op](layer)
 
 

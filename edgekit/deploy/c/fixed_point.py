@@ -110,11 +110,16 @@ HELPERS = (*_PORTABLE, *RECURRENT_HELPERS, *DSP_HELPERS, *DSP_REQUANTIZE, *MVE_H
 """(name, definition), callees first."""
 
 
+_FUNCTION = re.compile(r"^static inline", re.MULTILINE)
+_MAYBE_UNUSED = "__attribute__((unused)) static inline"
+
+
 def helpers(code: str) -> str:
     """The definitions that ``code`` uses, directly or through one another; unused ones would be warned about."""
     used: list[str] = []
+    twins = "#if defined(__ARM_FEATURE_MVE)" in code  # what only one of two bodies uses is not used everywhere
     for name, text in reversed(HELPERS):
         if re.search(rf"\b{name}\b", code):
-            used.insert(0, text)
+            used.insert(0, _FUNCTION.sub(_MAYBE_UNUSED, text) if twins else text)
             code += text
     return "\n".join(used)

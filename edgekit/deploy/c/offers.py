@@ -20,6 +20,7 @@ from edgekit.deploy.c.dsp import fully_connected as dsp_dense
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.mve import conv2d as mve_conv2d
 from edgekit.deploy.c.mve import depthwise_conv2d as mve_depthwise
+from edgekit.deploy.c.mve import elementwise as mve_elementwise
 from edgekit.deploy.c.mve import fully_connected as mve_dense
 from edgekit.deploy.c.mve import softmax as mve_softmax
 from edgekit.deploy.c.neon import conv2d as neon_conv2d
@@ -103,6 +104,16 @@ def _always(layer: Layer) -> bool:
     return True
 
 
+_VECTOR_ELEMENTWISE = {
+    **dict.fromkeys(("add", "sub"), _only(mve_elementwise.emit_vector_add, mve_elementwise.fits_add)),
+    "mul": _only(mve_elementwise.emit_vector_mul, mve_elementwise.fits_mul),
+    **dict.fromkeys(
+        ("quantize", "relu", "relu6"),
+        _only(mve_elementwise.emit_vector_requantize, mve_elementwise.fits_requantize),
+    ),
+}
+"""Of int8 and int16 alike."""
+
 KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
     {
         ("softmax", "portable"): (
@@ -136,9 +147,15 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
         ("conv2d", "neon"): (_only(neon_conv2d.emit_conv2d, neon_conv2d.fits),),
         ("depthwise_conv2d", "neon"): (_only(neon_depthwise.emit_depthwise_conv2d, neon_depthwise.fits),),
         ("fully_connected", "neon"): (_only(neon_dense.emit_fully_connected, neon_dense.fits),),
+        **{(op, "mve"): (kernel,) for op, kernel in _VECTOR_ELEMENTWISE.items()},
         ("add", "dsp"): (_only(dsp_add.emit_add, dsp_add.fits),),
         ("sub", "dsp"): (_only(dsp_add.emit_add, dsp_add.fits),),
         ("avg_pool2d", "dsp"): (_only(dsp_avg_pool.emit_avg_pool2d, dsp_avg_pool.fits),),
     }
 )
 """(operator, instruction set) to kernels. An operator that has none for "portable" takes the emitter of emitters.py."""
+
+WIDE_KERNELS: Mapping[tuple[str, str], Kernel] = MappingProxyType(
+    {(op, "mve"): kernel for op, kernel in _VECTOR_ELEMENTWISE.items()}
+)
+"""The same for layers with int16 activations, one kernel each."""
