@@ -8,7 +8,7 @@ recordings, on each target as on the integer interpreter. The baseline needs 150
 default board has: a second command runs it on a Raspberry Pi Pico. Ends with status 1 where a byte of the C differs.
 
 With ``--parts`` there is one command a model and target instead of one for all; what it says is kept in DIR, and a run
-that was interrupted goes on from there.
+that was interrupted goes on from there. ``--kept`` runs nothing, writes what is there, and lists what is not.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=os.environ.get("EDGEKIT_DATA"), help="folder that holds esc10")
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--parts", type=Path, help="one command a model, kept here")
+    parser.add_argument("--kept", action="store_true", help="with --parts: run nothing")
     options = parser.parse_args()
     if options.data is None:
         parser.error("give --data, or set EDGEKIT_DATA to the folder that holds esc10")
@@ -71,18 +72,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         kept = options.parts or Path(folder)
         kept.mkdir(parents=True, exist_ok=True)
-        paths = {name: _make(name, kept, recordings) for name in MODELS}
+        paths = {name: kept / f"{name}.tflite" for name in MODELS}
+        for name, path in paths.items():
+            if not options.kept:
+                _make(name, path, recordings)
         whole = [([*paths.values()], TARGETS)]
         parts = [([path], (target,)) for target in TARGETS for path in paths.values()]  # the slowest last
         jobs = [*(parts if options.parts else whole), ([paths[ROOM[0]]], ROOM[1:])]
-        rows = [row for job in jobs for row in _bench(*job, recordings, options.clips, kept)]
+        there = [job for job in jobs if not options.kept or _answer(*job, options.clips, kept).is_file()]
+        missing = [_answer(*job, options.clips, kept).stem for job in jobs if job not in there]
+        rows = [row for job in there for row in _bench(*job, recordings, options.clips, kept)]
     rows.sort(key=lambda row: [f"{name}.tflite" for name in MODELS].index(row["model"]))
     files = " ".join(f"{name}.tflite" for name in MODELS)
     shown = f"edgekit bench {files} {' '.join(_words(TARGETS))} --data esc10 --clips {options.clips}"
-    write_results("targets", [_row(row) for row in rows], command=shown, in_parts=bool(options.parts))
+    write_results("targets", [_row(row) for row in rows], command=shown, in_parts=bool(options.parts), missing=missing)
     ours = [row for row in rows if "generated C" in row["runner"] or row["target"] != "cpu"]
-    missing = {(row["model"], row["target"]) for row in ours if row["problem"]}
-    return int(any(row["outputs_equal"] is False for row in ours) or missing != {NO_ROOM})
+    failed = {(row["model"], row["target"]) for row in ours if row["problem"]}
+    return int(any(row["outputs_equal"] is False for row in ours) or failed != {NO_ROOM} or bool(missing))
 
 
 def _words(targets: Sequence[str]) -> list[str]:
@@ -91,7 +97,7 @@ def _words(targets: Sequence[str]) -> list[str]:
 
 def _bench(paths: list[Path], targets: Sequence[str], recordings: Path, clips: int, kept: Path) -> list[dict[str, Any]]:
     """The rows of one command, or those that it gave before."""
-    answer = kept / f"{'-'.join([*(path.stem for path in paths), *targets])}-{clips}.json"
+    answer = _answer(paths, targets, clips, kept)
     if not answer.is_file():
         arguments = [*map(str, paths), *_words(targets), "--data", str(recordings), "--clips", str(clips)]
         command = [sys.executable, "-m", "edgekit", "bench", *arguments, "--format", "json"]
@@ -102,15 +108,18 @@ def _bench(paths: list[Path], targets: Sequence[str], recordings: Path, clips: i
     return rows
 
 
-def _make(name: str, folder: Path, recordings: Path) -> Path:
+def _answer(paths: list[Path], targets: Sequence[str], clips: int, kept: Path) -> Path:
+    """Where the answer of a command is kept."""
+    return kept / f"{'-'.join([*(path.stem for path in paths), *targets])}-{clips}.json"
+
+
+def _make(name: str, path: Path, recordings: Path) -> None:
     model, preset = MODELS[name]
     spec = PRESETS[preset]
-    path = folder / f"{name}.tflite"
     metadata = {FRONTEND_KEY: spec.canonical(), FRONTEND_DIGEST_KEY: spec.digest}
     export_module(settled_model(model, {}, spec.feature_shape), spec.feature_shape, path.with_suffix(".onnx"), metadata)
     graph = lower(load_graph(path.with_suffix(".onnx")))
     write_tflite(quantize_graph(graph, calibration_clips(graph, recordings, clips=CALIBRATION_CLIPS)), path)
-    return path
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

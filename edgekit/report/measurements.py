@@ -11,7 +11,7 @@ from edgekit.report.table import render_table
 
 MARKS: dict[Method, str] = {"measured": "m", "emulated": "e", "exact": "x", "planned": "p", "estimated": "~"}
 _COLUMNS = (
-    "model", "target", "outputs", ">labels", ">p50 ms", ">p90", ">p99", ">front-end ms", ">1/s", ">peak B",
+    "model", "target", "outputs", ">labels", ">p50 ms", ">p90", ">p99", ">CPU ms", ">front-end ms", ">1/s", ">peak B",
     ">instructions", ">est. ms", ">flash B", ">RAM B", ">stack B",
 )  # fmt: skip
 _WIDTH = 200
@@ -53,7 +53,8 @@ def _shown(item: Measurement) -> list[Quantity | None]:
     """In the order of the columns behind the labels."""
     latency, details = item.latency_ms or {}, item.details or {}
     return [
-        latency.get("p50"), latency.get("p90"), latency.get("p99"), details.get("frontend_ms"),
+        latency.get("p50"), latency.get("p90"), latency.get("p99"), details.get("processor_ms"),
+        details.get("frontend_ms"),
         details.get("inferences_per_second"), details.get("peak_memory"), item.instructions, details.get("model_ms"),
         item.flash, item.ram, item.stack,
     ]  # fmt: skip
