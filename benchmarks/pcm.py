@@ -37,7 +37,7 @@ from edgekit.deploy.toolchain import ENTRY
 from edgekit.report.text import render_table
 
 CORES = ("cortex-m4", "cortex-m7", "cortex-m55")
-PURPOSES = ("balanced", "speed")
+PURPOSES = ("balanced",)
 COUNTED = 2
 """Clips whose instructions are counted; the median is taken."""
 
