@@ -71,9 +71,12 @@ class FakeQuantTwin(nn.Module):
         self._books = books(graph, integer)
         _check(graph, integer)
         self._add_scales()
+        shared: dict[tuple[str, ...], int] = {}
         for index, node in enumerate(graph.nodes):
             if node.op in WEIGHTED:
-                self.layers[str(index)] = self._weights(node)
+                # The steps of a recurrent layer read the same constants: they train one set of weights.
+                first = shared.setdefault(node.inputs[1:], index)
+                self.layers[str(index)] = self.layers[str(first)] if first != index else self._weights(node)
             for position, name in enumerate(node.inputs if node.op not in WEIGHTED else ()):
                 if graph.tensor(name).constant:
                     self._add_constant(node, position)
@@ -109,7 +112,8 @@ class FakeQuantTwin(nn.Module):
         stored = self.integer.tensor(_named(self.integer, node.name).inputs[position])
         scale, zero_point = stored.scale_zero()
         key = _buffer(node, position)
-        self.register_buffer(key, torch.from_numpy(np.asarray(stored.data, np.float32) - zero_point)[None])
+        # Without the axis of clips: an image's constant would have five, which channels-last memory has no place for.
+        self.register_buffer(key, torch.from_numpy(np.asarray(stored.data, np.float32) - zero_point))
         self.register_buffer(f"{key}_scale", torch.tensor(scale, dtype=torch.float32))
         self.constant_grids[key] = Grid(zero_point, stored.dtype)
 
@@ -197,7 +201,7 @@ class FakeQuantTwin(nn.Module):
 
     def _constant(self, node: Node, position: int) -> Steps:
         key = _buffer(node, position)
-        return Steps(getattr(self, key), getattr(self, f"{key}_scale"), self.constant_grids[key])
+        return Steps(getattr(self, key)[None], getattr(self, f"{key}_scale"), self.constant_grids[key])
 
     # --- results
 

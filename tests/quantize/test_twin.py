@@ -75,6 +75,15 @@ def test_the_twin_starts_as_the_integer_graph_that_it_was_made_from(correction: 
         np.testing.assert_array_equal(started[name], values)
 
 
+def test_a_twin_with_a_constant_image_goes_to_channels_last_memory() -> None:
+    """Training puts every model there (a transformer's positional codes are such a constant)."""
+    build = FloatBuilder(6)
+    image = build.conv(8)
+    build.add_node("add", (16, 10, 8), (image, build.constant((1, 16, 10, 8), 1.0)), activation="none")
+    twin = twin_of(build.graph())
+    assert unequal_steps(twin.to(memory_format=torch.channels_last), clips(10, seed=1)) == 0
+
+
 def test_gradient_of_a_scale_is_that_of_learned_step_size_quantization() -> None:
     """Esser et al. 2020, equation 3, times the gradient's slow-down of section 2.2."""
     scale = LearnedScale(0.5, Grid(0), elements=4)
