@@ -30,7 +30,7 @@ from edgekit.graph.readers.load import load_graph
 from edgekit.quantize.cells import cell_quantization
 from edgekit.quantize.compare import compare, dequantized_outputs
 from edgekit.quantize.observers import Range
-from edgekit.quantize.ptq import PtqOptions, quantize_graph
+from edgekit.quantize.ptq import PtqOptions, prepared, quantize_graph, quantize_prepared
 
 LAYERS = [("LSTM", {}), ("GRU", {"linear_before_reset": 1}), ("GRU", {"linear_before_reset": 0})]
 FORMS = pytest.mark.parametrize(("op", "attrs"), LAYERS, ids=["lstm", "gru", "gru-reset-before"])
@@ -119,6 +119,40 @@ def test_the_generated_c_gives_the_bytes_and_stores_weights_once(
     np.testing.assert_array_equal(program.run(0, clips), run_integer(integer, clips))
     arrays = [line for line in sources.files["model_model.c"].splitlines() if line.startswith("static const int8_t w")]
     assert len(arrays) == (1 if op == "LSTM" else 5)  # an lstm's are called otherwise
+
+
+def test_the_twin_of_a_gru_trains_one_set_of_weights_to_the_integer_bytes(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from edgekit.quantize.twin import FakeQuantTwin
+
+    graph = lower(load_graph(recurrent_model(tmp_path / "m.onnx", "GRU", linear_before_reset=1)))
+    options = PtqOptions(observer="minmax")
+    base = prepared(graph, options)
+    integer = quantize_prepared(base, walking_clips(64), options)
+    twin = FakeQuantTwin(base, integer)
+    dense = {node.inputs[1] for node in base.nodes if node.op == "fully_connected"}
+    assert len([name for name, _ in twin.named_parameters() if name.endswith(".weights")]) == len(dense) == 5
+    x = torch.from_numpy(walking_clips(8, seed=1))
+    loss = twin.train()(x).square().sum()
+    loss.backward()
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter -= 1e-4 * (parameter.grad if parameter.grad is not None else 0)
+    twin.eval()
+    trained = twin.integer_graph()
+    readers = Counter(node.inputs[1] for node in trained.nodes if node.op == "fully_connected")
+    assert sorted(readers.values()) == [1, 1, 1, STEPS - 1, STEPS - 1]
+    with torch.no_grad():
+        np.testing.assert_allclose(twin(x).numpy(), dequantized_outputs(trained, x.numpy()), atol=1e-6)
+
+
+def test_an_lstm_has_no_fake_quantized_form(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from edgekit.quantize.twin import FakeQuantTwin
+
+    graph, integer = quantized("LSTM", {}, tmp_path)
+    with pytest.raises(UnsupportedOpError, match="lstm has no fake-quantized form"):
+        FakeQuantTwin(graph, integer)
 
 
 def test_a_cell_has_steps_of_a_power_of_two() -> None:
