@@ -98,7 +98,7 @@ def failures(run: Json) -> list[str]:
     if not run["verdict"]:
         return []
     bad = [f for model in run["verdict"]["models"] for f in model["findings"] if f["outcome"] != "pass"]
-    return [f"{f['outcome']}: {f['message']}" + (f" Mend: {f['mend']}." if f["mend"] else "") for f in bad]
+    return [f"{f['outcome']}: {f['message'].rstrip('.')}." + (f" Mend: {f['mend']}." if f["mend"] else "") for f in bad]
 
 
 def layers_table(run: Json) -> Table:
