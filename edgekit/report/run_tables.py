@@ -138,7 +138,8 @@ def measurements_table(rows: Sequence[Json]) -> Table:
         values += [(row.get(key), key) for key in ("instructions", *sizes)]
         used |= {methods[key] for value, key in values if value is not None and key in methods}
         numbers = [_marked(value, methods.get(key)) for value, key in values]
-        said = ": ".join(str(row[key]) for key in ("runner", "problem") if row.get(key))
+        keys = ("runner", "problem") if methods else ("method", "runner", "problem")
+        said = ": ".join(str(row[key]) for key in keys if row.get(key))
         cells.append((str(row["model"]), str(row["target"]), _outputs(row), *numbers, said))
     names = ("p50, ms", "p90", "p99", "instructions", "flash, B", "RAM, B", "stack, B")
     legend = ", ".join(f"{mark} {method}" for method, mark in MARKS.items() if method in used)

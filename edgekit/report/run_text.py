@@ -88,7 +88,9 @@ def _card(run: Json) -> Iterator[str]:
         yield _table(comparison_table(run["quantization"]))
     yield "## Groups\n"
     device = evaluations[-1] if evaluations else {}
-    if any(f"by_{name}" in device for name in GROUPS):
+    if not evaluations:
+        yield "Not evaluated.\n"
+    elif any(f"by_{name}" in device for name in GROUPS):
         yield from (_table(item) for item in group_tables(device))
     else:
         yield "No recording names a device, speaker or fold: how the model does on them is not known.\n"

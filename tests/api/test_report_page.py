@@ -250,6 +250,8 @@ def test_markdown_and_model_card_hold_the_numbers(runs: tuple[Path, Path, Path],
     accuracy = card.content["runs"][0]["evaluations"]["int8"]["accuracy"]
     assert card.text.startswith("# Model card: ") and f"{accuracy:.4f}" in card.text
     assert "<img" not in card.text and "Intended use" in card.text and "To be written by its author" in card.text
+    bare = report(run, form="model-card").text
+    assert bare.count("Not evaluated.") == 2 and "No recording names" not in bare
     text = report(run, form="markdown").text
     assert "accuracy on test clips missing" in text and "<img" not in text
 
