@@ -19,7 +19,7 @@ from edgekit.data.synth.synthesise import synthesise
 from edgekit.data.synth.words import UNKNOWN_WORDS
 
 UNKNOWN = "unknown"
-_CONFUSABLE = 120
+_CONFUSABLE = 60
 _LEAST_S = 0.4
 
 
@@ -39,7 +39,7 @@ class WakeSet:
 
     phrase: str
     voices: int = 200
-    takes: int = 3
+    takes: int = 4
     neighbours: int = _CONFUSABLE
     seconds: float = 1.4
     rate: int = 16_000
@@ -71,7 +71,7 @@ def synthesise_set(plan: WakeSet, folder: Path, progress: Progress) -> Manifest:
         rate=plan.rate,
         seconds=plan.seconds,
         seed=plan.seed,
-        snr_db=(0.0, 30.0),
+        snr_db=(5.0, 30.0),
     )
     return synthesise(config, folder, progress)
 

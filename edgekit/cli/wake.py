@@ -14,7 +14,7 @@ from edgekit.cli.progress import progress_bar
 @click.command("wake")
 @click.argument("phrase")
 @click.option("--voices", default=200, show_default=True, type=click.IntRange(10), help="Synthetic voices.")
-@click.option("--takes", default=3, show_default=True, type=click.IntRange(1), help="Of the word by each voice.")
+@click.option("--takes", default=4, show_default=True, type=click.IntRange(1), help="Of the word by each voice.")
 @click.option("--negatives", multiple=True, help="Real recordings without the word: PATH or PATH?SELECTION.")
 @click.option("--development", multiple=True, help="Real recordings without the word, to choose the threshold on.")
 @click.option("--recordings", multiple=True, help="Real takes of the word, for instance your own voice.")
