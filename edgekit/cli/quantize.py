@@ -121,7 +121,8 @@ def command(
 ) -> None:
     """Make the float model MODEL integer-only: OUT.tflite, and OUT.qdq.onnx beside it.
 
-    A QDQ ONNX of another quantizer keeps its integers and scales.
+    MODEL is an .onnx, a float .tflite, or with the extra "tensorflow" a .keras file or the folder of a SavedModel. A
+    QDQ ONNX of another quantizer keeps its integers and scales.
 
     With --qat, the fake-quantized model is trained on from there, in the run folder OUT.qat; the same command goes on
     with a training that was interrupted. Exit code 1 says that a budget is not kept.

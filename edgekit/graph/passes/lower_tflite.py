@@ -21,6 +21,9 @@ from edgekit.graph.tensor import Tensor
 
 MEND = "use a model of the operators in graph/ops.py, or remove this layer before converting"
 
+UNROLL = "build its recurrent layers with unroll=True, or export the model as ONNX"
+"""What mends a loop: TensorFlow's converter makes one of a Keras LSTM or GRU."""
+
 
 def lower_tflite(graph: Graph) -> Graph:
     """A ``tflite`` graph as an ``edge`` graph with the same tensor names.
@@ -77,7 +80,8 @@ class _Lowering:
         rule = RULES.get(node.op)
         if rule is None:
             op = node.attrs.get("custom_code", node.op)
-            raise UnsupportedOpError(f"operator {op} is not supported", where=self._place(node), mend=MEND)
+            mend = UNROLL if node.op == "WHILE" else MEND
+            raise UnsupportedOpError(f"operator {op} is not supported", where=self._place(node), mend=mend)
         if len(node.outputs) != 1 or not node.inputs:
             raise BadFileError(f"{node.op} has no input or not one output", where=node.name)
         self._append(node, rule(node, self))
