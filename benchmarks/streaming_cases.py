@@ -64,7 +64,7 @@ SHAPES: dict[str, Shape] = {
         131, _LOGMEL, every=3,
     ),
     "bc-resnet-causal": Shape(
-        "bc-resnet", {"causal": True}, 125, _LOGMEL.replace(layout="freq_time"), every=16
+        "bc-resnet", {"causal": True}, 125, _LOGMEL.replace(layout="freq_time"), every=60
     ),
     "gru": Shape("kws-gru", {"units": 32}, 49, _MFCC),
     "windowed-ast": Shape("windowed-ast", {}, 100, _LOGMEL),
