@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import ai_edge_litert.interpreter as litert
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -20,13 +21,15 @@ from edgekit.deploy.generate import generate
 from edgekit.deploy.target import find_target
 from edgekit.export.qdq_recurrent import has_qdq_form
 from edgekit.export.qdq_writer import qdq_model
-from edgekit.export.tflite_writer import tflite_bytes
+from edgekit.export.tflite_writer import tflite_bytes, write_tflite
 from edgekit.features.quantized import quantize_features
-from edgekit.graph.graph import Graph
+from edgekit.graph.float_interpreter import run_float
+from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.ops import TIE
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
+from edgekit.graph.tensor import Tensor
 from edgekit.quantize.cells import cell_quantization
 from edgekit.quantize.compare import compare, dequantized_outputs
 from edgekit.quantize.observers import Range
@@ -161,3 +164,30 @@ def test_a_cell_has_steps_of_a_power_of_two() -> None:
     assert cell_quantization(Range(-60.0, 3.0), "c").scalar() == (2.0**-9, 0)
     with pytest.raises(BadFileError, match="whose cell reaches 65"):
         cell_quantization(Range(-65.0, 3.0), "c")
+
+
+def test_a_float_svdf_model_becomes_integer_with_an_int16_memory(tmp_path: Path) -> None:
+    """Frames in their order: the memory of both goes on from frame to frame."""
+    rng = np.random.default_rng(0)
+    arrays = {"feature": rng.normal(0, 0.4, (8, 6)), "time": rng.normal(0, 0.5, (8, 5)), "bias": rng.normal(0, 0.2, 4)}
+    tensors = {name: Tensor(name, data.shape, "float32", data=data.astype(np.float32)) for name, data in arrays.items()}
+    tensors["x"], tensors["y"] = Tensor("x", (1, 6), "float32"), Tensor("y", (1, 4), "float32")
+    tensors["memory"] = Tensor("memory", (1, 40), "float32", variable=True)
+    attrs = {"rank": 2, "activation": "relu"}
+    node = Node("svdf", "svdf", ("x", "feature", "time", "bias", "memory"), ("y",), attrs)
+    write_tflite(Graph("m", "edge", tensors, (node,), ("x",), ("y",)), tmp_path / "m.tflite")
+    graph = lower(load_graph(tmp_path / "m.tflite"))
+    frames = np.clip(rng.normal(0, 0.6, (32, 6)).cumsum(axis=0), -2, 2).astype(np.float32)
+    interpreter = litert.Interpreter(str(tmp_path / "m.tflite"))
+    interpreter.allocate_tensors()
+    expected = []
+    for frame in frames:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], frame[None])
+        interpreter.invoke()
+        expected.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
+    np.testing.assert_allclose(run_float(graph, frames), expected, atol=1e-5)
+    integer = quantize_graph(graph, frames, PtqOptions(observer="minmax"))
+    assert integer.tensor("memory").dtype == "int16"
+    fed_frames = quantize_features(frames, *integer.tensor("x").scale_zero())
+    np.testing.assert_array_equal(tflm_outputs(tflite_bytes(integer), fed_frames), run_integer(integer, fed_frames))
+    assert compare(graph, integer, frames).max_error <= 0.03 * compare(graph, integer, frames).output_range
