@@ -4,8 +4,8 @@
 
 Models: the DCASE 2024 baseline (CP-Mobile, 61 k), BC-ResNet-1 and Tiny-AST from the registry with random weights and
 norms that have seen data, quantized on recordings of ESC-10, front-ends embedded. Each gets the features of ``--clips``
-recordings, on each target as on the integer interpreter. Ends with status 1 where a byte of the C differs, or a model was
-not run on a target.
+recordings, on each target as on the integer interpreter. Ends with status 1 where a byte of the C differs, or a model
+was not run on a target.
 
 With ``--parts`` there is one command a model and target instead of one for all; what it says is kept in DIR, and a run
 that was interrupted goes on from there. ``--kept`` runs nothing, writes what is there, and lists what is not.
@@ -59,7 +59,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("EDGEKIT_DATA"), help="folder that holds esc10")
     parser.add_argument("--clips", type=int, default=200)
-    parser.add_argument("--parts", type=Path, help="one command a model, kept here")
+    parser.add_argument("--parts", type=Path, help="one command a model and target, kept here")
     parser.add_argument("--kept", action="store_true", help="with --parts: run nothing")
     options = parser.parse_args()
     if options.data is None:
