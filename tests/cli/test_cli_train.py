@@ -77,7 +77,7 @@ def test_train_eval_export(world: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["--valid", "speaker=x"], "selects no clip"),
         (["--device", "tpu"], "unknown device"),
         pytest.param(["--device", "cuda"], "no CUDA device", marks=pytest.mark.skipif(CUDA, reason="has a GPU")),
-        (["--set", "model.name=ds-cn"], "did you mean 'ds-cnn'"),
+        (["--set", "model.name=ds-cnnn"], "did you mean 'ds-cnn'"),
     ],
 )
 def test_bad_options_are_one_line_and_exit_2(
