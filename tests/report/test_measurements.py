@@ -46,4 +46,5 @@ def test_a_row_without_figures_says_why_below() -> None:
 
 
 def test_names_cannot_write_to_the_terminal() -> None:
-    assert "\x1b" not in measurement_table([Measurement("a\x1b[2J", "cpu", "c\x1b]0;x\x07", None, 1, problem="\x1b[1m")])
+    hostile = Measurement("a\x1b[2J", "cpu", "c\x1b]0;x\x07", None, 1, problem="\x1b[1m")
+    assert "\x1b" not in measurement_table([hostile])
