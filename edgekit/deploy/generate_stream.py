@@ -10,14 +10,9 @@ from edgekit.core.errors import BadConfigError, DigestMismatchError
 from edgekit.deploy.c.choice import Optimize
 from edgekit.deploy.c.identifiers import identifier, require_identifier
 from edgekit.deploy.c.interface import API_VERSION, read_labels
+from edgekit.deploy.c.stream_header import StreamInterface, stream_header
 from edgekit.deploy.c.stream_model import emit_stream
-from edgekit.deploy.c.stream_sources import (
-    StreamInterface,
-    stream_api_source,
-    stream_header,
-    stream_source,
-    stream_state_header,
-)
+from edgekit.deploy.c.stream_sources import stream_api_source, stream_source, stream_state_header
 from edgekit.deploy.generate import Sources, frontend_precision
 from edgekit.deploy.target import Target
 from edgekit.features.spec import FrontendSpec
