@@ -4,8 +4,9 @@
 
 Graphs come from tests/random_graphs.py, one for every seed. Oracles (tests/fuzz_oracles.py): ``litert`` (reference
 kernels, node by node on LiteRT's own inputs), ``tflm`` (the interpreter on the written file), ``host`` (generated C
-under AddressSanitizer and UndefinedBehaviorSanitizer, -Wconversion -Werror), ``dsp-twin`` and ``mve-twin`` (the same
-with the sources of those kernels), ``cortex-m4`` (image in unicorn) and ``cortex-m55`` (image in QEMU).
+under AddressSanitizer and UndefinedBehaviorSanitizer, -Wconversion -Werror), ``dsp-twin``, ``mve-twin`` and
+``neon-twin`` (the same with the sources of those kernels), ``cortex-m4`` (image in unicorn) and ``cortex-m55`` (image
+in QEMU).
 
 Every 100 seeds of an oracle are one file in the folder of shards: what is there is not done again, and several runs
 may fill one folder. ``--again`` repeats those shards that hold a disagreement. The result counts all shards of the

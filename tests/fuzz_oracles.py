@@ -174,6 +174,7 @@ ORACLES: dict[str, Callable[[Sequence[Case]], Tally]] = {
     "host": lambda batch: against_c(batch, _HOST),
     "dsp-twin": lambda batch: against_c(batch, replace(_HOST, dsp=True)),
     "mve-twin": lambda batch: against_c(batch, replace(_HOST, dsp=True, mve=True)),
+    "neon-twin": lambda batch: against_c(batch, replace(_HOST, neon=True)),
     "cortex-m4": lambda batch: against_c(batch, find_target("cortex-m4"), "arm-none-eabi-gcc"),
     "cortex-m55": lambda batch: against_c(batch, find_target("cortex-m55"), "zig"),
 }
