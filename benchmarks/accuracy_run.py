@@ -139,7 +139,8 @@ class Workplace:
 
     def folder(self, name: str, digest: str) -> Path:
         """Folder of the experiment ``name`` as it stands."""
-        return self.work / "runs" / f"{name.replace('/', '-').replace(' ', '_')}-{digest[:10]}"
+        short = digest.removeprefix("sha256:")[:12]
+        return self.work / "runs" / f"{name.replace('/', '-').replace(' ', '_')}-{short}"
 
 
 def run_experiment(
