@@ -3,8 +3,8 @@
     EDGEKIT_DATA=… .venv/bin/python benchmarks/wake.py --work runs/wake --words "hey lantern,computer" [--hours 5]
 
 Training has as negatives ESC-10's fold 1, two FSDD speakers and twelve DSPSpeech speakers; the threshold is chosen on
-fold 2 and other speakers at one false accept an hour at most; the test has folds 3 and 4 and the speakers that are left.
-One row a word; finished words are found again.
+fold 2 and other speakers at one false accept an hour at most; the test has folds 3 and 4 and the speakers that are
+left. One row a word; finished words are found again.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ EXTRAS: Mapping[str, str] = {
     "tflite": "LiteRT: run and bench .tflite files with it",
     "tensorflow": "TensorFlow's own converter and interpreter, to compare",
     "mcu": "compile and bench for Cortex-M without root: zig, emulator",
+    "npu": "bench --target ethos-u55-128: Vela's estimate",
+    "cuda": "bench --target cuda: ONNX Runtime, energy",
     "pi": "compile for a Raspberry Pi: zig",
     "synth": "data synth: keywords by a speech synthesiser",
     "report": "report, eval -o, quantize --report, pictures",

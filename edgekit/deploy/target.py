@@ -144,7 +144,12 @@ TARGETS: MappingProxyType[str, Target] = MappingProxyType({target.name: target f
 
 MCU_TARGETS: tuple[str, ...] = tuple(target.name for target in _TABLE if target.kind == "mcu")
 ALIASES: MappingProxyType[str, str] = MappingProxyType(
-    {"host": "cpu", "rpi-zero2": "rpi3", "cortex-m0plus": "cortex-m0", **{name.removeprefix("cortex-"): name for name in MCU_TARGETS}}
+    {
+        "host": "cpu",
+        "rpi-zero2": "rpi3",
+        "cortex-m0plus": "cortex-m0",
+        **{name.removeprefix("cortex-"): name for name in MCU_TARGETS},
+    }
 )
 """Other names that :func:`find_target` takes."""
 

@@ -77,11 +77,16 @@ def build_model(name: str, **arguments: Any) -> nn.Module:
     if name not in _BUILDERS:
         importlib.import_module(_MODULES[name])
     builder = _BUILDERS[name]
-    known = list(inspect.signature(builder).parameters)
+    parameters = inspect.signature(builder).parameters
+    known = list(parameters)
     for key in arguments:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
             raise BadConfigError(f"unknown argument {key!r}", where=f"model {name}", mend=hint)
+    missing = [key for key, item in parameters.items() if item.default is item.empty and key not in arguments]
+    if missing:
+        mend = "use edgekit adapt --source RUN" if "source" in missing else "set it in model.arguments"
+        raise BadConfigError(f"argument {missing[0]!r} is missing", where=f"model {name}", mend=mend)
     model: nn.Module = builder(**arguments)
     return model
