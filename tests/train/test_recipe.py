@@ -20,7 +20,7 @@ LARGE = {
     "gsc-bc-resnet-8": 330,
     "kws-teacher": 400,
     "ast-small": 470,
-    "speaker-amcrn": 440,
+    "speaker-amcrn": 470,
     "speaker-ecapa": 300,
     "speaker-resnet34": 1470,
     "v2s-attention-bilstm": 180,
