@@ -59,7 +59,7 @@ _PUBLIC: dict[str, str] = {
 }
 
 # Public functions that share their name with a room: the room itself is handed out, and can be called.
-_ROOMS = frozenset({"augment", "train", "export", "quantize", "bench", "report"})
+_ROOMS = frozenset({"adapt", "augment", "train", "export", "quantize", "bench", "report"})
 
 __all__ = [*_PUBLIC, "__version__"]
 

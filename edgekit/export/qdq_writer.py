@@ -104,6 +104,8 @@ class _Writer:
 
     def _constant(self, node: Node, tensor: Tensor) -> str:
         if tensor.dtype == "float32" and tensor.data is not None:
+            if self._graph.tensor(node.outputs[0]).dtype != "float32":
+                raise UnsupportedOpError("float32 constant", where=tensor.name, mend="quantize the model first")
             return self._out.constant(tensor.name, _onnx_layout(node, tensor)[0])
         if tensor.quant is None or tensor.data is None or tensor.dtype not in ("int8", "int16", "int32", "int64"):
             raise UnsupportedOpError(f"{tensor.dtype} constant", where=tensor.name, mend="quantize the model first")

@@ -44,14 +44,14 @@ _ROWS: tuple[tuple[str, str, str, str, str, str], ...] = (
     (
         "dsp_plus_even", "Two int16, bytes 0 and 2 added, sign-extended: SXTAB16.", "uint32_t",
         "uint32_t pair, uint32_t bytes", "sxtab16 %0, %1, %2",
-        "((pair + (uint32_t)(int32_t)(int8_t)bytes) & 0xFFFFu) | "
-        "((pair & 0xFFFF0000u) + ((uint32_t)(int32_t)(int8_t)(bytes >> 16) << 16))",
+        "((pair + (((bytes & 0xFFu) ^ 0x80u) - 0x80u)) & 0xFFFFu) | "
+        "((pair & 0xFFFF0000u) + ((((bytes >> 16 & 0xFFu) ^ 0x80u) - 0x80u) << 16))",
     ),
     (
         "dsp_plus_odd", "Two int16, bytes 1 and 3 added, sign-extended: SXTAB16 of the rotated word.", "uint32_t",
         "uint32_t pair, uint32_t bytes", "sxtab16 %0, %1, %2, ror #8",
-        "((pair + (uint32_t)(int32_t)(int8_t)(bytes >> 8)) & 0xFFFFu) | "
-        "((pair & 0xFFFF0000u) + ((uint32_t)(int32_t)(int8_t)(bytes >> 24) << 16))",
+        "((pair + (((bytes >> 8 & 0xFFu) ^ 0x80u) - 0x80u)) & 0xFFFFu) | "
+        "((pair & 0xFFFF0000u) + ((((bytes >> 24) ^ 0x80u) - 0x80u) << 16))",
     ),
     (
         "dsp_mla2", "sum + both products of the int16 pairs a and b: SMLAD.", "int32_t",
