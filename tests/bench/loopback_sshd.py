@@ -51,8 +51,8 @@ class Sshd:
     pid: int
 
     def sessions(self) -> list[int]:
-        """Processes that serve connections."""
-        return [pid for pid in _processes() if _parent(pid) == self.pid]
+        """Processes of sshd that serve connections: one that watches, and where it has privileges one that talks."""
+        return [pid for pid in self.family() if _name(pid).startswith("sshd")]
 
     def family(self) -> list[int]:
         """All processes below the server."""
@@ -130,6 +130,13 @@ def _parent(pid: int) -> int:
         return int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
     except OSError:
         return -1
+
+
+def _name(pid: int) -> str:
+    try:
+        return (Path("/proc") / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def cut(pids: list[int]) -> None:
