@@ -41,13 +41,12 @@ def _student(recipe: str, source: Path, task: Task, work: Path) -> dict[str, Any
         chip_clips=100,
     )
     road = travel(replace(data, name=f"{task.name}-{recipe}"), config, work / "road")
-    model = road.verdict.models[0]
     return {
         "teacher_accuracy": evaluate(work / "teacher", data, select="split=validation").scores.accuracy,
         "teacher_trained_parameters": teacher.trained_parameters[0],
         "student_float_accuracy": road.float_model.scores.accuracy,
         "student_int8_accuracy": road.int8_model.scores.accuracy,
-        "verdict": model.verdict,
+        "verdict": road.verdict.outcome,
         "chip_clips": len(road.chip.labels),
         "chip_labels_equal": road.chip.equal,
         "instructions": road.measurement.instructions.value if road.measurement.instructions else None,
