@@ -22,7 +22,7 @@ ROOT = Path(os.environ.get("EDGEKIT_ARM64_ROOT", "-"))
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which(QEMU) is None, reason="install qemu-user-static (Debian package)")
-@pytest.mark.skipif(not (ROOT / SITE).is_dir(), reason="set EDGEKIT_ARM64_ROOT to the root of arm64_runtimes.py --root")
+@pytest.mark.skipif(not (ROOT / SITE).is_dir(), reason="set EDGEKIT_ARM64_ROOT to what scripts/setup-arm64 prints")
 @pytest.mark.parametrize("runtime", ["litert", "onnxruntime"])
 def test_the_wheels_give_the_labels_of_the_integer_model(runtime: str, tmp_path: Path) -> None:
     builder = Builder(np.random.default_rng(0), (1, 12, 12, 3))
