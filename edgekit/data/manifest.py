@@ -171,8 +171,7 @@ def read_manifest(path: str | Path, kind: str = "auto") -> Manifest:
 
     Args:
         path: a CSV file or the folder of a data set; ``"KIND:PATH"`` names the kind as well.
-        kind: "auto", or one of :data:`edgekit.data.datasets.READERS` ("csv", "folder", "fsdd", "gsc-10", "gsc-12",
-            "gsc-35", "tau2022", "esc-10", "esc-50").
+        kind: "auto", or a kind of :func:`edgekit.data.datasets.readers`.
 
     Returns:
         A manifest with at least one clip, whose files exist; no audio was opened.

@@ -1,28 +1,53 @@
-"""Readers of data sets, one a file, and the table by which :func:`~edgekit.data.manifest.read_manifest` finds them."""
+"""Readers of data sets, one a file: :func:`~edgekit.data.manifest.read_manifest` finds whatever lies in this folder."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.data.manifest import Manifest
 
-# kind -> (module, task). Each module has `matches(path) -> bool` and `read(path, task) -> Manifest`. "auto" tries the
-# kinds in this order and takes the first that matches, so an ambiguous folder goes to the more particular reader.
-READERS: dict[str, tuple[str, str]] = {
-    "esc-50": ("esc", "50"),
-    "csv": ("csv_manifest", ""),
-    "tau2022": ("tau2022", ""),
-    "gsc-12": ("speech_commands", "12"),
-    "fsdd": ("fsdd", ""),
-    "folder": ("class_folders", ""),
-    "gsc-10": ("speech_commands", "10"),
-    "gsc-35": ("speech_commands", "35"),
-    "esc-10": ("esc", "10"),
-}
+@dataclass(frozen=True)
+class Reader:
+    """One way to read a data set.
 
+    Attributes:
+        kind: what users write before the colon of ``KIND:PATH``.
+        matches: ``matches(path)``: whether the folder or file is such a data set.
+        read: ``read(path, task)``: its manifest.
+        task: what of the data set is read, where several things can be.
+        auto: whether ``--kind auto`` may find it; where data sets are read for several tasks, one of them is.
+    """
+
+    kind: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path, str], Manifest]
+    task: str = ""
+    auto: bool = True
+
+
+@cache
+def readers() -> Mapping[str, Reader]:
+    """All readers by kind.
+
+    A module of this package that has ``KINDS``, a dict of kind to task, is a reader; its first kind is the one that
+    ``auto`` finds. ``auto`` asks them in the order of their modules' names, any folder of classes last.
+    """
+    found: dict[str, Reader] = {}
+    for entry in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{entry.name}")
+        for place, (kind, task) in enumerate(getattr(module, "KINDS", {}).items()):
+            found[kind] = Reader(kind, module.matches, module.read, task, auto=place == 0)
+    return found
+
+
+_ANY_FOLDER = "folder"
 _DESCEND = 2  # archives put a data set one or two folders deep: ESC-50-master/ESC-50-master/meta
 
 
@@ -30,35 +55,34 @@ def read(path: str | Path, kind: str = "auto") -> Manifest:
     """See :func:`edgekit.data.manifest.read_manifest`."""
     text = str(path)
     prefix, colon, rest = text.partition(":")
-    if kind == "auto" and colon and prefix in READERS and not Path(text).exists():
+    if kind == "auto" and colon and prefix in readers() and not Path(text).exists():
         kind, text = prefix, rest
     place = Path(text).expanduser().absolute()
-    if kind != "auto" and kind not in READERS:
-        near = difflib.get_close_matches(kind, READERS, n=1)
-        mend = f"did you mean {near[0]!r}?" if near else f"use auto or one of {', '.join(sorted(READERS))}"
+    if kind != "auto" and kind not in readers():
+        near = difflib.get_close_matches(kind, readers(), n=1)
+        mend = f"did you mean {near[0]!r}?" if near else f"use auto or one of {', '.join(sorted(readers()))}"
         raise BadConfigError(f"unknown kind of data set {kind!r}", mend=mend)
     if not place.exists():
         raise DataError("no such file or folder", where=text, mend="give a manifest.csv or the folder of a data set")
-    kinds = list(READERS) if kind == "auto" else [kind]
-    found = _find(place, [name for name in kinds if name != "folder"], _DESCEND)
-    if found is None and "folder" in kinds:
-        found = _find(place, ["folder"], 0)
+    kinds = [reader for reader in readers().values() if reader.auto] if kind == "auto" else [readers()[kind]]
+    found = _find(place, [reader for reader in kinds if reader.kind != _ANY_FOLDER], _DESCEND)
+    if found is None:
+        found = _find(place, [reader for reader in kinds if reader.kind == _ANY_FOLDER], 0)
     if found is None:
         raise DataError(
             "holds no data set" if kind == "auto" else f"holds no data set of kind {kind}",
             where=text,
             mend="expected a CSV with the columns path and label, or one folder of audio files for each class",
         )
-    module, task = READERS[found[1]]
-    manifest: Manifest = importlib.import_module(f"edgekit.data.datasets.{module}").read(found[0], task)
-    return manifest
+    where, reader = found
+    return reader.read(where, reader.task)
 
 
-def _find(place: Path, kinds: list[str], depth: int) -> tuple[Path, str] | None:
+def _find(place: Path, kinds: list[Reader], depth: int) -> tuple[Path, Reader] | None:
     """The folder or file at ``place``, or below it through folders that hold one folder only, that a reader takes."""
-    for kind in kinds:
-        if importlib.import_module(f"edgekit.data.datasets.{READERS[kind][0]}").matches(place):
-            return place, kind
+    for reader in kinds:
+        if reader.matches(place):
+            return place, reader
     if depth and place.is_dir():
         inside = [child for child in place.iterdir() if child.is_dir() and not child.name.startswith(".")]
         if len(inside) == 1:

@@ -13,6 +13,7 @@ from pathlib import Path
 from edgekit.data.audio import SUFFIXES
 from edgekit.data.manifest import Clip, Manifest, Rejected, clip_id, make_manifest
 
+KINDS = {"folder": ""}
 SPLITS = {
     "train": "train",
     "training": "train",

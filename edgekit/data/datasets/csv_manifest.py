@@ -13,6 +13,7 @@ from edgekit.core.errors import DataError
 from edgekit.data.datasets.tables import read_table
 from edgekit.data.manifest import Clip, Manifest, Rejected, clip_id, make_manifest
 
+KINDS = {"csv": ""}
 GROUPS = ("split", "fold", "device", "speaker", "source")
 NUMBERS = ("sample_rate", "start", "samples")
 COLUMNS = ("path", "label", *GROUPS, *NUMBERS)

@@ -11,6 +11,7 @@ from edgekit.core.errors import DataError
 from edgekit.data.datasets.tables import read_table
 from edgekit.data.manifest import Clip, Manifest, Rejected, make_manifest
 
+KINDS = {"esc-50": "50", "esc-10": "10"}
 LIST = Path("meta") / "esc50.csv"
 COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
 

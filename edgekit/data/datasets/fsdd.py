@@ -12,6 +12,7 @@ from pathlib import Path
 from edgekit.data.datasets import csv_manifest
 from edgekit.data.manifest import Clip, Manifest, Rejected, make_manifest
 
+KINDS = {"fsdd": ""}
 FOLDER = "recordings"
 TEST_TAKES = 5
 _NAME = re.compile(r"(\d)_([^_]+)_(\d+)\.(wav|flac|ogg)")

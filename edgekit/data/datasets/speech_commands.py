@@ -20,6 +20,7 @@ from edgekit.data.audio import probe
 from edgekit.data.datasets.tables import read_list
 from edgekit.data.manifest import Clip, Manifest, Rejected, clip_id, make_manifest
 
+KINDS = {"gsc-12": "12", "gsc-10": "10", "gsc-35": "35"}
 COMMANDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
 SILENCE, UNKNOWN = "silence", "unknown"
 NOISE = "_background_noise_"

@@ -15,6 +15,7 @@ from edgekit.data.datasets.csv_manifest import escapes
 from edgekit.data.datasets.tables import read_table
 from edgekit.data.manifest import Clip, Manifest, Rejected, make_manifest
 
+KINDS = {"tau2022": ""}
 SETUP = "evaluation_setup"
 # fold1_evaluate lists the clips of fold1_test once more, with labels.
 SPLITS = {"train": "fold1_train.csv", "test": "fold1_test.csv"}
