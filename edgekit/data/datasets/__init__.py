@@ -13,6 +13,7 @@ from pathlib import Path
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.data.manifest import Manifest
 
+
 @dataclass(frozen=True)
 class Reader:
     """One way to read a data set.
