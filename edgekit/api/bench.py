@@ -23,7 +23,7 @@ from edgekit.bench.ssh import Host
 from edgekit.core.errors import BadConfigError, EdgekitError
 from edgekit.core.measurement import Measurement
 from edgekit.core.progress import Progress, silent
-from edgekit.deploy.boards import BOARDS
+from edgekit.deploy.boards import boards
 from edgekit.deploy.c.choice import Optimize, check_optimize
 from edgekit.deploy.generate import choose_frontend
 from edgekit.deploy.target import Target, find_target
@@ -163,7 +163,7 @@ def _measure(inputs: Inputs | FloatInputs, path: Path, name: str, options: Bench
 
 def _called(name: str, found: Measurement) -> Measurement:
     """A board keeps its own name in the table, beside others with the same core."""
-    return replace(found, target=name) if name in BOARDS else found
+    return replace(found, target=name) if name in boards() else found
 
 
 def _on_target(inputs: Inputs | FloatInputs, path: Path, name: str, options: BenchOptions) -> Iterator[Measurement]:

@@ -31,7 +31,8 @@ from edgekit.core.resources import resource_folder
 DEFAULT_BUDGET = "thesis-128kB-30MMAC"
 """The budget that check-budget uses when none is named."""
 
-_KEYS = ("description", "source", "counting", "limits")
+_KEYS = ("description", "source", "counting", "limits", "board")
+"""Keys of a budget; ``[board]`` is read by deploy/boards.py: the part's memory as a target of ``edgekit compile``."""
 _MAX_BYTES = 1 << 20
 
 

@@ -1,45 +1,86 @@
 """Boards by name: real parts with their memory, and QEMU's machines. Each is a target: its core on its own memory map.
 
-Flash origins and sizes are those of the parts' reference manuals and data sheets (budgets of the same names give the
-sections); of RAM the largest contiguous piece is taken. The boot ROM of the RP2040 wants a second stage of its own in
-the first 256 bytes of flash, which the image leaves free: it comes from the vendor's SDK.
+A board is a file of ``budgets/`` with a table ``[board]``: what the part has is at once what a model may take of it.
+
+::
+
+    [limits]
+    flash = "1024 KiB"          # also the board's, unless [board] says otherwise
+    peak_ram = "256 KiB"        # of RAM the largest contiguous piece
+
+    [board]
+    name = "nrf52840-dk"        # default: the file's name
+    core = "cortex-m4"          # target that it runs
+    flash_at = 0x0              # first address; ram_at = 0x2000_0000 is the default of RAM
+    qemu_machine = "mps2-an386" # where QEMU has the board
+    cmsdk_uart = 0x4000_4000    # address of its serial line where that is one of Arm's CMSDK
+    boot_bytes = 256            # at the start of flash, kept free for a boot stage of the vendor's
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from edgekit.deploy.memory import KIB, Board, Region
+from edgekit.core.errors import BadConfigError
+from edgekit.core.resources import resource_folder
+from edgekit.core.units import parse_count
+from edgekit.deploy.memory import Board, Region
 
-STM32_FLASH = 0x0800_0000
-MPS2_UART, MPS3_UART = 0x4000_4000, 0x4930_3000
 RAM = 0x2000_0000
+"""Where Cortex-M parts have their RAM, unless the file says otherwise."""
+
+_NUMBERS = ("flash_at", "ram_at", "boot_bytes", "cmsdk_uart")
+_TEXTS = ("name", "core", "flash", "ram", "qemu_machine")
 
 
-def _board(
-    name: str, flash: int, flash_kib: int, ram_kib: int, *,
-    ram: int = RAM, qemu_machine: str = "", boot_bytes: int = 0, cmsdk_uart: int = 0,
-) -> Board:  # fmt: skip
-    return Board(name, Region(flash, flash_kib * KIB), Region(ram, ram_kib * KIB), qemu_machine, boot_bytes, cmsdk_uart)
+@cache
+def boards() -> Mapping[str, tuple[str, Board]]:
+    """Board name to (core's target name, board): of all budgets that come with edgekit and have a ``[board]``.
+
+    Raises:
+        BadConfigError: a file is damaged.
+    """
+    found = {}
+    for path in sorted(resource_folder("budgets").glob("*.toml")):
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "board" in document:
+            core, board = read_board(document, path)
+            found[board.name] = (core, board)
+    return MappingProxyType(dict(sorted(found.items())))
 
 
-_PARTS: tuple[tuple[str, Board], ...] = (
-    # core, board
-    ("cortex-m0", _board("nucleo-g0b1re", STM32_FLASH, 512, 144)),
-    ("cortex-m0", _board("raspberry-pi-pico", 0x1000_0000, 2048, 264, boot_bytes=256)),
-    ("cortex-m3", _board("mps2-an385", 0, 4096, 4096, qemu_machine="mps2-an385", cmsdk_uart=MPS2_UART)),
-    ("cortex-m4", _board("mps2-an386", 0, 4096, 4096, qemu_machine="mps2-an386", cmsdk_uart=MPS2_UART)),
-    ("cortex-m4", _board("nrf52840-dk", 0, 1024, 256)),
-    ("cortex-m4", _board("nucleo-l476rg", STM32_FLASH, 1024, 96)),
-    ("cortex-m4", _board("nucleo-l4r5zi", STM32_FLASH, 2048, 640)),
-    ("cortex-m7", _board("mps2-an500", 0, 4096, 4096, qemu_machine="mps2-an500", cmsdk_uart=MPS2_UART)),
-    ("cortex-m7", _board("nucleo-f746zg", STM32_FLASH, 1024, 320)),
-    ("cortex-m7", _board("nucleo-h743zi", STM32_FLASH, 2048, 512, ram=0x2400_0000)),
-    ("cortex-m33", _board("nrf5340-dk", 0, 1024, 512)),
-    ("cortex-m33", _board("nucleo-u575zi-q", STM32_FLASH, 2048, 768)),
-    ("cortex-m55", _board("mps3-an547", 0, 512, 512, qemu_machine="mps3-an547", cmsdk_uart=MPS3_UART)),
-)
+def read_board(document: Mapping[str, Any], path: Path) -> tuple[str, Board]:
+    """Core and board of a budget's document; sizes that ``[board]`` leaves out are those of ``[limits]``.
 
-BOARDS: Mapping[str, tuple[str, Board]] = MappingProxyType({board.name: (core, board) for core, board in _PARTS})
-"""Board name to (core's target name, board)."""
+    Raises:
+        BadConfigError: an unknown key, a value of another type, no core or no size.
+    """
+    table, limits = document["board"], document.get("limits", {})
+    where = f"{path.name}: board"
+    for key, value in table.items():
+        if key not in (*_NUMBERS, *_TEXTS):
+            raise BadConfigError(f"unknown key {key!r}", where=where, mend=f"use {', '.join((*_TEXTS, *_NUMBERS))}")
+        if not isinstance(value, int if key in _NUMBERS else str):
+            raise BadConfigError(f"{key} is of the wrong type", where=where, mend="addresses are numbers: 0x2000_0000")
+    missing = [name for name in ("core",) if name not in table]
+    missing += [name for name, limit in _SIZES.items() if name not in table and limit not in limits]
+    if missing:
+        raise BadConfigError(f"the board has no {missing[0]}", where=where, mend=f"add {missing[0]} = …")
+    flash, ram = (parse_count(table.get(n, limits.get(k)), "B", where=f"{where}: {n}") for n, k in _SIZES.items())
+    return table["core"], Board(
+        name=table.get("name", path.stem),
+        flash=Region(table.get("flash_at", 0), flash),
+        ram=Region(table.get("ram_at", RAM), ram),
+        qemu_machine=table.get("qemu_machine", ""),
+        boot_bytes=table.get("boot_bytes", 0),
+        cmsdk_uart=table.get("cmsdk_uart", 0),
+    )
+
+
+_SIZES = {"flash": "flash", "ram": "peak_ram"}
+"""Size of a board to the limit that says the same of a model."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from edgekit.core.errors import BadConfigError, TargetError
-from edgekit.deploy.boards import BOARDS
+from edgekit.deploy.boards import boards
 from edgekit.deploy.memory import KIB, Board, Region
 
 Kind = Literal["mcu", "linux", "host"]
@@ -163,10 +163,10 @@ def find_target(name: str) -> Target:
     key = ALIASES.get(name, name)
     if key in TARGETS:
         return TARGETS[key]
-    if name in BOARDS:
-        core, board = BOARDS[name]
+    if name in boards():
+        core, board = boards()[name]
         return replace(TARGETS[core], board=board)
-    near = difflib.get_close_matches(name, [*TARGETS, *ALIASES, *BOARDS], n=1)
+    near = difflib.get_close_matches(name, [*TARGETS, *ALIASES, *boards()], n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    known = f"{', '.join(TARGETS)}, or a board: {', '.join(BOARDS)}"
+    known = f"{', '.join(TARGETS)}, or a board: {', '.join(boards())}"
     raise BadConfigError(f"unknown target {name!r}", mend=f"{hint}use one of {known}")
