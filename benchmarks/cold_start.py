@@ -84,7 +84,7 @@ def _save(path: Path, nodes: list[Any], weights: list[Any], x: list[int], y: lis
 
 def student(path: Path) -> Path:
     """DS-CNN of the registry with random weights, as ``edgekit export`` writes it."""
-    from edgekit.features.spec import load_spec
+    from edgekit.features.spec_file import load_spec
     from edgekit.models.registry import build_model
     from edgekit.train.checkpoint import Checkpoint
     from edgekit.train.onnx_export import write_onnx

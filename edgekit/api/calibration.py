@@ -131,7 +131,8 @@ def model_frontend(graph: Graph, frontend: str | Path | FrontendSpec | None = No
         DigestMismatchError: ``frontend`` is not the model's.
         BadConfigError: neither names one.
     """
-    from edgekit.features.spec import FrontendSpec, from_json, load_spec
+    from edgekit.features.spec import FrontendSpec, from_json
+    from edgekit.features.spec_file import load_spec
 
     where = graph.name
     text, digest = graph.metadata.get(FRONTEND_KEY), graph.metadata.get(FRONTEND_DIGEST_KEY)

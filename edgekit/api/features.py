@@ -17,7 +17,8 @@ from edgekit.core.progress import Progress, silent
 from edgekit.features.compare import Comparison, Tally
 from edgekit.features.quantized import quantize_features
 from edgekit.features.reference import features
-from edgekit.features.spec import FrontendSpec, load_spec
+from edgekit.features.spec import FrontendSpec
+from edgekit.features.spec_file import load_spec
 
 if TYPE_CHECKING:
     from edgekit.data.manifest import Manifest

@@ -139,7 +139,7 @@ def frontend_tally(spec: FrontendSpec) -> Tally:
 def _spec(frontend: str | Path | FrontendSpec | None) -> FrontendSpec | None:
     if frontend is None or not isinstance(frontend, str | Path):
         return frontend
-    from edgekit.features.spec import load_spec
+    from edgekit.features.spec_file import load_spec
 
     return load_spec(frontend)
 

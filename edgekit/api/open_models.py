@@ -8,7 +8,8 @@ from pathlib import Path
 
 from edgekit.api.train import pick_device
 from edgekit.core.errors import BadFileError
-from edgekit.features.spec import FrontendSpec, load_spec
+from edgekit.features.spec import FrontendSpec
+from edgekit.features.spec_file import load_spec
 from edgekit.train.predictors import Predictor, open_predictor
 
 _LARGEST_LABELS = 1 << 20

@@ -177,7 +177,7 @@ def _run_on_chip(
     """Feed raw PCM of test clips to the emulated image."""
     from edgekit.data.cache import AudioCache
     from edgekit.data.manifest import Manifest
-    from edgekit.features.spec import load_spec
+    from edgekit.features.spec_file import load_spec
     from edgekit.train.dataset import plain_windows
 
     if compiled.image is None or not reference.clips:

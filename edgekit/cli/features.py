@@ -48,7 +48,7 @@ def list_command(form: str) -> None:
 def show(spec: str, form: str) -> None:
     """Print all fields of SPEC (preset, .json, run or model folder) and what follows from them."""
     from edgekit.api.features import describe_spec
-    from edgekit.features.spec import load_spec
+    from edgekit.features.spec_file import load_spec
 
     found = describe_spec(load_spec(spec))
     if form == "json":

@@ -17,7 +17,8 @@ from edgekit.deploy.c.interface import API_VERSION, Interface, read_labels
 from edgekit.deploy.c.model import Model, emit_model
 from edgekit.deploy.c.sources import api_source, model_source, state_header
 from edgekit.deploy.target import Target
-from edgekit.features.spec import FrontendSpec, from_json, load_spec
+from edgekit.features.spec import FrontendSpec, from_json
+from edgekit.features.spec_file import load_spec
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.graph.passes.integer_core import integer_core

@@ -5,12 +5,10 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from edgekit.core.errors import BadConfigError
-
-if TYPE_CHECKING:
-    from edgekit.features.spec import FrontendSpec
+from edgekit.features.spec_fields import SpecFields
 
 MAX_N_FFT = 16384
 MAX_CLIP_SAMPLES = 192_000 * 600
@@ -21,7 +19,7 @@ def _bad(name: str, value: object, rule: str) -> BadConfigError:
     return BadConfigError(f"{name} is {value!r}", where="front-end", mend=rule)
 
 
-def check_types(spec: FrontendSpec, types: Mapping[str, Any]) -> None:
+def check_types(spec: SpecFields, types: Mapping[str, Any]) -> None:
     """Each field has its declared type; whole numbers in float fields become floats, so that digests agree."""
     for name, kind in types.items():
         value = getattr(spec, name)
@@ -42,7 +40,7 @@ def check_types(spec: FrontendSpec, types: Mapping[str, Any]) -> None:
             raise _bad(name, value, f"use one of {', '.join(choices)}{hint}")
 
 
-def check_framing(spec: FrontendSpec) -> None:
+def check_framing(spec: SpecFields) -> None:
     """Sample counts are possible together and at least one frame fits."""
     if not 32 <= spec.n_fft <= MAX_N_FFT or spec.n_fft & (spec.n_fft - 1):
         raise _bad("n_fft", spec.n_fft, f"use a power of two from 32 to {MAX_N_FFT}")
@@ -60,7 +58,7 @@ def check_framing(spec: FrontendSpec) -> None:
         raise _bad("clip_samples", spec.clip_samples, f"one frame needs {spec.span} samples")
 
 
-def check_values(spec: FrontendSpec) -> None:
+def check_values(spec: SpecFields) -> None:
     """Mel, log, cepstrum and normalisation make sense together."""
     if not 0.0 <= spec.preemphasis <= 1.0:
         raise _bad("preemphasis", spec.preemphasis, "use 0 to 1")
@@ -88,7 +86,7 @@ def check_values(spec: FrontendSpec) -> None:
         raise _bad("std", spec.std, "use 1e-6 to 1e6")
 
 
-def _check_scalogram(spec: FrontendSpec, morlet: float) -> None:
+def _check_scalogram(spec: SpecFields, morlet: float) -> None:
     """What has a meaning for wavelets."""
     if not 4.0 <= morlet <= 30.0:
         raise _bad("morlet", morlet, "use 4 to 30: below, the wavelet hears DC")

@@ -13,7 +13,8 @@ from edgekit.augment.spec import Augment
 from edgekit.core.errors import BadConfigError
 from edgekit.core.limits import check_limits as _check
 from edgekit.data.windows import Windows
-from edgekit.features.spec import FrontendSpec, load_spec
+from edgekit.features.spec import FrontendSpec
+from edgekit.features.spec_file import load_spec
 from edgekit.train.distillation.choice import Distillation
 from edgekit.train.published import Published
 from edgekit.train.start_choice import Start

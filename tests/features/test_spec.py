@@ -9,7 +9,8 @@ import pytest
 
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.features.presets import PRESETS
-from edgekit.features.spec import FrontendSpec, from_json, load_spec
+from edgekit.features.spec import FrontendSpec, from_json
+from edgekit.features.spec_file import load_spec
 
 SMALL = PRESETS["kws-logmel-40"]
 

@@ -22,7 +22,7 @@ from edgekit.data.cache import AudioCache
 from edgekit.data.manifest import read_manifest
 from edgekit.export.tflite_writer import write_tflite
 from edgekit.features.reference import features as reference
-from edgekit.features.spec import load_spec
+from edgekit.features.spec_file import load_spec
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.quantize.ptq import quantize_graph

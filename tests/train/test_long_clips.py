@@ -21,7 +21,7 @@ from edgekit.data.cache import AudioCache
 from edgekit.data.manifest import read_manifest
 from edgekit.data.windows import WINDOWS_KEY, Windows
 from edgekit.features.reference import features
-from edgekit.features.spec import load_spec
+from edgekit.features.spec_file import load_spec
 from edgekit.graph.readers.load import load_graph
 from edgekit.train.checkpoint import load_checkpoint, save_checkpoint
 from edgekit.train.dataset import ClipBatches
