@@ -54,6 +54,8 @@ _PUBLIC: dict[str, str] = {
     "report": "edgekit.api.report",
     "run": "edgekit.api.run",
     "run_live": "edgekit.api.run",
+    "run_stream": "edgekit.api.run_stream",
+    "run_stream_live": "edgekit.api.run_stream",
     "doctor": "edgekit.api.doctor",
     "demo": "edgekit.api.demo",
 }

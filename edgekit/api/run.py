@@ -126,7 +126,9 @@ def run_live(
         hop = max(1, window // _LIVE_HOPS if not wish.hop_ms else round(wish.hop_ms * rate / 1e3))
         rule = Rule(listener.labels, rate, wish.threshold, wish.smooth)
         source = "pipe" if pipe else MICROPHONE
-        yield from decisions(source, _first(blocks, wish.seconds, rate), WindowHearer(listener.hear, window, hop), rule)
+        yield from decisions(
+            source, first_seconds(blocks, wish.seconds, rate), WindowHearer(listener.hear, window, hop), rule
+        )
 
 
 def _file(file: Path, listener: Listener, windows: Windows, wish: RunOptions) -> Iterator[Decision]:
@@ -140,7 +142,7 @@ def _file(file: Path, listener: Listener, windows: Windows, wish: RunOptions) ->
     yield from decisions(str(file), recording_blocks(file, rate), WindowHearer(listener.hear, samples, hop), rule)
 
 
-def _first(blocks: Iterator[np.ndarray], seconds: float | None, rate: int) -> Iterator[np.ndarray]:
+def first_seconds(blocks: Iterator[np.ndarray], seconds: float | None, rate: int) -> Iterator[np.ndarray]:
     """The first ``seconds`` of sound, to the block."""
     if seconds is None:
         return blocks

@@ -57,12 +57,16 @@ class Detection:
         }
 
 
-def read_detector(path: Path) -> DetectorFile:
+def read_detector(path: Path, samples: bool = False) -> DetectorFile:
     """Settings from ``detector.json``.
+
+    Args:
+        path: the file.
+        samples: whoever detects has the samples that gate and gain work on, as a stream has.
 
     Raises:
         BadFileError: missing, too large or no JSON object.
-        BadConfigError: an unknown key, a value out of range, or gates that only the C has the samples for.
+        BadConfigError: an unknown key, a value out of range, or gate and gain without samples.
     """
     try:
         if path.stat().st_size > _LARGEST:
@@ -73,8 +77,8 @@ def read_detector(path: Path) -> DetectorFile:
     if not isinstance(plain, dict) or not isinstance(plain.get("step_ms"), int | float):
         raise BadFileError("has no step_ms", where=str(path), mend="give edgekit wake's file")
     settings = settings_from({k: v for k, v in plain.items() if k not in ("schema_version", "step_ms")})
-    if settings.gate or settings.gain:
-        raise BadConfigError("gate and gain are the firmware's", where=str(path), mend="remove them here")
+    if (settings.gate or settings.gain) and not samples:
+        raise BadConfigError("gate and gain work on a stream's samples", where=str(path), mend="listen with --stream")
     return DetectorFile(settings, float(plain["step_ms"]))
 
 

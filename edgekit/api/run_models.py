@@ -79,7 +79,7 @@ def open_listener(
     if spec is None:
         raise BadConfigError("the model names no front-end", where=str(model), mend="give one with --frontend")
     check_frontend(graph, spec, graph.metadata.get(FRONTEND_DIGEST_KEY, ""))
-    names = _labels(graph, labels, model)
+    names = model_labels(graph, labels, model)
     chosen = runner or _first_that_works(graph, model)
     with _generated_c(graph, spec) if chosen == "c" else _litert(graph, spec, model) as (version, hear):
         yield Listener(model.name, version, spec, names, hear)
@@ -99,7 +99,13 @@ def _first_that_works(graph: Graph, model: Path) -> str:
     return "litert"
 
 
-def _labels(graph: Graph, given: Sequence[str] | None, model: Path) -> tuple[str, ...]:
+def model_labels(graph: Graph, given: Sequence[str] | None, model: Path) -> tuple[str, ...]:
+    """The given class names, or the model's own.
+
+    Raises:
+        BadConfigError: there are none.
+        BadFileError: not as many as the model has outputs.
+    """
     outputs = graph.tensor(graph.outputs[0]).elements
     names = tuple(given) if given is not None else read_labels(graph, outputs)
     if not names:

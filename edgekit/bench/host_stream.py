@@ -20,11 +20,13 @@ class HostStream:
     Attributes:
         sources: what it was built from.
         warnings: what the compiler said.
+        toolchain: version of the compiler.
         state_bytes: of the state struct on this machine.
     """
 
     def __init__(self, model: HostModel) -> None:
         self.sources, self.warnings, self.state_bytes = model.sources, model.warnings, model.state_bytes
+        self.toolchain = model.toolchain
         self._library = model.library
         self._library.edgekit_state.restype = ctypes.c_void_p
         self.restart()

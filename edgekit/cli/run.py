@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.run_stream import Far, listen_by_frames
+
 if TYPE_CHECKING:
     from edgekit.api.run import RunOptions
     from edgekit.api.run_hearing import Decision
@@ -35,6 +37,12 @@ PIPE = "-"
 @click.option("--device", help="Input device, by name or number.")
 @click.option("--rate", type=int, help="Of raw PCM from the pipe, in Hz; default: the model's own.")
 @click.option("--detector", type=click.Path(path_type=Path), help="Print events by this detector.json, not labels.")
+@click.option("--stream", is_flag=True, help="Frame by frame, as firmware hears: a decision or event each hop.")
+@click.option("--host", metavar="USER@NAME", help="With --stream: compute there over ssh; without AUDIO it records.")
+@click.option("--board", type=click.Choice(["linux", "rpi3", "rpi4", "rpi5"]), default="linux", help="What --host is.")
+@click.option("--ssh-port", type=click.IntRange(1, 65535), help="Of --host.")
+@click.option("--identity", type=click.Path(path_type=Path), help="Private key for --host.")
+@click.option("--ssh-option", "ssh_options", multiple=True, metavar="NAME=VALUE", help="For ssh's -o; repeatable.")
 @click.option("--list-devices", is_flag=True, help="Print the input devices and exit.")
 @click.option("--systemd-unit", is_flag=True, help="Print a systemd unit that listens with MODEL, and exit.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
@@ -52,6 +60,12 @@ def command(
     device: str | None,
     rate: int | None,
     detector: Path | None,
+    stream: bool,
+    host: str | None,
+    board: str,
+    ssh_port: int | None,
+    identity: Path | None,
+    ssh_options: tuple[str, ...],
     list_devices: bool,
     systemd_unit: bool,
     form: str,
@@ -74,6 +88,11 @@ def command(
         raise click.UsageError("'-' is a pipe on its own.")
     chosen = int(device) if device is not None and device.isdecimal() else device
     options = RunOptions(runner, frontend, labels, hop_ms, windows, threshold, smooth, seconds, chosen, rate)
+    if stream:
+        listen_by_frames(model, audio, options, detector, Far(host, board, ssh_port, identity, ssh_options), form)
+        return
+    if host is not None:
+        raise click.UsageError("--host is for --stream.")
     if detector is not None:
         _events(model, audio, options, detector, form)
         return

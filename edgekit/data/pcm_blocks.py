@@ -64,12 +64,31 @@ def pipe_blocks(stream: BinaryIO, given: int, rate: int) -> Iterator[np.ndarray]
     yield resample(np.zeros(0, np.float32), last=True)
 
 
-def microphone_blocks(rate: int, device: str | int | None = None) -> Iterator[np.ndarray]:
+class LostSound:
+    """Notes that a sound device lost samples before they could be taken."""
+
+    def __init__(self) -> None:
+        self._lost = False
+
+    def note(self) -> None:
+        """Samples were lost just now."""
+        self._lost = True
+
+    def taken(self) -> bool:
+        """Whether samples were lost since this was asked last."""
+        lost, self._lost = self._lost, False
+        return lost
+
+
+def microphone_blocks(
+    rate: int, device: str | int | None = None, lost: LostSound | None = None
+) -> Iterator[np.ndarray]:
     """A microphone at its own rate, first channel, resampled to ``rate`` Hz; ends with its consumer.
 
     Args:
         rate: wanted, in Hz.
         device: name or number of an input device; the system's own if None.
+        lost: told when the device dropped samples (PortAudio's input overflow); the blocks go on with what came after.
 
     Raises:
         MissingDependencyError: sounddevice, or the PortAudio library under it, is not installed.
@@ -79,6 +98,8 @@ def microphone_blocks(rate: int, device: str | int | None = None) -> Iterator[np
     waiting: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
 
     def arrived(data: np.ndarray, frames: int, time: Any, status: Any) -> None:
+        if lost is not None and status and status.input_overflow:
+            lost.note()
         waiting.put(data[:, 0].copy())
 
     mend = "see 'edgekit run --list-devices', and choose one with --device"

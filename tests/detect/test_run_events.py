@@ -51,7 +51,7 @@ def test_what_is_no_detector_is_refused(tmp_path: Path, text: str) -> None:
         read_detector(path)
 
 
-def test_gates_of_the_firmware_are_not_silently_left_out(tmp_path: Path) -> None:
+def test_gates_are_not_silently_left_out(tmp_path: Path) -> None:
     gate = {"ratio": 64, "least": 100, "hangover": 5}
-    with pytest.raises(BadConfigError, match="gate and gain are the firmware's"):
+    with pytest.raises(BadConfigError, match="gate and gain work on a stream's samples"):
         read_detector(_file(tmp_path, gate=gate))
