@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from types import MappingProxyType
 from typing import Literal
 
@@ -17,8 +18,10 @@ from edgekit.graph.execution_order import least_memory_order
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.layer_group import LayerGroup
 from edgekit.graph.overlap import input_overlaps
+from edgekit.graph.packing import extra_instructions, packed_layers, with_codes
 from edgekit.graph.placement import Overlap
 from edgekit.graph.planner import MemoryPlan, lifetimes_of, plan_memory
+from edgekit.graph.row_group import RowGroup
 from edgekit.graph.row_search import Choice, frontier
 from edgekit.graph.scratch import scratch_sizes
 from edgekit.graph.takeover import replaceable
@@ -28,6 +31,8 @@ DEFAULT_PURPOSE: Purpose = "balanced"
 
 INSTRUCTIONS_A_RAM_BYTE: Mapping[str, float] = MappingProxyType({"size": 1000.0, "balanced": 100.0, "speed": 0.0})
 """Instructions of one inference that a byte less of the arena may cost."""
+INSTRUCTIONS_A_FLASH_BYTE: Mapping[str, float] = MappingProxyType({"size": inf, "balanced": 20.0, "speed": 0.0})
+"""Instructions of one inference that a byte less of flash may cost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +40,11 @@ class Firmware:
     """How a model runs on a chip.
 
     Attributes:
-        graph: the integer core, nodes in execution order, attention fused (attention.py).
+        graph: the integer core, nodes in execution order, attention fused (attention.py), packed weights marked
+            (packing.py).
         plan: of the arena; a group is one step in it, named after its first and last member.
         groups: layers that run by rows, or on bands of rows; disjoint.
-        cost: estimate of the instructions that the groups add to an inference.
+        cost: estimate of the instructions that groups and packed weights add to an inference.
     """
 
     graph: Graph
@@ -52,7 +58,12 @@ class Firmware:
         return steps_of(self.graph, self.groups)
 
 
-def firmware(core: Graph, purpose: Purpose = DEFAULT_PURPOSE, max_arena: int | None = None) -> Firmware:
+def firmware(
+    core: Graph,
+    purpose: Purpose = DEFAULT_PURPOSE,
+    max_arena: int | None = None,
+    flash_price: float | None = None,
+) -> Firmware:
     """Plan an integer core (passes/integer_core.py); deterministic.
 
     Args:
@@ -60,17 +71,45 @@ def firmware(core: Graph, purpose: Purpose = DEFAULT_PURPOSE, max_arena: int | N
         purpose: how many instructions memory is worth.
         max_arena: bytes that the arena should not exceed, at the least cost in instructions; where no plan that is
             known fits, the smallest is returned.
+        flash_price: instructions that a byte of flash is worth instead of the purpose's: what packs weights.
 
     Raises:
         UnknownShapeError: an activation's dimension is unknown.
         UnsupportedOpError: a convolution that is not of rank 4.
     """
+    plain = _ordered(core, purpose, max_arena)
+    price = INSTRUCTIONS_A_FLASH_BYTE[purpose] if flash_price is None else flash_price
+    layers = packed_layers(core, price)
+    if not layers:
+        return plain
+    found = _ordered(with_codes(core, layers), purpose, max_arena)
+    packed = replace(found, cost=found.cost + _looked_up(found, layers))
+    worth = inf if price == inf else price * sum(layers.values())
+    ram = INSTRUCTIONS_A_RAM_BYTE[purpose]
+    (too_much, cost), (before, cost_before) = (_rank(plan, ram, max_arena) for plan in (packed, plain))
+    if too_much != before:
+        return packed if too_much < before else plain
+    return packed if cost - worth < cost_before else plain
+
+
+def _ordered(core: Graph, purpose: Purpose, max_arena: int | None) -> Firmware:
+    """The better of the graph's own order and the one of least memory."""
     ordered = least_memory_order(core, scratch_sizes(core), _places(core))
     price, found = INSTRUCTIONS_A_RAM_BYTE[purpose], _best(core, purpose, max_arena)
     if ordered.nodes != core.nodes:
         other = _best(ordered, purpose, max_arena)
         found = min(found, other, key=lambda plan: _rank(plan, max(price, 1.0), max_arena))
     return found
+
+
+def _looked_up(plan: Firmware, layers: Mapping[str, int]) -> float:
+    """Instructions that packed layers add: those that work by rows make their tables at every step."""
+    times = {node.name: group.steps for group in plan.groups if isinstance(group, RowGroup) for node in group.nodes}
+    return sum(
+        extra_instructions(plan.graph, node, times.get(node.name, 1))
+        for node in plan.graph.nodes
+        if node.name in layers
+    )
 
 
 def _best(core: Graph, purpose: Purpose, max_arena: int | None) -> Firmware:

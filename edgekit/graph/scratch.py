@@ -20,6 +20,10 @@ PLANE_LIMIT = 1024
 """Bytes of a depthwise kernel's int16 plane above which it must be small beside the layer's output to be kept whole."""
 BLOCK_LIMIT = 4096
 """Bytes of a block of four widened patches above which a convolution takes two at a time."""
+CODES = "codes"
+"""Attribute of a layer whose weights lie in flash as numbers of four bits (graph/packing.py)."""
+PAIRS_BYTES = 1024
+"""The two weights of every byte of such numbers, widened: what SIMD kernels look up."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,11 @@ class Patches:
             return 0 if self.direct else min(2, self.pixels) * self.depth
         return (2 * self.block + (0 if self.direct else 1)) * self.padded
 
+    @property
+    def packed_nbytes(self) -> int:
+        """Working memory where weights are numbers of four bits: behind their pairs a block, or one patch at a time."""
+        return PAIRS_BYTES + (2 * max(self.block, 1) + (0 if self.direct else 1)) * self.padded
+
 
 def patches_of(
     weights: tuple[int, ...], channels: int, output: tuple[int, ...], stride: Pair, pad: tuple[Pair, Pair]
@@ -188,7 +197,8 @@ def plane_of(graph: Graph, node: Node) -> Plane:
 
 def _conv2d(graph: Graph, node: Node) -> int:
     source, weights, output = conv_dims(graph, node)
-    return patches_of(weights, source[3], output, node.attrs["stride"], node.attrs["pad"]).nbytes
+    patches = patches_of(weights, source[3], output, node.attrs["stride"], node.attrs["pad"])
+    return patches.packed_nbytes if node.attrs.get(CODES) else patches.nbytes
 
 
 def dense_patches_of(graph: Graph, node: Node) -> Patches | None:
@@ -200,6 +210,9 @@ def dense_patches_of(graph: Graph, node: Node) -> Patches | None:
 
 
 def _fully_connected(graph: Graph, node: Node) -> int:
+    if node.attrs.get(CODES):
+        outputs, depth = graph.tensor(node.inputs[1]).dims
+        return dense_patches(graph.tensor(node.outputs[0]).elements // outputs, depth).packed_nbytes
     patches = dense_patches_of(graph, node)
     return patches.nbytes if patches else 0
 

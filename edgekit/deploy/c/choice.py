@@ -5,10 +5,8 @@ The kernels are in offers.py; portable C is always there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from types import MappingProxyType
 from typing import Literal
 
 from edgekit.core.errors import BadConfigError
@@ -16,11 +14,14 @@ from edgekit.deploy.c.dense_as_conv import as_pointwise
 from edgekit.deploy.c.emitters import EMITTERS, WIDE_EMITTERS
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.offers import KERNELS, WIDE_KERNELS, Cost
+from edgekit.deploy.c.packed.layer import emit_packed
+from edgekit.graph.firmware import INSTRUCTIONS_A_FLASH_BYTE
+from edgekit.graph.scratch import CODES
 
 Optimize = Literal["size", "speed", "balanced"]
 OPTIMIZE: tuple[Optimize, ...] = ("size", "speed", "balanced")
 
-FLASH_PRICES: Mapping[Optimize, float] = MappingProxyType({"speed": 0.0, "balanced": 20.0, "size": inf})
+FLASH_PRICES = INSTRUCTIONS_A_FLASH_BYTE
 """Instructions of one inference that a byte of flash is worth."""
 
 
@@ -63,6 +64,8 @@ def emit_layer(layer: Layer, optimize: Optimize, bent: Bent = STRAIGHT) -> Code:
         found = next((kernel for kernel in offers if kernel is not None and kernel.applies(layer)), None)
         return found.emit(layer) if found is not None else WIDE_EMITTERS[layer.node.op](layer)
     price = FLASH_PRICES[optimize] if bent.flash_price is None else bent.flash_price
+    if layer.node.attrs.get(CODES):
+        return emit_packed(layer, small=price == inf)
     layer = as_pointwise(layer)
     for isa in (*layer.target.isas, "portable"):
         fitting = [kernel for kernel in KERNELS.get((layer.node.op, isa), ()) if kernel.applies(layer)]

@@ -12,14 +12,19 @@ from edgekit.graph.scratch import dense_patches
 NO_PAD = ((0, 0), (0, 0))
 
 
-def as_pointwise(layer: Layer) -> Layer:
-    """``layer``, or where it is fully_connected on a block of int8 rows or more, an equal conv2d [1,rows,1,K]."""
+def as_pointwise(layer: Layer, *, few: bool = False) -> Layer:
+    """``layer``, or where it is fully_connected on a block of int8 rows or more, an equal conv2d [1,rows,1,K].
+
+    Args:
+        layer: of any operator.
+        few: with fewer rows than a block, too.
+    """
     if layer.node.op != "fully_connected" or layer.output.dtype != "int8" or layer.inputs[0].dtype != "int8":
         return layer
     arithmetic = cast(FullyConnectedParams, layer.params).arithmetic
     outputs, depth = arithmetic.weights.shape
     rows = layer.output.elements // outputs
-    if not dense_patches(rows, depth).block:
+    if not few and not dense_patches(rows, depth).block:
         return layer
     weights = arithmetic.weights.reshape(outputs, 1, 1, depth)
     params = ConvParams(replace(arithmetic, weights=weights), (1, 1), (1, 1), NO_PAD)

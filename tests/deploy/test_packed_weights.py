@@ -1,0 +1,180 @@
+"""Packed weights: numbers of four bits in flash, the same bytes out on hosts and emulated cores."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from c_programs import SanitizedProgram
+from edge_graphs import Builder
+from int8_oracles import random_int8
+
+from edgekit.bench.elf import read_elf
+from edgekit.bench.emulate import emulate
+from edgekit.bench.qemu import PROGRAM, run_in_qemu
+from edgekit.bench.sizes import image_sizes
+from edgekit.deploy.generate import generate
+from edgekit.deploy.project import build
+from edgekit.deploy.target import find_target
+from edgekit.deploy.toolchain import find_toolchain
+from edgekit.graph.firmware import firmware
+from edgekit.graph.graph import Graph
+from edgekit.graph.integer.interpreter import run_integer
+from edgekit.graph.packing import packed_bytes, packed_layers
+from edgekit.graph.scratch import CODES
+
+HOST = find_target("cpu")
+TWINS = {"portable": HOST, "dsp": replace(HOST, dsp=True), "mve": replace(HOST, dsp=True, mve=True)}
+needs_qemu = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="install qemu-system-arm (Debian package)")
+
+
+def clustered(graph: Graph, values: int = 16, low: int = -127, high: int = 127, seed: int = 0) -> Graph:
+    """The graph with weights of ``values`` different values from [low, high], drawn anew for each layer."""
+    rng = np.random.default_rng(seed)
+    tensors = dict(graph.tensors)
+    for node in graph.nodes:
+        if node.op in ("conv2d", "fully_connected"):
+            weights = tensors[node.inputs[1]]
+            book = rng.choice(np.arange(low, high + 1), values, replace=False)
+            tensors[weights.name] = weights.replace(data=rng.choice(book, weights.dims).astype(np.int8))
+    return graph.replace(tensors=tensors)
+
+
+def convolutions(seed: int) -> Graph:
+    """Gathered and direct, in fours and twos, with rests, depths of no whole group, in place, border rows."""
+    builder = Builder(np.random.default_rng(seed), (1, 9, 7, 3))
+    builder.conv2d(24, (3, 3), pad="SAME", activation="relu")  # 63 positions of 27 values
+    builder.conv2d(33, (1, 1), activation="relu6")
+    builder.conv2d(40, (1, 1))  # 33 values
+    builder.conv2d(12, (4, 4), stride=(2, 1), pad="SAME", activation="relu")  # 640 values: two at a time
+    builder.conv2d(70, (1, 1), activation="relu", zero_point=-128)
+    builder.conv2d(10, (3, 2), stride=(3, 3), pad="SAME")  # a few positions
+    return builder.graph()
+
+
+def dense(seed: int) -> Graph:
+    """One row: no block of patches."""
+    builder = Builder(np.random.default_rng(seed), (1, 7, 5, 1))
+    builder.append("reshape", (builder.x.name,), builder.same("flat", (1, builder.x.elements)))
+    for outputs, activation in ((66, "relu"), (64, "none"), (33, "relu6"), (31, "none")):
+        builder.fully_connected(outputs, activation=activation)
+    return builder.graph()
+
+
+def lone_positions(seed: int) -> Graph:
+    """Convolutions with fewer positions than a block."""
+    builder = Builder(np.random.default_rng(seed), (1, 6, 5, 4))
+    builder.conv2d(30, (4, 4))  # six positions
+    builder.conv2d(33, (2, 2), stride=(2, 2))  # one
+    builder.conv2d(40, (1, 1))
+    return builder.graph()
+
+
+GRAPHS: dict[str, Callable[[int], Graph]] = {"convolutions": convolutions, "dense": dense, "lone": lone_positions}
+
+
+def _clips(graph: Graph, seed: int, count: int = 10) -> np.ndarray:
+    dims = graph.tensor(graph.inputs[0]).dims
+    return random_int8(np.random.default_rng(seed), (count, *dims[1:]))
+
+
+def _expected(graph: Graph, clips: np.ndarray) -> np.ndarray:
+    return run_integer(graph, clips).reshape(len(clips), -1)
+
+
+def _packed_kernels(layers: list[dict[str, str]]) -> list[str]:
+    return [layer["kernel"] for layer in layers if "packed" in layer["kernel"]]
+
+
+@pytest.mark.parametrize("isa", TWINS)
+def test_bytes_are_the_interpreter_s_under_sanitizers(isa: str, tmp_path: Path) -> None:
+    graphs = [clustered(make(seed), seed=seed) for make in GRAPHS.values() for seed in (1, 2)]
+    made = [generate(graph, None, TWINS[isa], f"m{i}", "size") for i, graph in enumerate(graphs)]
+    program = SanitizedProgram(made, tmp_path)
+    for i, graph in enumerate(graphs):
+        clips = _clips(graph, i)
+        np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips), err_msg=f"graph {i}")
+    names = [name for sources in made for name in _packed_kernels(sources.manifest["layers"])]
+    assert len(names) >= 18
+    assert isa == "portable" or sum(name.startswith(isa) for name in names) >= 18
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4"])
+def test_bytes_on_emulated_cores(core: str, name: str, tmp_path: Path) -> None:
+    graph, target = clustered(GRAPHS[name](7)), find_target(core)
+    sources = generate(graph, None, target, "packed", "size")
+    assert _packed_kernels(sources.manifest["layers"])
+    image = build(sources, target, tmp_path / "image")
+    clips = _clips(graph, 3, 4)
+    np.testing.assert_array_equal(emulate(image, clips).scores, _expected(graph, clips))
+
+
+@needs_qemu
+@pytest.mark.parametrize("compiler", ["zig", "arm-none-eabi-gcc"])
+def test_bytes_on_the_emulated_m55(compiler: str, tmp_path: Path) -> None:
+    if compiler != "zig" and shutil.which(compiler) is None:
+        pytest.skip("install gcc-arm-none-eabi (Debian package)")
+    target = find_target("cortex-m55")
+    for name, make in GRAPHS.items():
+        graph = clustered(make(7))
+        sources = generate(graph, None, target, "packed", "size")
+        assert all(kernel.startswith("mve") for kernel in _packed_kernels(sources.manifest["layers"]))
+        image = build(sources, target, tmp_path / name, toolchain=find_toolchain(target, compiler))
+        assert image.warnings == ""
+        clips = _clips(graph, 3, 4)
+        run = run_in_qemu(image, clips, _expected(graph, clips).shape[1])
+        np.testing.assert_array_equal(run.scores, _expected(graph, clips))
+
+
+def test_int4_weights_are_packed_whatever_their_codebook(tmp_path: Path) -> None:
+    graph = clustered(convolutions(5), 16, -8, 7)
+    made = [generate(graph, None, target, f"m{i}", "size") for i, target in enumerate(TWINS.values())]
+    program, clips = SanitizedProgram(made, tmp_path), _clips(graph, 0)
+    for i, sources in enumerate(made):
+        assert _packed_kernels(sources.manifest["layers"])
+        np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips))
+        assert sum(text.count("static const int8_t codebook_") for text in sources.files.values()) == 1
+
+
+def test_seventeen_values_are_not_packed() -> None:
+    graph = clustered(convolutions(5), 17)
+    assert packed_layers(graph, float("inf")) == {}
+    assert not any(node.attrs.get(CODES) for node in firmware(graph, "size").graph.nodes)
+
+
+def test_size_packs_and_the_image_is_smaller(tmp_path: Path) -> None:
+    graph, target = clustered(convolutions(5)), find_target("cortex-m4")
+    flash = {}
+    for name, model in (("few", graph), ("many", convolutions(5))):
+        image = build(generate(model, None, target, "m", "size"), target, tmp_path / name)
+        flash[name] = image_sizes(read_elf(image.path)).flash
+    assert flash["few"] < flash["many"] - 3000
+
+
+def test_speed_never_packs_and_balanced_weighs_instructions_against_flash() -> None:
+    """The last layers have so few positions that a byte of flash costs less than 20 instructions, the first do not."""
+    graph = clustered(lone_positions(5))
+    assert packed_layers(graph, 0.0) == {}
+    few, all_layers = packed_layers(graph, 20.0), packed_layers(graph, float("inf"))
+    assert set(few) <= set(all_layers)
+    for node in graph.nodes:
+        positions = graph.tensor(node.outputs[0]).elements // graph.tensor(node.outputs[0]).dims[-1]
+        if node.name in few and positions >= 4:
+            assert 0.1 * positions * graph.tensor(node.inputs[1]).elements < 20 * few[node.name]
+
+
+def test_flash_of_a_layer_is_half_its_weights_and_the_codebook() -> None:
+    graph = clustered(convolutions(5))
+    node = graph.nodes[2]  # 40 filters of 33 values, rows filled up to 36
+    assert packed_bytes(graph, node) == 40 * 18 + 16
+
+
+def test_working_memory_is_in_the_plan() -> None:
+    graph = clustered(dense(5))
+    plain, packed = firmware(graph, "speed").plan.arena_bytes, firmware(graph, "size").plan.arena_bytes
+    assert packed >= plain + 1024
