@@ -25,7 +25,7 @@ from edgekit.report.evaluation_tables import (
 from edgekit.report.page import Figure, Page, Section, write_page
 
 if TYPE_CHECKING:
-    from edgekit.api.evaluate import EvaluationResult
+    from edgekit.api.evaluation_result import EvaluationResult
 
 _MOST_BARS = 40
 _MOST_CLASSES = 24

@@ -11,8 +11,8 @@ from edgekit.core.files import write_text
 
 if TYPE_CHECKING:
     from edgekit.adapt.series.model import Voice2Series
-    from edgekit.adapt.series.series import SeriesSet
-    from edgekit.api.voice2series import Voice2SeriesResult
+    from edgekit.adapt.series.series_set import SeriesSet
+    from edgekit.api.voice2series_result import Voice2SeriesResult
 
 _MOST_POINTS = 300
 _EXAMPLES = 4

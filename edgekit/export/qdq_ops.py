@@ -6,20 +6,18 @@ the float names of its inputs and returns the float name of its result, not yet 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from edgekit.export.onnx_builder import OnnxBuilder
 from edgekit.export.onnx_layout import TO_NCHW, as_nchw, as_nhwc
+from edgekit.export.qdq_emit import Emit
 from edgekit.export.qdq_products import PRODUCTS
 from edgekit.export.qdq_recurrent import RECURRENT
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.rescale import RELU6_MAX
 from edgekit.graph.ops import BINARY_OPS
-
-Emit = Callable[[OnnxBuilder, Graph, Node, list[str]], str]
 
 
 def emit(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:

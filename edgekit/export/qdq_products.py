@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgekit.export.onnx_builder import OnnxBuilder
 from edgekit.export.onnx_layout import as_nchw, as_nhwc
+from edgekit.export.qdq_emit import Emit
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.functions import Expression
 from edgekit.graph.integer.lookup import prepare_lookup
 from edgekit.graph.integer.resize import gathered_axes
-
-if TYPE_CHECKING:
-    from edgekit.export.qdq_ops import Emit
 
 _OPERATORS: Mapping[str, str] = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "pow": "Pow", "min": "Min", "max": "Max", "neg": "Neg",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.export.onnx_builder import OnnxBuilder
+from edgekit.export.qdq_emit import Emit
 from edgekit.graph.graph import Graph, Node
-
-if TYPE_CHECKING:
-    from edgekit.export.qdq_ops import Emit
 
 _ORDER = (0, 3, 1, 2)
 """ONNX's gates, input, output, forget, cell, among the edge dialect's input, forget, cell, output."""

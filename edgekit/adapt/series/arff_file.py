@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from edgekit.adapt.series.series import SeriesSet, make_set, values_of
+from edgekit.adapt.series.series_set import SeriesSet, make_set, values_of
 from edgekit.core.errors import BadFileError
 
 _CLASS = re.compile(r"@attribute\s+\S+\s*\{([^}]*)\}", re.IGNORECASE)

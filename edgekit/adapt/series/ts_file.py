@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekit.adapt.series.series import SeriesSet, make_set, values_of
+from edgekit.adapt.series.series_set import SeriesSet, make_set, values_of
 from edgekit.core.errors import BadFileError
 
 
