@@ -17,6 +17,7 @@ from edgekit.deploy.c.dsp import conv2d as dsp_conv2d
 from edgekit.deploy.c.dsp import depthwise_conv2d as dsp_depthwise
 from edgekit.deploy.c.dsp import depthwise_point as dsp_point
 from edgekit.deploy.c.dsp import fully_connected as dsp_dense
+from edgekit.deploy.c.dsp import wide_dense as dsp_wide_dense
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.mve import conv2d as mve_conv2d
 from edgekit.deploy.c.mve import depthwise_conv2d as mve_depthwise
@@ -156,6 +157,9 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
 """(operator, instruction set) to kernels. An operator that has none for "portable" takes the emitter of emitters.py."""
 
 WIDE_KERNELS: Mapping[tuple[str, str], Kernel] = MappingProxyType(
-    {(op, "mve"): kernel for op, kernel in _VECTOR_ELEMENTWISE.items()}
+    {
+        **{(op, "mve"): kernel for op, kernel in _VECTOR_ELEMENTWISE.items()},
+        ("fully_connected", "dsp"): _only(dsp_wide_dense.emit_wide_dense, dsp_wide_dense.fits),
+    }
 )
 """The same for layers with int16 activations, one kernel each."""
