@@ -82,6 +82,7 @@ def select(counts: Counts, counting: str, frontend: Tally | None) -> dict[str, T
         "flash": tallies["flash"],
         "frontend_macs": frontend or missing,
         "float_ops": tallies["float_ops"],
+        **{key: kind.tally(counts) for key, kind in LIMITS.items() if kind.tally},
     }
 
 

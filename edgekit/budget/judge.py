@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST = 3
 """Layers that a failed rule names."""
+NARROWER = "take a narrower width or fewer blocks"
+"""What several rules advise."""
 
 
 @dataclass(frozen=True)
