@@ -57,7 +57,7 @@ def amount(quantity: Quantity | None) -> str:
 def label(key: str, quantity: Quantity | None) -> str:
     """The name of a count with its convention: "MACs (true)"."""
     convention = key.removeprefix("macs_") if key.startswith("macs_") else quantity.convention if quantity else ""
-    return NAMES.get(key, key) + (f" ({convention})" if convention in CONVENTIONS else "")
+    return NAMES.get(key, key.replace("_", " ")) + (f" ({convention})" if convention in CONVENTIONS else "")
 
 
 def quantity_texts(quantities: Mapping[str, Quantity]) -> list[str]:
@@ -81,7 +81,7 @@ def rows(model: ModelVerdict) -> Iterator[tuple[str, Quantity | None, Finding | 
             yield label(key, quantity), quantity, finding
     for finding in model.findings:
         if finding.rule not in answered:
-            yield finding.rule, finding.actual, finding
+            yield label(finding.rule, finding.actual), finding.actual, finding
 
 
 def suggestion_lines(model: ModelVerdict) -> list[str]:
