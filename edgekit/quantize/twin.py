@@ -22,6 +22,7 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import FIXED_OUTPUTS
 from edgekit.graph.passes.check_edge import WEIGHTED
+from edgekit.graph.passes.widen import WIDE, WIDTH
 from edgekit.graph.tensor import Quantization
 from edgekit.quantize.activations import activation_names, sharing_groups
 from edgekit.quantize.cluster import books
@@ -35,6 +36,7 @@ from edgekit.quantize.fake_quant import (
     unrounded,
 )
 from edgekit.quantize.ptq import assemble, require_float
+from edgekit.quantize.twin_constants import constant_side
 from edgekit.quantize.twin_exact import ExactKernels, exact_sums
 from edgekit.quantize.twin_kernels import MOVING_KERNELS, REAL_KERNELS, WEIGHTED_KERNELS
 from edgekit.quantize.twin_weights import TwinWeights, with_weights
@@ -66,7 +68,7 @@ class FakeQuantTwin(nn.Module):
         self.scale_of: dict[str, int] = {}
         self.frozen = False
         self.floating: frozenset[str] = frozenset()
-        self.constant_grids: dict[str, Grid] = {}
+        self.constants = nn.ModuleDict()
         self._prepared: tuple[tuple[float, ...], ExactKernels] | None = None
         self._books = books(graph, integer)
         _check(graph, integer)
@@ -79,7 +81,8 @@ class FakeQuantTwin(nn.Module):
                 self.layers[str(index)] = self.layers[str(first)] if first != index else self._weights(node)
             for position, name in enumerate(node.inputs if node.op not in WEIGHTED else ()):
                 if graph.tensor(name).constant:
-                    self._add_constant(node, position)
+                    made = _named(integer, node.name)
+                    self.constants[_key(node, position)] = constant_side(graph, node, integer, made, position)
 
     # --- construction
 
@@ -105,17 +108,8 @@ class FakeQuantTwin(nn.Module):
         weights = np.asarray(self.graph.tensor(node.inputs[1]).data)
         rounded = None if stored[0] is None else stored[0].data
         per_channel = quant is not None and not quant.per_tensor
-        return TwinWeights(weights, bias, WEIGHTED[node.op], per_channel, rounded, self._books.get(node.name))
-
-    def _add_constant(self, node: Node, position: int) -> None:
-        """A constant side of a sum, a product or a concat, as the integer graph stores it."""
-        stored = self.integer.tensor(_named(self.integer, node.name).inputs[position])
-        scale, zero_point = stored.scale_zero()
-        key = _buffer(node, position)
-        # Without the axis of clips: an image's constant would have five, which channels-last memory has no place for.
-        self.register_buffer(key, torch.from_numpy(np.asarray(stored.data, np.float32) - zero_point))
-        self.register_buffer(f"{key}_scale", torch.tensor(scale, dtype=torch.float32))
-        self.constant_grids[key] = Grid(zero_point, stored.dtype)
+        kind = "int64" if node.attrs.get(WIDTH) == WIDE else "int32"
+        return TwinWeights(weights, bias, WEIGHTED[node.op], per_channel, rounded, self._books.get(node.name), kind)
 
     # --- computation
 
@@ -163,7 +157,7 @@ class FakeQuantTwin(nn.Module):
                 whole = sums.double() if bias is None else sums.double() + bias
                 factors = x.scale.double() * weight_scales.double() / scale.double()
                 exact = exact_sums(whole, factors, grid, node, float(scale))
-        ratio = ((sums if bias is None else sums + bias) * (x.scale * weight_scales / scale)).float()
+        ratio = ((sums if bias is None else sums + bias.to(kind)) * (x.scale * weight_scales / scale)).float()
         return unrounded(ratio, scale, grid, activation) if left else requantize(ratio, scale, grid, activation, exact)
 
     def _function(self, index: int, node: Node, values: Values, kernels: ExactKernels | None) -> Steps:
@@ -200,8 +194,8 @@ class FakeQuantTwin(nn.Module):
         return cast(TwinWeights, self.layers[str(index)])
 
     def _constant(self, node: Node, position: int) -> Steps:
-        key = _buffer(node, position)
-        return Steps(getattr(self, key)[None], getattr(self, f"{key}_scale"), self.constant_grids[key])
+        made: Steps = self.constants[_key(node, position)](*self._scale(node.outputs[0]))
+        return made
 
     # --- results
 
@@ -246,6 +240,6 @@ def _named(graph: Graph, name: str) -> Node:
     return next(node for node in graph.nodes if node.name == name)
 
 
-def _buffer(node: Node, position: int) -> str:
+def _key(node: Node, position: int) -> str:
     letters = "".join(letter if letter.isalnum() else "_" for letter in node.name)
-    return f"constant_{letters}_{position}"
+    return f"{letters}_{position}"

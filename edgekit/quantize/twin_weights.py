@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from edgekit.graph.graph import Node
 from edgekit.graph.tensor import Tensor as GraphTensor
 from edgekit.quantize.fake_quant import straight
-from edgekit.quantize.weights import BIAS_MAX, IDLE_SCALE, WEIGHT_MAX
+from edgekit.quantize.weights import BIAS_LIMITS, IDLE_SCALE, WEIGHT_MAX
 
 _PLACE = 0.25
 """How far from a whole number, in steps, weights start that compensation rounded away from the nearest."""
@@ -29,6 +29,7 @@ class TwinWeights(nn.Module):
         rounded: int8, what post-training quantization made of the weights, which is where training starts; None for
             the nearest whole numbers.
         book: float64, sorted: the numbers that the steps are chosen from (quantize/cluster.py); None for all.
+        bias_dtype: "int32", or "int64" beside int16 activations.
     """
 
     given: Tensor
@@ -42,12 +43,13 @@ class TwinWeights(nn.Module):
         per_channel: bool,
         rounded: np.ndarray | None = None,
         book: np.ndarray | None = None,
+        bias_dtype: str = "int32",
     ) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.from_numpy(np.array(weights, np.float32)))
         self.register_buffer("given", self.weights.detach().clone(), persistent=False)
         self.bias = None if bias is None else nn.Parameter(torch.from_numpy(np.array(bias, np.float32).reshape(-1)))
-        self.axis, self.per_channel = axis, per_channel
+        self.axis, self.per_channel, self.bias_limit = axis, per_channel, BIAS_LIMITS[bias_dtype]
         self.register_buffer("book", None if book is None else torch.from_numpy(book), persistent=False)
         if rounded is not None:
             self._start_at(torch.from_numpy(np.array(rounded, np.float64)))
@@ -75,7 +77,7 @@ class TwinWeights(nn.Module):
         rows = self.weights.double().movedim(self.axis, 0).reshape(self.weights.shape[self.axis], -1)
         scale = rows.abs().amax(dim=1) / WEIGHT_MAX
         if self.bias is not None:
-            scale = torch.maximum(scale, self.bias.double().abs() / (input_scale.double() * BIAS_MAX))
+            scale = torch.maximum(scale, self.bias.double().abs() / (input_scale.double() * self.bias_limit))
         if not self.per_channel:
             scale = scale.max().expand_as(scale)
         return torch.where(scale > 0, scale, torch.full_like(scale, IDLE_SCALE)).float()
@@ -90,11 +92,11 @@ class TwinWeights(nn.Module):
         return torch.clamp(straight(ratio, self._whole(ratio)), -WEIGHT_MAX, WEIGHT_MAX).float()
 
     def bias_steps(self, input_scale: Tensor, scales: Tensor, *, rounded: bool = True) -> Tensor | None:
-        """Whole numbers [O] at input scale × weight scale; not whole unless ``rounded``."""
+        """Whole numbers [O], float64, at input scale × weight scale; not whole unless ``rounded``."""
         if self.bias is None:
             return None
         ratio = self.bias.double() / (input_scale.double() * scales.double())
-        return (straight(ratio, torch.round(ratio)) if rounded else ratio).float()
+        return straight(ratio, torch.round(ratio)) if rounded else ratio
 
     def unrounded(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Weights and bias in float32, for the export; weights with a codebook are those that it leaves."""

@@ -46,6 +46,12 @@ def _moves(graph: FloatBuilder, x: str) -> None:
     graph.add_node("transpose", (10, 16, 8), perm=(0, 2, 1, 3))
 
 
+def _token(graph: FloatBuilder, x: str) -> None:
+    """A constant row before the image, as a class token stands before its patches."""
+    whole = graph.add_node("concat", (17, 10, 8), (graph.constant((1, 1, 10, 8), 1.0), x), axis=1)
+    graph.add_node("slice", IMAGE, (whole,), begin=(0, 0, 0, 0), size=(1, 16, 10, 8), stride=(1, 1, 1, 1))
+
+
 def _norm(graph: FloatBuilder, x: str) -> None:
     """x / √(mean of x²), the mean over frequency and channels."""
     graph.add_node("mul", IMAGE, (x, x), activation="none")
@@ -70,6 +76,7 @@ CASES: dict[str, Callable[[FloatBuilder, str], None]] = {
     "division by a norm": _norm,
     "sum": _sum,
     "slice, concat, transpose": _moves,
+    "concat with a constant": _token,
 }
 
 

@@ -46,12 +46,20 @@ def test_every_activation_is_what_the_interpreter_gives(widths: str) -> None:
     assert unequal_steps(twin_of(residual_classifier(), widths=widths), clips(60, seed=1)) == 0
 
 
+@pytest.mark.parametrize("widths", ["none", "all"])
 @pytest.mark.parametrize("case", CASES)
-def test_every_operator_is_what_the_interpreter_gives(case: str) -> None:
+def test_every_operator_is_what_the_interpreter_gives_wherever_the_scales_went(case: str, widths: str) -> None:
     build = FloatBuilder(3)
     CASES[case](build, build.conv(8, 3, "none"))
     build.conv(6, 3, "none")
-    assert unequal_steps(twin_of(build.graph()), clips(30, seed=1)) == 0
+    twin = twin_of(build.graph(), widths=widths)
+    assert unequal_steps(twin, clips(30, seed=1)) == 0
+    move = np.random.default_rng(2)
+    with torch.no_grad():
+        for scale in twin.scales:
+            if isinstance(scale, LearnedScale):
+                scale.logarithm += move.normal(0.0, 0.1)
+    assert unequal_steps(twin, clips(30, seed=1)) == 0
 
 
 def test_logits_are_what_tflm_gives() -> None:
