@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.core.errors import BadConfigError
-from edgekit.core.files import atomic_folder
+from edgekit.core.files import atomic_folder, write_bytes
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_KEY
 from edgekit.graph.passes.integer_core import integer_core
@@ -94,8 +94,9 @@ def stream(
 
     Args:
         model: ``.onnx`` or ``.tflite`` of windows, float or int8, or a run folder.
-        out: folder for the step as ``.stream.onnx`` and ``.stream.tflite`` (int8 models; float ones where TFLite can
-            say it), ``stream.json`` and, with ``target``, the C; nothing is written when None.
+        out: folder for the step as ``.stream.onnx``, ``.stream.tflite`` and, with its states in resource variables,
+            ``.stateful.tflite`` (float models where TFLite can say it), ``stream.json`` and, with ``target``, the C;
+            nothing is written when None.
         time: axis of time in [1, 1, H, W], "height" or "width"; None takes it from the model's front-end.
         recurrent: what becomes of a recurrence's state, as in :func:`edgekit.graph.streaming.step.stream`.
         target: build the C of an int8 model for it.
@@ -178,17 +179,23 @@ def _written(
 ) -> StreamResult:
     from edgekit.core.errors import UnsupportedOpError
     from edgekit.export.qdq_writer import write_qdq_onnx
+    from edgekit.export.tflite_stateful import stateful_tflite_bytes
     from edgekit.export.tflite_writer import write_tflite
 
     graph, stem = with_description(form), result.model.name.split(".")[0] or "model"
     is_float = graph.tensor(graph.inputs[0]).dtype == "float32"
     names = [f"{stem}.stream.onnx", DESCRIPTION]
+    states = {state.input: (state.output, state.initial) for state in form.states}
+    late = any(state.skip for state in form.states)  # no variable waits some calls before it is first assigned
     with atomic_folder(folder) as work:
         write_qdq_onnx(graph, work / names[0])
         (work / DESCRIPTION).write_text(json.dumps(described(form), indent=2) + "\n", "utf-8")
         try:
             write_tflite(graph, work / f"{stem}.stream.tflite")
             names.append(f"{stem}.stream.tflite")
+            if states and not late:
+                write_bytes(work / f"{stem}.stateful.tflite", stateful_tflite_bytes(graph, states))
+                names.append(f"{stem}.stateful.tflite")
         except UnsupportedOpError:
             if not is_float:  # a float function without an operator in TFLite: its ONNX file is there
                 raise

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tflite
@@ -19,7 +22,9 @@ from edgekit.graph.graph import Graph
 from edgekit.graph.tensor import Quantization, Tensor
 
 _SCHEMA_VERSION = 3
-_TYPES = {"float32": "FLOAT32", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64"}
+_TYPES = {
+    "float32": "FLOAT32", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "resource": "RESOURCE",
+}  # fmt: skip
 _NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8"}
 # Codes below this number also stand in the field that readers before schema 3a look at.
 _DEPRECATED_CODES = 127
@@ -44,23 +49,47 @@ def tflite_bytes(graph: Graph) -> bytes:
         UnsupportedOpError: another dialect, an element type or an operator form that TFLite cannot express.
         UnknownShapeError: a shape is not known.
     """
+    return model_bytes([subgraph_of(graph)], graph)
+
+
+@dataclass(frozen=True)
+class Subgraph:
+    """One subgraph of a file: tensor names in its order, operators in theirs."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    operators: tuple[TfliteOp, ...]
+    tensors: tuple[Tensor, ...]
+
+
+def subgraph_of(graph: Graph) -> Subgraph:
+    """An edge graph's operators and tensors.
+
+    Raises:
+        UnsupportedOpError: as :func:`tflite_bytes`.
+    """
     if graph.dialect != "edge":
         raise UnsupportedOpError(f"a graph of dialect {graph.dialect!r} is not written", mend="lower it first")
     graph = expand_lookups(add_zero_bias(split_explicit_pads(graph)))
-    operators = [tflite_op(graph, node) for node in graph.nodes]
+    operators = tuple(tflite_op(graph, node) for node in graph.nodes)
     constants = [tensor for operator in operators for tensor in (*operator.constants, *operator.intermediates)]
-    return _File(graph, operators, [*graph.tensors.values(), *constants]).write()
+    return Subgraph(graph.name, graph.inputs, graph.outputs, operators, (*graph.tensors.values(), *constants))
+
+
+def model_bytes(subgraphs: Sequence[Subgraph], graph: Graph) -> bytes:
+    """A file of these subgraphs, the first of which runs, with the metadata of ``graph``."""
+    return _File(graph, subgraphs).write()
 
 
 class _File:
     """One file in the making: buffers, then tensors, then operators that refer to them by number."""
 
-    def __init__(self, graph: Graph, operators: list[TfliteOp], tensors: list[Tensor]) -> None:
+    def __init__(self, graph: Graph, subgraphs: Sequence[Subgraph]) -> None:
         self._graph = graph
-        self._operators = operators
-        self._tensors = tensors
-        self._index = {tensor.name: number for number, tensor in enumerate(tensors)}
-        self._codes = sorted({(operator.code, operator.version) for operator in operators})
+        self._subgraphs = subgraphs
+        self._index: dict[str, int] = {}
+        self._codes = sorted({(operator.code, operator.version) for part in subgraphs for operator in part.operators})
         self._out = TableWriter()
         self._buffers = [self._out.table("Buffer", {})]  # number 0 is the empty one, by the schema
         self._stored: dict[bytes, int] = {}
@@ -68,23 +97,28 @@ class _File:
     def write(self) -> bytes:
         """The bytes of the file."""
         out = self._out
-        tensors = out.offsets([self._tensor(tensor) for tensor in self._tensors])
-        operators = out.offsets([self._operator(operator) for operator in self._operators])
-        inputs, outputs = self._numbers(self._graph.inputs), self._numbers(self._graph.outputs)
-        name = out.text(self._graph.name)
-        subgraph = out.table(
-            "SubGraph",
-            {"Tensors": tensors, "Inputs": inputs, "Outputs": outputs, "Operators": operators, "Name": name},
-        )
+        subgraphs = [self._subgraph(part) for part in self._subgraphs]
         fields = {
             "Version": _SCHEMA_VERSION,
             "OperatorCodes": out.offsets([self._code(*code) for code in self._codes]),
-            "Subgraphs": out.offsets([subgraph]),
+            "Subgraphs": out.offsets(subgraphs),
             "Description": out.text("edgekit"),
             "Metadata": out.offsets([self._entry(*item) for item in sorted(self._graph.metadata.items())]),
         }
         fields["Buffers"] = out.offsets(self._buffers)
         return out.finish(out.table("Model", fields))
+
+    def _subgraph(self, part: Subgraph) -> int:
+        out = self._out
+        self._index = {tensor.name: number for number, tensor in enumerate(part.tensors)}
+        tensors = out.offsets([self._tensor(tensor) for tensor in part.tensors])
+        operators = out.offsets([self._operator(operator) for operator in part.operators])
+        inputs, outputs = self._numbers(part.inputs), self._numbers(part.outputs)
+        name = out.text(part.name)
+        return out.table(
+            "SubGraph",
+            {"Tensors": tensors, "Inputs": inputs, "Outputs": outputs, "Operators": operators, "Name": name},
+        )
 
     def _numbers(self, names: tuple[str, ...]) -> int:
         return self._out.ints([self._index[name] if name else -1 for name in names])
@@ -131,13 +165,15 @@ class _File:
         if operator.intermediates:
             fields["Intermediates"] = self._numbers(tuple(tensor.name for tensor in operator.intermediates))
         if operator.options:
-            values = {
-                key: self._out.ints(value) if isinstance(value, tuple) else value
-                for key, value in operator.fields.items()
-            }
+            values = {key: self._field(value) for key, value in operator.fields.items()}
             fields["BuiltinOptions"] = self._out.table(operator.options, values)
             fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, operator.options)
         return self._out.table("Operator", fields)
+
+    def _field(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return self._out.ints(value)
+        return self._out.text(value) if isinstance(value, str) else value
 
     def _code(self, name: str, version: int) -> int:
         number = getattr(tflite.BuiltinOperator, name)

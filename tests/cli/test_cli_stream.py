@@ -47,7 +47,7 @@ def test_the_step_is_written_as_onnx_tflite_and_c(model, tmp_path):
     answer = run(model, "-o", tmp_path / "out", "--target", "cpu", "--sources-only")
     assert answer.exit_code == 0, answer.output
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"word.stream.onnx", "word.stream.tflite", "stream.json", "c"}
+    assert names == {"word.stream.onnx", "word.stream.tflite", "word.stateful.tflite", "stream.json", "c"}
     header = (tmp_path / "out" / "c" / "word.h").read_text("utf-8")
     assert "int word_step(word_state *state, const int8_t *in, int8_t *out);" in header
     assert "#define WORD_HOP_SAMPLES 640" in header and "int word_push(" in header

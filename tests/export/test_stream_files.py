@@ -9,15 +9,27 @@ import numpy as np
 import pytest
 import torch
 from int8_oracles import litert_outputs
-from streams import SHAPES, feature_stream, int8_frames, quantized, stream_case, windows_of_hops
+from streams import (
+    SHAPES,
+    carried_windows,
+    feature_stream,
+    int8_frames,
+    quantized,
+    stream_case,
+    window_case,
+    windows_of_hops,
+)
 
+from edgekit.core.errors import UnsupportedOpError
 from edgekit.export.qdq_writer import qdq_model
+from edgekit.export.tflite_stateful import stateful_tflite_bytes
 from edgekit.export.tflite_writer import tflite_bytes
 from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.graph.streaming.describe import STREAM_KEY, with_description
 from edgekit.graph.streaming.step import stream
+from edgekit.models.registry import build_model
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +54,9 @@ def test_the_float_step_in_onnx_runtime_equals_pytorch_on_windows(name, made):
     onnxruntime = pytest.importorskip("onnxruntime")
     case, frames, _ = made(name)
     form = stream(case.graph, case.axis)
-    session = onnxruntime.InferenceSession(qdq_model(with_description(form)).SerializeToString())
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # many tiny runs: threads would only wait
+    session = onnxruntime.InferenceSession(qdq_model(with_description(form)).SerializeToString(), options)
     source, *states = session.get_inputs()
     values = {state.name: np.zeros(state.shape, np.float32) for state in states}
     found = []
@@ -98,6 +112,64 @@ def test_the_int8_step_in_tflm_gives_the_window_s_bytes(name, made):
     windows, hops = windows_of_hops(case, form, given)
     expected = run_integer(graph, windows).reshape(len(windows), -1)
     assert np.array_equal(np.stack(found)[hops], expected)
+
+
+def stateful(form):
+    return stateful_tflite_bytes(form.graph, {state.input: (state.output, state.initial) for state in form.states})
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_states_in_resource_variables_give_litert_s_own_bytes_for_windows(name, made):
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    case, frames, graph = made(name)
+    form = stream(graph, case.axis)
+    interpreter = litert.Interpreter(
+        model_content=stateful(form), experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
+    )
+    interpreter.allocate_tensors()
+    (source,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    given, found = int8_frames(graph, frames), []
+    for hop in hops_of(form, given):
+        interpreter.set_tensor(source["index"], hop)
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(output["index"]).reshape(-1).copy())
+    windows, hops = windows_of_hops(case, form, given)
+    expected = litert_outputs(tflite_bytes(graph), windows).reshape(len(windows), -1)
+    assert np.array_equal(np.stack(found)[hops], expected)
+
+
+@pytest.mark.parametrize("name", ["ds-tcn", "windowed-ast", "gru"])
+def test_states_in_resource_variables_run_in_tflm_over_a_long_stream(name, made, tmp_path):
+    runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
+    if name == "gru":  # its state is int16, and goes on for ever
+        case = window_case(build_model("kws-gru", units=8, features=6, classes=4), (12, 6), 1, tmp_path)
+        graph = quantized(case, feature_stream(case, 100))
+    else:
+        case, _, graph = made(name)
+    given = int8_frames(graph, feature_stream(case, 1200))
+    form = stream(graph, case.axis)
+    interpreter, found = runtime.Interpreter.from_bytes(stateful(form), arena_size=1 << 20), []
+    for hop in hops_of(form, given):
+        interpreter.set_input(hop, 0)
+        interpreter.invoke()
+        found.append(interpreter.get_output(0).reshape(-1).copy())
+    if name == "gru":
+        expected, places = carried_windows(graph, given, "/recurrent/GRU/0/hidden:0")
+        assert np.array_equal(np.stack(found)[places], expected)
+        return
+    windows, hops = windows_of_hops(case, form, given)
+    some = slice(None, None, 7)
+    expected = run_integer(graph, windows[some]).reshape(-1, np.stack(found).shape[1])
+    assert np.array_equal(np.stack(found)[hops][some], expected)
+
+
+def test_a_state_of_another_shape_than_what_follows_it_is_refused(made):
+    case, _, graph = made("ds-cnn")
+    form = stream(graph, case.axis)
+    first, other = form.states[0], form.states[1]
+    assert form.graph.tensor(first.input).dims != form.graph.tensor(other.output).dims
+    with pytest.raises(UnsupportedOpError, match="cannot take the place"):
+        stateful_tflite_bytes(form.graph, {first.input: (other.output, 0)})
 
 
 def test_the_file_says_how_to_run_it(made, tmp_path):
