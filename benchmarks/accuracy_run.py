@@ -27,7 +27,8 @@ from edgekit.api.quantize import quantize
 from edgekit.api.train import train
 from edgekit.core.digest import digest_json
 from edgekit.core.progress import Progress
-from edgekit.data.manifest import Manifest, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import Manifest
 from edgekit.data.mix import helping
 from edgekit.data.selector import select_clips
 from edgekit.data.synth.config import SynthConfig

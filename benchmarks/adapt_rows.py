@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.data.manifest import Clip, Manifest, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import Clip, Manifest
 
 Row = dict[str, Any]
 

@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from edgekit.api.data import relabel_sets
 from edgekit.api.train import train
 from edgekit.api.verify import verify_speakers
-from edgekit.data.manifest import Manifest, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import Manifest
 from edgekit.data.selector import select_clips
 from edgekit.train.checkpoint import Checkpoint, load_checkpoint
 

@@ -23,7 +23,7 @@ from torch.nn import functional
 from edgekit.budget.frontend_cost import frontend_macs
 from edgekit.cli.progress import progress_bar
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.data.selector import select_clips
 from edgekit.features.presets import PRESETS
 from edgekit.features.spec import FrontendSpec

@@ -33,7 +33,7 @@ from edgekit.cli.progress import progress_bar
 from edgekit.core.files import write_bytes, write_json
 from edgekit.core.progress import Progress
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.data.selector import select_clips
 from edgekit.export.tflite_writer import tflite_bytes
 from edgekit.features.spec import from_json

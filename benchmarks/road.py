@@ -18,7 +18,7 @@ from results_file import write_results
 
 from edgekit.api.road import RoadConfig, RoadResult, travel
 from edgekit.cli.progress import progress_bar
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 
 FSDD_SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 

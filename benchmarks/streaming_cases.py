@@ -13,7 +13,7 @@ import torch
 
 from edgekit.core.errors import DataError
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.features.presets import PRESETS
 from edgekit.features.reference import features
 from edgekit.features.spec import FrontendSpec

@@ -88,7 +88,7 @@ def augment(
         shard: (number from 1, of how many); each makes its part, the last to end writes the manifest.
         rate: of the copies, in Hz; each clip's own when None.
         audio_format: "flac" or "wav", 16 bits.
-        kind: of the data set, see :func:`edgekit.data.manifest.read_manifest`.
+        kind: of the data set, see :func:`edgekit.data.datasets.read_manifest`.
         changes: keys of the plan that are replaced.
         progress: told about copies.
 
@@ -120,7 +120,8 @@ def _clips(
 ) -> tuple[Manifest, tuple[Rejected, ...]]:
     """The clips to copy, with lengths and rates; only those of training unless somebody says which."""
     from edgekit.data.audio import probe_manifest
-    from edgekit.data.manifest import Manifest, read_manifest
+    from edgekit.data.datasets import read_manifest
+    from edgekit.data.manifest import Manifest
     from edgekit.data.selector import select_clips
 
     manifest = data if isinstance(data, Manifest) else read_manifest(data, kind)

@@ -82,7 +82,8 @@ def _recorded(
     progress: Progress,
 ) -> np.ndarray:
     from edgekit.data.cache import AudioCache
-    from edgekit.data.manifest import Manifest, read_manifest
+    from edgekit.data.datasets import read_manifest
+    from edgekit.data.manifest import Manifest
     from edgekit.data.selector import select_clips
     from edgekit.data.windows import evaluation_windows, windows_from
     from edgekit.features.reference import features

@@ -78,7 +78,7 @@ def relabel_sets(data: Sequence[str], by: str, out: Path, select: str | None = N
     Raises:
         DataError: a set that cannot be read, or no clip names the group.
     """
-    from edgekit.data.manifest import read_manifest
+    from edgekit.data.datasets import read_manifest
     from edgekit.data.relabel import relabel, write_manifest
     from edgekit.data.selector import select_clips
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgekit.api.road import RoadConfig, RoadResult, travel
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 
 if TYPE_CHECKING:
     from edgekit.data.synth.config import SynthConfig

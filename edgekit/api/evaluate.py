@@ -184,7 +184,8 @@ def answer_clips(
     from edgekit.api.evaluation_clips import EvaluatedModel
     from edgekit.api.open_models import open_models
     from edgekit.data.cache import AudioCache
-    from edgekit.data.manifest import Manifest, read_manifest
+    from edgekit.data.datasets import read_manifest
+    from edgekit.data.manifest import Manifest
     from edgekit.data.selector import select_clips
     from edgekit.train.evaluation.evaluation import evaluate_clips
     from edgekit.train.evaluation.selection import default_selection, training_groups

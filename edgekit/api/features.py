@@ -195,7 +195,7 @@ class _Clips:
         if isinstance(data, Sequence) and not isinstance(data, str):
             return cls("given clips", [f"clip {i}" for i in range(len(data))], data.__getitem__)
         from edgekit.data.cache import AudioCache
-        from edgekit.data.manifest import read_manifest
+        from edgekit.data.datasets import read_manifest
 
         manifest = read_manifest(data) if isinstance(data, str | Path) else data
         cache = AudioCache(manifest, spec.sample_rate, progress=progress)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgekit.core.progress import Progress, silent
-from edgekit.data.manifest import Clip, Manifest, Rejected, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import Clip, Manifest, Rejected
 
 if TYPE_CHECKING:
     from edgekit.data.inspect.spectrum import AverageSpectrum
@@ -116,7 +117,7 @@ def inspect_manifest(
 
     Args:
         path: a CSV manifest or the folder of a data set, or a manifest.
-        kind: how to read it, see :func:`edgekit.data.manifest.read_manifest`.
+        kind: how to read it, see :func:`edgekit.data.datasets.read_manifest`.
         select: which clips to look at, see :mod:`edgekit.data.selector`.
         decode: decode every clip; False reads the headers only, and finds neither damage nor silence nor duplicates.
         progress: told about clips.

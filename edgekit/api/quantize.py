@@ -195,7 +195,8 @@ def _accuracy(
 ) -> AccuracyDrop:
     from edgekit.api.calibration import model_frontend
     from edgekit.data.cache import AudioCache
-    from edgekit.data.manifest import Manifest, read_manifest
+    from edgekit.data.datasets import read_manifest
+    from edgekit.data.manifest import Manifest
     from edgekit.data.selector import select_clips
     from edgekit.train.evaluation.comparison import compare
     from edgekit.train.evaluation.evaluation import evaluate_clips

@@ -91,7 +91,7 @@ def train(
         overrides: ``a.b=value`` settings of the recipe.
         start: weights to fine-tune, as ``start.weights`` of the recipe: a run, its checkpoint, or a public one.
         causal: train the causal twin of the recipe's model, which streams exactly (docs/streaming.md).
-        kind: kind of data set, see :func:`edgekit.data.manifest.read_manifest`.
+        kind: kind of data set, see :func:`edgekit.data.datasets.read_manifest`.
         device: "auto", "cpu" or "cuda".
         devices: processes under Lightning's DDP.
         overwrite: throw away what ``out`` holds.

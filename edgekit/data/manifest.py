@@ -164,23 +164,3 @@ def make_manifest(
             kept[clip.id] = clip
     order = tuple(labels) if labels is not None else tuple(sorted({clip.label for clip in kept.values()}))
     return Manifest(name, root, tuple(kept.values()), order, tuple(out)).require_clips()
-
-
-def read_manifest(path: str | Path, kind: str = "auto") -> Manifest:
-    """Read a data set as a manifest.
-
-    Args:
-        path: a CSV file or the folder of a data set; ``"KIND:PATH"`` names the kind as well.
-        kind: "auto", or a kind of :func:`edgekit.data.datasets.readers`.
-
-    Returns:
-        A manifest with at least one clip, whose files exist; no audio was opened.
-
-    Raises:
-        DataError: the path does not exist, holds no data set of that kind, or no usable clip.
-        BadConfigError: unknown kind.
-        BadFileError: a list of the data set is damaged.
-    """
-    from edgekit.data import datasets
-
-    return datasets.read(path, kind)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgekit.core.errors import BadConfigError
-from edgekit.data.manifest import SILENCE_LABELS, Clip, Manifest, Rejected, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import SILENCE_LABELS, Clip, Manifest, Rejected
 
 _SHARED = re.compile(r"(?P<path>.+)@(?P<share>\d*\.?\d+)")
 
@@ -28,7 +29,7 @@ def read_shared(text: str | Path, kind: str = "auto") -> Manifest:
 
     Raises:
         BadConfigError: a share that is not above 0 and at most 1.
-        EdgekitError: see :func:`edgekit.data.manifest.read_manifest`.
+        EdgekitError: see :func:`edgekit.data.datasets.read_manifest`.
     """
     match = _SHARED.fullmatch(str(text))
     if match is None or Path(text).exists():

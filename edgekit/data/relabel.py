@@ -40,7 +40,7 @@ def relabel(manifests: Sequence[Manifest], by: str) -> Manifest:
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
-    """A CSV manifest with absolute paths, which :func:`edgekit.data.manifest.read_manifest` reads back."""
+    """A CSV manifest with absolute paths, which :func:`edgekit.data.datasets.read_manifest` reads back."""
     rows = [
         {name: value for name in COLUMNS if (value := getattr(clip, name)) or name in ("path", "label")}
         for clip in manifest.clips

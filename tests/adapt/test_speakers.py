@@ -12,7 +12,7 @@ from edgekit.api.data import relabel_sets
 from edgekit.api.train import train
 from edgekit.api.verify import verify_speakers
 from edgekit.core.errors import BadConfigError, DataError
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ import soundfile
 from edgekit.api.augment import augment
 from edgekit.cli.main import main
 from edgekit.core.errors import BadConfigError, DataError
+from edgekit.data.datasets import read_manifest
 from edgekit.data.join import join_manifests
-from edgekit.data.manifest import read_manifest
 
 PLAN = """
 mode = "copies"

@@ -8,8 +8,9 @@ import soundfile
 
 from edgekit.core.errors import BadFileError
 from edgekit.data.audio import decode, probe, probe_manifest, to_int16
+from edgekit.data.datasets import read_manifest
 from edgekit.data.inspect.survey import survey_manifest
-from edgekit.data.manifest import Clip, Manifest, Rejected, read_manifest
+from edgekit.data.manifest import Clip, Manifest, Rejected
 
 RATE = 16_000
 

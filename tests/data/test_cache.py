@@ -14,7 +14,8 @@ import soundfile
 from edgekit.core.errors import BadConfigError, BadFileError, DataError
 from edgekit.data import cache as cache_module
 from edgekit.data.cache import AudioCache, cache_folder
-from edgekit.data.manifest import Rejected, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import Rejected
 
 RATE = 16_000
 
@@ -200,7 +201,7 @@ BUILD = """
 import sys
 from pathlib import Path
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 def show(what, done, total):
     print(what, done, flush=True)
 AudioCache(read_manifest(sys.argv[1]), 16000, Path(sys.argv[2]), show)

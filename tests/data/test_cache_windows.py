@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 
 
 def _expected(pcm: np.ndarray, samples: int, offset: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 import pytest
 
 from edgekit.core.errors import DataError
-from edgekit.data.manifest import Rejected, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import Rejected
 
 
 def test_each_subfolder_is_a_class(write_audio, tmp_path):

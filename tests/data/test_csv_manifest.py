@@ -1,7 +1,7 @@
 import pytest
 
 from edgekit.core.errors import BadFileError, DataError
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 
 
 def test_all_columns_are_read_and_unknown_ones_ignored(write_audio, write_csv, tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from edgekit.core.errors import DataError
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 
 ROWS = [
     ["filename", "fold", "target", "category", "esc10", "src_file", "take"],

@@ -14,8 +14,8 @@ import soundfile
 from loopback_server import Site, serving
 
 from edgekit.core.errors import BadConfigError, BadFileError, DataError
+from edgekit.data.datasets import read_manifest
 from edgekit.data.fetch import data_folder, fetch
-from edgekit.data.manifest import read_manifest
 
 
 def wav() -> bytes:

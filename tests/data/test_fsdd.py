@@ -1,4 +1,4 @@
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 
 
 def test_the_original_layout_is_found_below_the_archives_folder(write_audio, tmp_path):

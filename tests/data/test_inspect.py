@@ -12,12 +12,13 @@ import soundfile
 import soxr
 from scipy.signal import lfilter, welch
 
+from edgekit.data.datasets import read_manifest
 from edgekit.data.inspect.fingerprint import ALIKE, fingerprint
 from edgekit.data.inspect.leakage import find_leaks
 from edgekit.data.inspect.measures import ClipMeasures, measure_clip, zero_samples
 from edgekit.data.inspect.spectrum import CENTRES, BandPower, average_spectra
 from edgekit.data.inspect.survey import Survey, survey_manifest
-from edgekit.data.manifest import Clip, read_manifest
+from edgekit.data.manifest import Clip
 
 RATE = 16_000
 

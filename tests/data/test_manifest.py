@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from edgekit.core.errors import BadConfigError, DataError
-from edgekit.data.manifest import Clip, Manifest, Rejected, clip_id, make_manifest, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import Clip, Manifest, Rejected, clip_id, make_manifest
 
 
 def clip(name: str, label: str = "a", **groups: str) -> Clip:

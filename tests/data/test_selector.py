@@ -78,7 +78,7 @@ def test_a_selection_keeps_labels_of_the_whole_set():
 
 
 def test_the_protocol_of_the_real_set_by_speaker(data_root):
-    from edgekit.data.manifest import read_manifest
+    from edgekit.data.datasets import read_manifest
 
     whole = read_manifest(data_root / "dspspeech")
     parts = [select_clips(whole, f"speaker={span}") for span in ("spk00..spk17", "spk18..spk20", "spk21..spk25")]

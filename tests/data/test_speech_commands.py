@@ -4,8 +4,8 @@ import pytest
 
 from edgekit.core.errors import DataError
 from edgekit.data.cache import AudioCache
+from edgekit.data.datasets import read_manifest
 from edgekit.data.datasets.speech_commands import COMMANDS
-from edgekit.data.manifest import read_manifest
 
 OTHERS = ("bed", "cat", "visual")
 SPEAKERS = tuple(f"{number:08x}" for number in range(20))

@@ -1,8 +1,8 @@
 import pytest
 
 from edgekit.core.errors import BadFileError, DataError
+from edgekit.data.datasets import read_manifest
 from edgekit.data.datasets.tau2022 import TauName, parse_name
-from edgekit.data.manifest import read_manifest
 
 NAMES = [
     "airport-barcelona-0-0-0-a",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgekit.core.errors import DataError
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 
 ROWS = [
     ["slice_file_name", "fsID", "start", "end", "salience", "fold", "classID", "class"],

@@ -10,7 +10,7 @@ import soundfile
 
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.data.windows import (
     START,
     WINDOWS_KEY,

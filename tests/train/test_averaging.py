@@ -15,7 +15,7 @@ from edgekit.api.train import train
 from edgekit.cli.main import main
 from edgekit.core.errors import BadConfigError, BadFileError, DataError, DigestMismatchError
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.models.registry import build_model
 from edgekit.train.averaging import mean_weights, reestimate_batch_norm

@@ -11,7 +11,7 @@ import soundfile
 
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.models.registry import build_model
 from edgekit.train.dataset import ClipBatches, Step

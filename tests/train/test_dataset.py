@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.core.errors import DataError
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.train.dataset import ClipBatches, Step
 from edgekit.train.recipe import Augment, Recipe, Schedule
 

@@ -24,7 +24,8 @@ from edgekit.api.train import train
 from edgekit.cli.main import main
 from edgekit.core.errors import BadConfigError, BadFileError, DataError, DigestMismatchError
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import Manifest, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import Manifest
 from edgekit.features.reference import features as reference
 from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.models.registry import build_model

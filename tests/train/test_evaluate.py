@@ -19,7 +19,7 @@ from edgekit.api.evaluate import evaluate, evaluate_models
 from edgekit.api.export import export
 from edgekit.core.errors import BadConfigError, BadFileError, DataError, DigestMismatchError
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.export.tflite_writer import write_tflite
 from edgekit.features.reference import features as reference
 from edgekit.features.spec_file import load_spec

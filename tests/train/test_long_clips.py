@@ -18,7 +18,7 @@ from edgekit.api.quantize import quantize
 from edgekit.api.train import train
 from edgekit.cli.main import main
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.data.windows import WINDOWS_KEY, Windows
 from edgekit.features.reference import features
 from edgekit.features.spec_file import load_spec

@@ -20,7 +20,7 @@ from torch import nn
 from edgekit.api.train import train
 from edgekit.core.errors import BadConfigError, BadFileError, DataError, EdgekitError
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.features.reference import features as reference
 from edgekit.models import registry
 from edgekit.train.checkpoint import load_checkpoint

@@ -9,7 +9,7 @@ import torch
 
 from edgekit.augment.transfer import on_device
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import read_manifest
+from edgekit.data.datasets import read_manifest
 from edgekit.train.resident import ResidentAudio
 
 

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from edgekit.api.train import train
 from edgekit.cli.main import main
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError
-from edgekit.data.manifest import Manifest, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import Manifest
 from edgekit.features.spec import FrontendSpec
 from edgekit.models.registry import build_model
 from edgekit.train.anatomy import depths, head_tensors

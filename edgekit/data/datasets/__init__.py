@@ -1,4 +1,4 @@
-"""Readers of data sets, one a file: :func:`~edgekit.data.manifest.read_manifest` finds whatever lies in this folder."""
+"""Readers of data sets, one a file: :func:`read_manifest` finds whatever lies in this folder."""
 
 from __future__ import annotations
 
@@ -52,8 +52,21 @@ _ANY_FOLDER = "folder"
 _DESCEND = 2  # archives put a data set one or two folders deep: ESC-50-master/ESC-50-master/meta
 
 
-def read(path: str | Path, kind: str = "auto") -> Manifest:
-    """See :func:`edgekit.data.manifest.read_manifest`."""
+def read_manifest(path: str | Path, kind: str = "auto") -> Manifest:
+    """Read a data set as a manifest.
+
+    Args:
+        path: a CSV file or the folder of a data set; ``"KIND:PATH"`` names the kind as well.
+        kind: "auto", or a kind of :func:`readers`.
+
+    Returns:
+        A manifest with at least one clip, whose files exist; no audio was opened.
+
+    Raises:
+        DataError: the path does not exist, holds no data set of that kind, or no usable clip.
+        BadConfigError: unknown kind.
+        BadFileError: a list of the data set is damaged.
+    """
     text = str(path)
     prefix, colon, rest = text.partition(":")
     if kind == "auto" and colon and prefix in readers() and not Path(text).exists():

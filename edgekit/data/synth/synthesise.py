@@ -18,8 +18,9 @@ from typing import Any
 from edgekit.core.errors import DataError
 from edgekit.core.files import write_json, write_text
 from edgekit.core.progress import Progress, silent
+from edgekit.data.datasets import read_manifest
 from edgekit.data.lock import exclusive
-from edgekit.data.manifest import Manifest, read_manifest
+from edgekit.data.manifest import Manifest
 from edgekit.data.synth.config import SynthConfig
 from edgekit.data.synth.espeak import library_version, list_variants
 from edgekit.data.synth.plan import Take, plan_takes

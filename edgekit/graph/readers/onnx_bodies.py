@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.readers.onnx_shapes import UNKNOWN_RANK, Body
+from edgekit.graph.readers.onnx_body import UNKNOWN_RANK, Body
 from edgekit.graph.readers.onnx_tensors import dtype_name
 from edgekit.graph.tensor import Tensor
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from edgekit.graph.graph import Node
-from edgekit.graph.readers.onnx_shapes import Body, infer_shapes
+from edgekit.graph.readers.onnx_body import Body, InferBody
 from edgekit.graph.tensor import Unknown
 
 
-def infer_control(index: int, node: Node, body: Body) -> None:
+def infer_control(index: int, node: Node, body: Body, infer: InferBody) -> None:
     """Infer the graphs in the attributes of node ``index`` of ``body``, and from them the node's outputs.
 
     Operators other than If, Loop and Scan (from version 9) are left alone: their outputs are what the file declares.
@@ -18,25 +18,25 @@ def infer_control(index: int, node: Node, body: Body) -> None:
         BadFileError: a shape beyond the limits.
     """
     if node.op == "If":
-        found = _if(index, node, body)
+        found = _if(index, node, body, infer)
     elif node.op == "Loop":
-        found = _loop(index, node, body)
+        found = _loop(index, node, body, infer)
     elif node.op == "Scan" and body.scope.opsets.get("", 0) >= 9:
-        found = _scan(index, node, body)
+        found = _scan(index, node, body, infer)
     else:
         found = []
         for key in [key for key in body.source.inner if key[0] == index]:
-            body.bodies[key] = infer_shapes(body.source.inner[key], body.scope.opsets, body.scope)
+            body.bodies[key] = infer(body.source.inner[key], body.scope, [])
     for position, name in enumerate(node.outputs):
         if name:
             body.scope.put(name, found[position] if position < len(found) else None)
 
 
-def _enter(index: int, attribute: str, body: Body, given: list[Any]) -> Body | None:
+def _enter(index: int, attribute: str, body: Body, given: list[Any], infer: InferBody) -> Body | None:
     source = body.source.inner.get((index, attribute))
     if source is None:
         return None
-    inner = infer_shapes(source, body.scope.opsets, body.scope, given)
+    inner = infer(source, body.scope, given)
     body.bodies[index, attribute] = inner
     return inner
 
@@ -45,20 +45,20 @@ def _outputs(inner: Body) -> list[Any]:
     return [inner.scope.types.get(value.name) for value in inner.source.proto.output]
 
 
-def _if(index: int, node: Node, body: Body) -> list[Any]:
-    branches = [_enter(index, attribute, body, []) for attribute in ("then_branch", "else_branch")]
+def _if(index: int, node: Node, body: Body, infer: InferBody) -> list[Any]:
+    branches = [_enter(index, attribute, body, [], infer) for attribute in ("then_branch", "else_branch")]
     if branches[0] is None or branches[1] is None:
         return []
     return [common(a, b) for a, b in zip(_outputs(branches[0]), _outputs(branches[1]), strict=False)]
 
 
-def _loop(index: int, node: Node, body: Body) -> list[Any]:
+def _loop(index: int, node: Node, body: Body, infer: InferBody) -> list[Any]:
     """Values that are carried keep their shape only where the body hands on the shape it was given."""
     from onnx import TensorProto, helper
 
     head = [helper.make_tensor_type_proto(TensorProto.INT64, []), helper.make_tensor_type_proto(TensorProto.BOOL, [])]
     carried = [body.scope.types.get(name) for name in node.inputs[2:]]
-    inner = _carry(index, body, head, carried, [], 1)
+    inner = _carry(index, body, head, carried, [], 1, infer)
     if inner is None:
         return []
     trips = body.scope.values.get(node.inputs[0]) if node.inputs and node.inputs[0] else None
@@ -69,7 +69,7 @@ def _loop(index: int, node: Node, body: Body) -> list[Any]:
     return [*(common(a, b) for a, b in zip(carried, state, strict=False)), *(_stack(kind, None, 0) for kind in stacked)]
 
 
-def _scan(index: int, node: Node, body: Body) -> list[Any]:
+def _scan(index: int, node: Node, body: Body, infer: InferBody) -> list[Any]:
     count = node.attrs.get("num_scan_inputs", 0)
     if not isinstance(count, int) or not 0 < count <= len(node.inputs):
         return []
@@ -85,7 +85,7 @@ def _scan(index: int, node: Node, body: Body) -> list[Any]:
         lengths.add(shape[axis])
         slices.append(_without(body.scope.types[name], axis))
     carried = [body.scope.types.get(name) for name in states]
-    inner = _carry(index, body, [], carried, slices, 0)
+    inner = _carry(index, body, [], carried, slices, 0, infer)
     if inner is None:
         return []
     length = lengths.pop() if len(lengths) == 1 else Unknown("?")
@@ -97,12 +97,14 @@ def _scan(index: int, node: Node, body: Body) -> list[Any]:
     return [*(common(a, b) for a, b in zip(carried, state, strict=False)), *kinds]
 
 
-def _carry(index: int, body: Body, head: list[Any], carried: list[Any], tail: list[Any], skipped: int) -> Body | None:
+def _carry(
+    index: int, body: Body, head: list[Any], carried: list[Any], tail: list[Any], skipped: int, infer: InferBody
+) -> Body | None:
     """The body inferred with the shapes that its carried values keep from turn to turn.
 
     ``skipped`` outputs come before the carried values. What changes in the first turn is unknown from then on.
     """
-    inner = _enter(index, "body", body, [*head, *carried, *tail])
+    inner = _enter(index, "body", body, [*head, *carried, *tail], infer)
     if inner is None:
         return None
     after = _outputs(inner)[skipped : skipped + len(carried)]
@@ -110,7 +112,7 @@ def _carry(index: int, body: Body, head: list[Any], carried: list[Any], tail: li
     if all(a is None or b == a for a, b in zip(carried, kept, strict=False)):
         return inner
     kept += [None] * (len(carried) - len(kept))
-    again = _enter(index, "body", body, [*head, *kept, *tail])
+    again = _enter(index, "body", body, [*head, *kept, *tail], infer)
     carried[:] = kept
     return again
 

@@ -4,41 +4,13 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.core.errors import BadConfigError, BadFileError
+from edgekit.graph.readers.onnx_body import Body
+from edgekit.graph.readers.onnx_control import infer_control
 from edgekit.graph.readers.onnx_inference import Meter, Scope, check_type, completed, infer_node
 from edgekit.graph.readers.onnx_source import Source, has_graphs, subgraphs
-from edgekit.graph.tensor import Shape, Unknown
-
-UNKNOWN_RANK: Shape = (Unknown("?"),)
-"""Shape of a tensor of which not even the rank is known: never static, whatever is bound."""
-
-
-@dataclass
-class Body:
-    """A graph of the file with what was inferred about it.
-
-    Attributes:
-        source: the graph as it was read.
-        scope: types and values, those of enclosing graphs included.
-        bodies: (index of a node, attribute) to the graph in that attribute.
-        trips: index of a Loop or Scan to how often its body runs at most; absent where that is not known.
-    """
-
-    source: Source
-    scope: Scope
-    bodies: dict[tuple[int, str], Body] = field(default_factory=dict)
-    trips: dict[int, int] = field(default_factory=dict)
-
-    def known(self, name: str) -> tuple[int, Shape]:
-        """Element type (TensorProto number, 0 unknown) and shape of a tensor."""
-        kind = self.scope.types.get(name)
-        if kind is None or kind.WhichOneof("value") != "tensor_type":
-            return 0, UNKNOWN_RANK
-        shape = self.scope.shape(name)
-        return kind.tensor_type.elem_type, UNKNOWN_RANK if shape is None else shape
 
 
 def bind_dims(model: Any, dims: Mapping[str, int] | None) -> None:
@@ -113,11 +85,13 @@ def infer_shapes(
         scope.types[proto.name] = helper.make_tensor_type_proto(proto.data_type, list(proto.dims))
     scope.values.update(source.constants)
     body = Body(source, scope)
+
+    def infer_body(inner: Source, around: Scope, known: Sequence[Any]) -> Body:
+        return infer_shapes(inner, opsets, around, known)
+
     for index, (proto, node) in enumerate(zip(graph.node, source.nodes, strict=True)):
         if has_graphs(proto):
-            from edgekit.graph.readers.onnx_control import infer_control
-
-            infer_control(index, node, body)
+            infer_control(index, node, body, infer_body)
         else:
             infer_node(proto, node, scope)
     return body
