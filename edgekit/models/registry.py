@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgekit.core.errors import BadConfigError
@@ -16,28 +18,11 @@ if TYPE_CHECKING:
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
-# model name -> module that registers it; imported when the model is first asked for.
+_SHELVES = ("students", "teachers", "acoustic", "speakers")
+"""Folders of this room in which a module that registers a model is found by lying there."""
+
+# What lies elsewhere: model name -> module that registers it.
 _MODULES: dict[str, str] = {
-    "ds-cnn": "edgekit.models.students.dscnn",
-    "cp-mobile": "edgekit.models.students.cp_mobile",
-    "cp-resnet": "edgekit.models.students.cp_resnet",
-    "bc-resnet": "edgekit.models.students.bc_resnet",
-    "tf-sepnet": "edgekit.models.students.tf_sepnet",
-    "small-vit": "edgekit.models.students.small_vit",
-    "ds-tcn": "edgekit.models.students.ds_tcn",
-    "windowed-ast": "edgekit.models.students.windowed_ast",
-    "mobile-vit": "edgekit.models.students.mobile_vit",
-    "kws-gru": "edgekit.models.students.recurrent",
-    "kws-lstm": "edgekit.models.students.recurrent",
-    "large-vit": "edgekit.models.teachers.large_vit",
-    "mobilenet-v3": "edgekit.models.teachers.mobilenet_v3",
-    "ensemble": "edgekit.models.teachers.ensemble",
-    "attention-bilstm": "edgekit.models.acoustic.attention_bilstm",
-    "unet-attention-bilstm": "edgekit.models.acoustic.attention_bilstm",
-    "vggish": "edgekit.models.acoustic.vggish",
-    "ecapa-tdnn": "edgekit.models.speakers.ecapa_tdnn",
-    "speaker-resnet34": "edgekit.models.speakers.resnet34",
-    "amcrn": "edgekit.models.speakers.amcrn",
     "partitioned": "edgekit.models.partitioned",
     # plug-ins of a room above this one, known here by name only
     "adapted-vit": "edgekit.adapt.vit",
@@ -57,8 +42,18 @@ def register(name: str) -> Callable[[Builder], Builder]:
     return put
 
 
+@cache
+def _open_shelves() -> None:
+    """Import every module of the shelves once, so that their models register; they need torch, as building does."""
+    for shelf in _SHELVES:
+        package = importlib.import_module(f"edgekit.models.{shelf}")
+        for entry in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(entry.name)
+
+
 def model_names() -> tuple[str, ...]:
     """All registered names and variants, sorted."""
+    _open_shelves()
     return tuple(sorted({*_MODULES, *_BUILDERS, *VARIANTS}))
 
 
