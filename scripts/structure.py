@@ -1,4 +1,4 @@
-"""Figures of the code's structure: lengths of files and functions, tests against source, docstrings.
+"""Figures of the code's structure: lengths of files and functions, tests against source, docstrings, circles.
 
     .venv/bin/python scripts/structure.py [--format json]
 
@@ -63,6 +63,42 @@ def percentile(values: list[int], share: float) -> int:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
+def imports(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
+    """What each module imports of the others, at its top, in its functions or for types only."""
+    found: dict[str, set[str]] = {name: set() for name in trees}
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                named = (f"{node.module}.{alias.name}" for alias in node.names)
+                found[name] |= {full if full in trees else node.module for full in named}
+            elif isinstance(node, ast.Import):
+                found[name] |= {alias.name for alias in node.names}
+    return {name: {other for other in others if other in trees and other != name} for name, others in found.items()}
+
+
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    """Modules that import themselves through others, one line a circle (strongly connected components, by pruning)."""
+    while True:
+        used = {other for others in graph.values() for other in others}
+        kept = {name for name in graph if name in used and graph[name] & graph.keys()}
+        if kept == graph.keys():
+            break
+        graph = {name: graph[name] & kept for name in kept}
+    groups = {frozenset(other for other in _reach(graph, name) if name in _reach(graph, other)) for name in graph}
+    return sorted(" <-> ".join(sorted(group)) for group in groups if len(group) > 1)
+
+
+def _reach(graph: dict[str, set[str]], start: str) -> set[str]:
+    """Everything that ``start`` comes to."""
+    seen: set[str] = set()
+    ahead = [start]
+    while ahead:
+        for name in graph[ahead.pop()] - seen:
+            seen.add(name)
+            ahead.append(name)
+    return seen
+
+
 def figures() -> dict[str, object]:
     """All figures, and the longest files and functions."""
     own = {path: path.read_text("utf-8") for path in sources("edgekit")}
@@ -73,6 +109,7 @@ def figures() -> dict[str, object]:
         for path, tree in trees.items()
         for node in functions(tree)
     }
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in own}
     lines = sum(code_lines(text) for text in own.values())
     tests = sum(code_lines(path.read_text("utf-8")) for path in sources("tests"))
     return {
@@ -86,6 +123,7 @@ def figures() -> dict[str, object]:
         "test_lines": tests,
         "test_to_source": round(tests / lines, 3),
         "docstring_coverage": round(share_documented(list(trees.values())), 4),
+        "import_circles": circles(imports({name: trees[path] for name, path in names.items()})),
         f"files_over_{_LONG_FILE}": sorted(name for name, count in files.items() if count > _LONG_FILE),
         f"functions_over_{_LONG_FUNCTION}": sorted(name for name, count in lengths.items() if count > _LONG_FUNCTION),
     }
