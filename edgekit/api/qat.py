@@ -96,13 +96,16 @@ def fine_tuned(
     Raises:
         DigestMismatchError: the graph and the run have different front-ends.
         BadConfigError: a distilled run without its teacher, or options that contradict the run.
+        UnsupportedOpError: an operator that goes on from clip to clip.
     """
     require("lightning.pytorch", "train")
     from edgekit.export.tflite_writer import tflite_bytes
     from edgekit.quantize.twin import FakeQuantTwin
+    from edgekit.quantize.twin_recurrent import check_trainable
     from edgekit.train.checkpoint import load_checkpoint
     from edgekit.train.stand_in import StandIn
 
+    check_trainable(graph)
     checkpoint = load_checkpoint(options.run)
     _check_same(graph, checkpoint, options.run)
     options, recipe = _taught(options, _recipe(options, checkpoint, digest_bytes(tflite_bytes(integer))))

@@ -20,26 +20,19 @@ from torch import Tensor, nn
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import FIXED_OUTPUTS
+from edgekit.graph.ops import FIXED_OUTPUTS, activation_inputs
 from edgekit.graph.passes.check_edge import WEIGHTED
-from edgekit.graph.passes.widen import WIDE, WIDTH
 from edgekit.graph.tensor import Quantization
 from edgekit.quantize.activations import activation_names, sharing_groups
+from edgekit.quantize.cells import cells
 from edgekit.quantize.cluster import books
-from edgekit.quantize.fake_quant import (
-    FixedScale,
-    Grid,
-    LearnedScale,
-    Steps,
-    requantize,
-    straight,
-    unrounded,
-)
+from edgekit.quantize.fake_quant import FixedScale, Grid, LearnedScale, Steps, requantize, straight, unrounded
 from edgekit.quantize.ptq import assemble, require_float
 from edgekit.quantize.twin_constants import constant_side
 from edgekit.quantize.twin_exact import ExactKernels, exact_sums
 from edgekit.quantize.twin_kernels import MOVING_KERNELS, REAL_KERNELS, WEIGHTED_KERNELS
-from edgekit.quantize.twin_weights import TwinWeights, with_weights
+from edgekit.quantize.twin_recurrent import RECURRENT, TwinLstm, TwinSvdf
+from edgekit.quantize.twin_weights import TwinWeights, weights_of, with_weights
 
 Values = dict[str, Steps]
 
@@ -71,6 +64,7 @@ class FakeQuantTwin(nn.Module):
         self.constants = nn.ModuleDict()
         self._prepared: tuple[tuple[float, ...], ExactKernels] | None = None
         self._books = books(graph, integer)
+        self._remembers = any(node.op in RECURRENT for node in graph.nodes)
         _check(graph, integer)
         self._add_scales()
         shared: dict[tuple[str, ...], int] = {}
@@ -78,16 +72,17 @@ class FakeQuantTwin(nn.Module):
             if node.op in WEIGHTED:
                 # The steps of a recurrent layer read the same constants: they train one set of weights.
                 first = shared.setdefault(node.inputs[1:], index)
-                self.layers[str(index)] = self.layers[str(first)] if first != index else self._weights(node)
-            for position, name in enumerate(node.inputs if node.op not in WEIGHTED else ()):
-                if graph.tensor(name).constant:
-                    made = _named(integer, node.name)
-                    self.constants[_key(node, position)] = constant_side(graph, node, integer, made, position)
+                own = first == index
+                self.layers[str(index)] = self._weights(node) if own else self.layers[str(first)]
+            elif node.op in RECURRENT:
+                self.layers[str(index)] = RECURRENT[node.op](graph, node, integer, _named(integer, node.name))
+            else:
+                self._add_constants(node)
 
     # --- construction
 
     def _add_scales(self) -> None:
-        fixed = {node.outputs[0] for node in self.graph.nodes if node.op in FIXED_OUTPUTS}
+        fixed = {node.outputs[0] for node in self.graph.nodes if node.op in FIXED_OUTPUTS} | {*cells(self.graph)}
         for members in sharing_groups(self.graph):
             stored = self.integer.tensor(members[0])
             scale, zero_point = stored.scale_zero()
@@ -99,17 +94,14 @@ class FakeQuantTwin(nn.Module):
             self.scales.append(module)
 
     def _weights(self, node: Node) -> TwinWeights:
-        """Weights that round to the integer graph's, and its bias, which may have been corrected."""
-        stored = [self.integer.tensor(name) if name else None for name in _named(self.integer, node.name).inputs[1:]]
-        quant = stored[0].quant if stored[0] is not None else None
-        bias = None
-        if len(stored) > 1 and stored[1] is not None and stored[1].quant is not None:
-            bias = np.asarray(stored[1].data, np.float64) * stored[1].quant.scale.astype(np.float64)
-        weights = np.asarray(self.graph.tensor(node.inputs[1]).data)
-        rounded = None if stored[0] is None else stored[0].data
-        per_channel = quant is not None and not quant.per_tensor
-        kind = "int64" if node.attrs.get(WIDTH) == WIDE else "int32"
-        return TwinWeights(weights, bias, WEIGHTED[node.op], per_channel, rounded, self._books.get(node.name), kind)
+        book = self._books.get(node.name)
+        return weights_of(self.graph, node, self.integer, _named(self.integer, node.name), book)
+
+    def _add_constants(self, node: Node) -> None:
+        for position, name in enumerate(node.inputs):
+            if self.graph.tensor(name).constant:
+                side = constant_side(self.graph, node, self.integer, _named(self.integer, node.name), position)
+                self.constants[_key(node, position)] = side
 
     # --- computation
 
@@ -164,11 +156,14 @@ class FakeQuantTwin(nn.Module):
         """Every operator without weights."""
         scale, grid = self._scale(node.outputs[0])
         dims = self.graph.tensor(node.outputs[0]).dims
-        inputs = [values.get(name) or self._constant(node, place) for place, name in enumerate(node.inputs)]
+        own = activation_inputs(node) if node.op in RECURRENT else node.inputs
+        inputs = [values.get(name) or self._constant(node, place) for place, name in enumerate(own)]
         clips = len(values[self.graph.inputs[0]].values)
         exact = None if kernels is None else kernels.function(node.name, inputs, clips)
         activation = node.op if node.op in ("relu", "relu6") else node.attrs.get("activation", "none")
-        if node.op in MOVING_KERNELS:
+        if node.op in RECURRENT:
+            ratio = self.layers[str(index)](inputs[0], scale, grid, rounded=node.name not in self.floating)
+        elif node.op in MOVING_KERNELS:
             ratio = MOVING_KERNELS[node.op]([item.values for item in inputs], node.attrs, dims)
         else:
             ratio = REAL_KERNELS[node.op]([item.real for item in inputs], node.attrs, dims) / scale
@@ -177,9 +172,9 @@ class FakeQuantTwin(nn.Module):
         return requantize(ratio, scale, grid, activation, exact)
 
     def _kernels(self) -> ExactKernels:
-        """The integer kernels for the scales as they are."""
+        """The integer kernels for the scales as they are, and for the weights of operators that remember."""
         current = tuple(self._scale_module(name).value() for name in self.scale_of)
-        if self._prepared is None or self._prepared[0] != current:
+        if self._prepared is None or self._prepared[0] != current or self._remembers:
             self._prepared = current, ExactKernels(self.integer_graph())
         return self._prepared[1]
 
@@ -221,12 +216,15 @@ class FakeQuantTwin(nn.Module):
                 node, own = with_weights(node, *layer.unrounded())
                 tensors += own
                 per_channel_dense |= node.op == "fully_connected" and layer.per_channel
+            elif node.op in RECURRENT:
+                node, own = cast(TwinLstm | TwinSvdf, self.layers[str(index)]).rebuilt(node)
+                tensors += own
             nodes.append(node)
         return assemble(self.graph.rebuild(nodes, tensors), quants, per_channel_dense)
 
 
 def _check(graph: Graph, integer: Graph) -> None:
-    known = {*WEIGHTED_KERNELS, *MOVING_KERNELS, *REAL_KERNELS}
+    known = {*WEIGHTED_KERNELS, *MOVING_KERNELS, *REAL_KERNELS, *RECURRENT}
     for node in graph.nodes:
         if node.op not in known:
             raise UnsupportedOpError(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.fixed_point import multiply_wide, quantize_multiplier
-from edgekit.graph.integer.interpreter import prepare_node, run_node
+from edgekit.graph.integer.interpreter import empty_memory, prepare_node, run_node
 from edgekit.graph.integer.params import Params
 from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.quantize.fake_quant import Grid, Steps, rescaled
@@ -18,7 +18,7 @@ class ExactKernels:
     """Integer kernels for scales as they are.
 
     Args:
-        integer: an integer graph with these scales; its weights do not matter.
+        integer: an integer graph with these scales; of its weights only those of operators that remember matter.
     """
 
     def __init__(self, integer: Graph) -> None:
@@ -34,7 +34,7 @@ class ExactKernels:
         stored = [_stored(x) for x in inputs]
         output = self.integer.tensor(node.outputs[0])
         wide = tuple(np.broadcast_to(q, (clips, *q.shape[1:])) for q in stored)
-        made = run_node(node, self.params[name], wide).reshape(-1, *output.dims)
+        made = run_node(node, self.params[name], wide, empty_memory(self.integer)).reshape(-1, *output.dims)
         steps = torch.from_numpy(made.astype(np.float32) - output.scale_zero()[1])
         return steps.to(inputs[0].values.device)
 

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgekit.graph.graph import Node
+from edgekit.graph.graph import Graph, Node
+from edgekit.graph.passes.check_edge import WEIGHTED
+from edgekit.graph.passes.widen import WIDE, WIDTH
 from edgekit.graph.tensor import Tensor as GraphTensor
 from edgekit.quantize.fake_quant import straight
 from edgekit.quantize.weights import BIAS_LIMITS, IDLE_SCALE, WEIGHT_MAX
@@ -108,6 +110,20 @@ class TwinWeights(nn.Module):
             scales = self.scales(torch.ones(())).double().reshape(shape)
             weights = (self._whole(weights.double() / scales) * scales).float()
         return weights.cpu().numpy(), bias
+
+
+def weights_of(graph: Graph, node: Node, integer: Graph, made: Node, book: np.ndarray | None) -> TwinWeights:
+    """Weights of ``node`` that round to those of ``made`` in the integer graph, with its bias, maybe corrected."""
+    stored = [integer.tensor(name) if name else None for name in made.inputs[1:]]
+    quant = stored[0].quant if stored[0] is not None else None
+    bias = None
+    if len(stored) > 1 and stored[1] is not None and stored[1].quant is not None:
+        bias = np.asarray(stored[1].data, np.float64) * stored[1].quant.scale.astype(np.float64)
+    weights = np.asarray(graph.tensor(node.inputs[1]).data)
+    rounded = None if stored[0] is None else stored[0].data
+    per_channel = quant is not None and not quant.per_tensor
+    kind = "int64" if node.attrs.get(WIDTH) == WIDE else "int32"
+    return TwinWeights(weights, bias, WEIGHTED[node.op], per_channel, rounded, book, kind)
 
 
 def with_weights(node: Node, weights: np.ndarray, bias: np.ndarray | None) -> tuple[Node, list[GraphTensor]]:

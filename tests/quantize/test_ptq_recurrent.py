@@ -149,15 +149,6 @@ def test_the_twin_of_a_gru_trains_one_set_of_weights_to_the_integer_bytes(tmp_pa
         np.testing.assert_allclose(twin(x).numpy(), dequantized_outputs(trained, x.numpy()), atol=1e-6)
 
 
-def test_an_lstm_has_no_fake_quantized_form(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    from edgekit.quantize.twin import FakeQuantTwin
-
-    graph, integer = quantized("LSTM", {}, tmp_path)
-    with pytest.raises(UnsupportedOpError, match="lstm has no fake-quantized form"):
-        FakeQuantTwin(graph, integer)
-
-
 def test_a_cell_has_steps_of_a_power_of_two() -> None:
     assert cell_quantization(Range(-1.0, 0.9), "c").scalar() == (2.0**-14, 0)
     assert cell_quantization(Range(0.0, 0.99), "c").scalar() == (2.0**-15, 0)
