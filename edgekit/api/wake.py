@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,23 +10,22 @@ from typing import Any
 import numpy as np
 
 from edgekit.api.compile import compile
-from edgekit.api.export import export
-from edgekit.api.quantize import quantize
-from edgekit.api.train import train
-from edgekit.api.wake_data import WakeSet, decoded, read_selected, synthesise_set, with_recordings
-from edgekit.core.errors import DataError
+from edgekit.api.wake_data import WakeSet, decoded, real, synthesise_talk, synthesise_words, without_phrase
+from edgekit.api.wake_result import choice_json, draw_pictures
+from edgekit.api.wake_train import RECIPE, SMALL, Heard, make_lessons, make_model, resolve
 from edgekit.core.files import write_json, write_text
 from edgekit.core.progress import Progress, silent
 from edgekit.data.manifest import Manifest
 from edgekit.data.stream import StreamPlan
-from edgekit.detect.evaluation import Outcome, poisson_interval
-from edgekit.detect.operating_point import Point, Trace, choose_point, detection_curve, outcome_at
-from edgekit.detect.settings import DetectorSettings
+from edgekit.detect.choice import REFRACTORY, Choice, choose_detector, choose_two_stages, open_share
+from edgekit.detect.operating_point import Trace
+from edgekit.detect.settings import DetectorSettings, FirstStage
 
-MODEL, DETECTOR, RESULT, FIRMWARE = "model.int8.tflite", "detector.json", "wake.json", "firmware"
-SMOOTHING, REFRACTORY = 3, 12
-RECIPE = "wake-word"
-_DEVELOPMENT_HOURS = 1.0
+MODEL, FIRST_MODEL = "model.int8.tflite", "first.int8.tflite"
+DETECTOR, TWO_STAGES, RESULT, FIRMWARE = "detector.json", "two_stages.json", "wake.json", "firmware"
+_LABELS = 2
+
+__all__ = ["RECIPE", "WakeConfig", "WakeResult", "wake"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +37,13 @@ class WakeConfig:
         negatives: real recordings without the word to learn from, ``PATH`` or ``PATH?SELECTION``.
         development: real recordings without the word to choose the threshold on.
         positives: real takes of the word to learn from.
+        talk: folder of general speech that several words share; None keeps it with the word.
         overrides: ``a.b=value`` settings of the recipe.
-        most_per_hour: false accepts an hour that the development stream may have.
+        lesson_hours: of negatives to learn from.
+        backgrounds: in which each recording of the word is learned.
+        most_per_hour: upper end of the 95 % interval of false accepts an hour on the development stream.
         hours: of the development stream of negatives.
         word_minutes: of the stream with words in it, ten a minute.
-        step_ms: between two decisions.
         target: what is compiled for.
     """
 
@@ -51,11 +51,13 @@ class WakeConfig:
     negatives: tuple[str, ...] = ()
     development: tuple[str, ...] = ()
     positives: tuple[str, ...] = ()
+    talk: Path | None = None
     overrides: tuple[str, ...] = ()
+    lesson_hours: float = 6.0
+    backgrounds: int = 3
     most_per_hour: float = 1.0
-    hours: float = _DEVELOPMENT_HOURS
-    word_minutes: int = 20
-    step_ms: float = 100.0
+    hours: float = 6.0
+    word_minutes: int = 40
     target: str = "cortex-m4"
 
 
@@ -66,17 +68,17 @@ class WakeResult:
     Attributes:
         folder: holds everything.
         label: of the word.
-        point: chosen on the development streams.
-        curve: all thresholds that were tried there.
-        settings: of the detector.
+        single: detector of the word's model alone, at its operating point on the development streams.
+        staged: with the first stage before it.
+        opened: share of the development negatives in which the first stage lets the word's model decide.
         firmware: sizes in bytes: "flash", "ram"; empty where nothing was built.
     """
 
     folder: Path
     label: str
-    point: Point
-    curve: tuple[Point, ...]
-    settings: DetectorSettings
+    single: Choice
+    staged: Choice
+    opened: float
     firmware: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -84,38 +86,29 @@ class WakeResult:
         return {
             "folder": str(self.folder),
             "label": self.label,
-            "detector": self.settings.to_json(),
-            "development": outcome_json(self.point.outcome),
-            "curve": [{"threshold": p.threshold, **outcome_json(p.outcome)} for p in self.curve],
+            "single": choice_json(self.single),
+            "two_stages": {**choice_json(self.staged), "open_share": self.opened},
             "firmware": self.firmware,
         }
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """Counts, rates, the exact 95 % interval of false accepts an hour, and latency."""
-    low, high = poisson_interval(outcome.false_accepts, outcome.hours)
-    return {
-        "hours": outcome.hours,
-        "words": outcome.words,
-        "hits": outcome.hits,
-        "miss_rate": outcome.miss_rate,
-        "false_accepts": outcome.false_accepts,
-        "false_accepts_per_hour": outcome.false_accepts_per_hour,
-        "false_accepts_per_hour_95": [low, high],
-        "latency_s_median": float(np.median(outcome.latencies)) if outcome.latencies else None,
-        "groups": {name: {"words": count, "hits": hits} for name, (count, hits) in sorted(outcome.groups.items())},
-    }
+@dataclass(frozen=True, eq=False)
+class _Sets:
+    """What was synthesised."""
+
+    words: Manifest
+    talk: tuple[Manifest, ...]
 
 
 def wake(config: WakeConfig, out: str | Path, *, cache: Path | None = None, progress: Progress = silent) -> WakeResult:
     """Make an always-on detector of a word; every step that was finished before is found again.
 
-    The threshold is chosen on streams of voices that training did not have (the set's validation voices) and of the
-    development recordings, at most ``most_per_hour`` false accepts an hour of them.
+    The operating point is chosen on streams of voices that training did not have (the sets' validation voices) and of
+    the development recordings.
 
     Args:
         config: what to make.
-        out: folder for set, run, models, detector and firmware.
+        out: folder for sets, models, detector and firmware.
         cache: folder of decoded audio.
         progress: told about every long step.
 
@@ -123,141 +116,133 @@ def wake(config: WakeConfig, out: str | Path, *, cache: Path | None = None, prog
         EdgekitError: as the steps; no threshold that keeps the promise.
     """
     folder = Path(out)
-    synthetic = synthesise_set(config.set, folder / "words", progress)
-    data = with_recordings(synthetic, config.set, config.negatives, config.positives)
-    train(
-        RECIPE,
-        data,
-        folder / "run",
-        train_select="split=train",
-        valid_select="split=validation",
-        overrides=config.overrides,
-        cache=cache,
-        progress=progress,
-    )
-    exported = export(folder / "run", folder / "export")
-    model = folder / MODEL
-    if not model.is_file():
-        # synthetic clips have the model's rate; recordings may have a lower one, whose empty bands mislead ranges
-        quantize(exported.model, synthetic, model, select="split=train", cache=cache, progress=progress)
-    words = [(config.set.label, pcm) for pcm in _takes(synthetic, config.set, "validation", cache, progress)]
-    backgrounds = _backgrounds(config.development, synthetic, config.set, cache, progress)
-    traces = wake_traces(model, config, words, backgrounds, config.hours, seed=1, progress=progress)
-    curve = detection_curve(traces, SMOOTHING, REFRACTORY)
-    point = choose_point(curve, config.most_per_hour)
-    labels = tuple(exported.labels.read_text("utf-8").split())
-    settings = DetectorSettings(
-        outputs=len(labels),
-        keywords=(labels.index(config.set.label),),
-        thresholds=(point.threshold,),
-        smoothing=SMOOTHING,
-        refractory=REFRACTORY,
-    )
-    write_json(folder / DETECTOR, {"schema_version": 1, "step_ms": config.step_ms, **settings.to_json()})
-    result = WakeResult(folder, config.set.label, point, curve, settings, _firmware(folder, config, settings, labels))
+    sets = _synthesised(config, folder, progress)
+    spec = resolve(config.overrides).frontend.spec()
+    _models(config, sets, folder, cache, progress)
+    traces = _development(config, sets, folder, cache, progress)
+    settings = DetectorSettings(outputs=_LABELS, keywords=(1,), thresholds=(1,), refractory=REFRACTORY)
+    single = choose_detector(traces, settings, config.most_per_hour)
+    stage = FirstStage(outputs=_LABELS, keyword=1, threshold=1)
+    staged = choose_two_stages(traces, settings, stage, config.most_per_hour)
+    step_ms = 1e3 * spec.hop_length / spec.sample_rate
+    for name, choice in ((DETECTOR, single), (TWO_STAGES, staged)):
+        write_json(folder / name, {"schema_version": 1, "step_ms": step_ms, **choice.settings.to_json()})
+    firmware = _firmware(folder, config, single.settings, staged.settings)
+    opened = open_share(traces[:1], staged.settings.first or stage)
+    result = WakeResult(folder, config.set.label, single, staged, opened, firmware)
     write_json(folder / RESULT, {"schema_version": 1, **result.to_json()})
+    draw_pictures(folder, "development", single, staged)
     return result
 
 
 def wake_traces(
-    model: Path,
+    folder: Path,
     config: WakeConfig,
-    words: Sequence[tuple[str, np.ndarray]],
-    backgrounds: Sequence[np.ndarray],
+    words: Sequence[np.ndarray],
+    backgrounds: Sequence[Sequence[np.ndarray]],
     hours: float,
-    *,
     seed: int,
     progress: Progress,
 ) -> list[Trace]:
-    """A stream of negatives and one with words in it, heard by the int8 model."""
-    from edgekit.api.wake_stream import stream_model, stream_trace
-
-    rate = config.set.rate
-    negative = StreamPlan(rate=rate, seconds=round(hours * 3600), words_per_block=0, seed=2 * seed)
-    positive = StreamPlan(rate=rate, seconds=60 * config.word_minutes, words_per_block=10, seed=2 * seed + 1)
-    with stream_model(model, config.step_ms) as heard:
-        output = _output(config, model)
-        return [stream_trace(heard, output, plan, backgrounds, words, progress) for plan in (negative, positive)]
-
-
-def evaluate_wake(
-    folder: str | Path,
-    config: WakeConfig,
-    negatives: Sequence[str],
-    *,
-    hours: float = 5.0,
-    cache: Path | None = None,
-    progress: Progress = silent,
-) -> Outcome:
-    """What a finished detector does on voices and recordings that neither training nor its threshold had.
+    """Streams of negatives, one of each kind of background, and one with words in the first kind.
 
     Args:
-        folder: of :func:`wake`.
-        config: as it was made.
-        negatives: real recordings, ``PATH`` or ``PATH?SELECTION``.
-        hours: of the stream of negatives; words are placed in ``config.word_minutes`` more.
-        cache: folder of decoded audio.
+        folder: of the models.
+        config: as they were made.
+        words: int16 recordings of the word.
+        backgrounds: kinds of int16 recordings, which share the hours by 2 : 1 : 1 …
+        hours: of negatives.
+        seed: of the streams.
         progress: told about blocks.
-
-    Raises:
-        DataError: no recording, or no test voice.
     """
-    from edgekit.detect.evaluation import joined, smoothed
-    from edgekit.detect.settings import settings_from
+    from edgekit.api.wake_stream import stream_models, stream_trace
 
-    place = Path(folder)
-    synthetic = synthesise_set(config.set, place / "words", progress)
-    words = [(config.set.label, pcm) for pcm in _takes(synthetic, config.set, "test", cache, progress)]
-    backgrounds = _real(negatives, config.set.rate, cache, progress)
-    traces = wake_traces(place / MODEL, config, words, backgrounds, hours, seed=7, progress=progress)
-    plain = json.loads((place / DETECTOR).read_text("utf-8"))
-    settings = settings_from({k: v for k, v in plain.items() if k not in ("schema_version", "step_ms")})
-    outcomes = []
-    for trace in traces:
-        sums = smoothed(trace.shares[:, None], settings.smoothing)[:, 0]
-        outcomes.append(outcome_at(trace, sums, settings.thresholds[0], settings.smoothing, settings.refractory))
-    return joined(outcomes)
+    label = config.set.label
+    weights = [2.0] + [1.0] * (len(backgrounds) - 1)
+    plans = [
+        StreamPlan(
+            rate=config.set.rate,
+            seconds=max(60, round(3600 * hours * weight / sum(weights))),
+            words_per_block=0,
+            seed=100 * seed + number,
+        )
+        for number, weight in enumerate(weights)
+    ]
+    placed = StreamPlan(
+        rate=config.set.rate, seconds=60 * config.word_minutes, words_per_block=10, seed=100 * seed + 99
+    )
+    named = [(label, pcm) for pcm in words]
+    with stream_models([folder / FIRST_MODEL, folder / MODEL], label) as models:
+        found = [
+            stream_trace(models, plan, list(kind), (), progress) for plan, kind in zip(plans, backgrounds, strict=True)
+        ]
+        return [*found, stream_trace(models, placed, list(backgrounds[0]), named, progress)]
 
 
-def _takes(synthetic: Manifest, plan: WakeSet, split: str, cache: Path | None, progress: Progress) -> list[np.ndarray]:
-    """Recordings of the word by the voices of a split."""
-    return decoded(synthetic.select(split=split, label=plan.label).require_clips(), plan.rate, cache, progress)
+def takes_of(sets: Manifest, label: str, split: str, rate: int, cache: Path | None, progress: Progress) -> list[Any]:
+    """int16 recordings of a label by the voices of a split."""
+    return decoded(sets.select(split=split, label=label).require_clips(), rate, cache, progress)
 
 
-def _backgrounds(
-    sets: Sequence[str], synthetic: Manifest, plan: WakeSet, cache: Path | None, progress: Progress
-) -> list[np.ndarray]:
-    """The development recordings; without any, the set's own other words and noises by voices of validation.
+def _synthesised(config: WakeConfig, folder: Path, progress: Progress) -> _Sets:
+    words = synthesise_words(config.set, folder / "words", progress)
+    talk = synthesise_talk(config.set, config.talk or folder / "talk", progress)
+    return _Sets(words, tuple(without_phrase(item, config.set.phrase) for item in talk))
 
-    The own words are full of the word's neighbours, more than any day has: a threshold chosen on them is a careful one.
+
+def _models(config: WakeConfig, sets: _Sets, folder: Path, cache: Path | None, progress: Progress) -> None:
+    """The two int8 models."""
+    if (folder / MODEL).is_file() and (folder / FIRST_MODEL).is_file():
+        return
+    plan, recipe = config.set, resolve(config.overrides)
+    words = takes_of(sets.words, plan.label, "train", plan.rate, cache, progress)
+    heard = Heard(
+        words=[*words, *_samples(config.positives, plan.rate, cache, progress)],
+        neighbours=takes_of(sets.words, "unknown", "train", plan.rate, cache, progress),
+        talk=_talk(sets, "train", plan.rate, cache, progress),
+        recordings=_samples(config.negatives, plan.rate, cache, progress),
+    )
+    lessons = make_lessons(heard, recipe, config.lesson_hours, config.backgrounds, plan.seed, progress)
+    small = resolve((*config.overrides, *SMALL))
+    make_model(plan, lessons, small, folder / "first", folder / FIRST_MODEL, progress)
+    make_model(plan, lessons, recipe, folder / "run", folder / MODEL, progress)
+
+
+def _samples(sets: Sequence[str], rate: int, cache: Path | None, progress: Progress) -> list[np.ndarray]:
+    return [pcm for _, pcm in real(sets, rate, cache, progress)]
+
+
+def _talk(sets: _Sets, split: str, rate: int, cache: Path | None, progress: Progress) -> list[np.ndarray]:
+    return [
+        pcm for item in sets.talk for pcm in decoded(item.select(split=split).require_clips(), rate, cache, progress)
+    ]
+
+
+def _development(config: WakeConfig, sets: _Sets, folder: Path, cache: Path | None, progress: Progress) -> list[Trace]:
+    """Streams of the development recordings and of general speech by validation voices; without recordings the latter
+    and the word's neighbours, which no day is so full of: a careful threshold.
     """
-    if sets:
-        return _real(sets, plan.rate, cache, progress)
-    own = synthetic.where(lambda clip: clip.split == "validation" and clip.label != plan.label).require_clips()
-    return decoded(own, plan.rate, cache, progress)
+    plan = config.set
+    words = takes_of(sets.words, plan.label, "validation", plan.rate, cache, progress)
+    talk = _talk(sets, "validation", plan.rate, cache, progress)
+    if config.development:
+        kinds = [_samples(config.development, plan.rate, cache, progress), talk]
+    else:
+        kinds = [talk, takes_of(sets.words, "unknown", "validation", plan.rate, cache, progress)]
+    return wake_traces(folder, config, words, kinds, config.hours, 1, progress)
 
 
-def _real(sets: Sequence[str], rate: int, cache: Path | None, progress: Progress) -> list[np.ndarray]:
-    return [pcm for text in sets for pcm in decoded(read_selected(text), rate, cache, progress)]
-
-
-def _output(config: WakeConfig, model: Path) -> int:
-    from edgekit.graph.ops import LABELS_KEY
-    from edgekit.graph.readers.load import load_graph
-
-    labels = json.loads(load_graph(model).metadata.get(LABELS_KEY, "[]"))
-    if config.set.label not in labels:
-        raise DataError(f"the model does not know {config.set.label!r}", where=str(model), mend="make it anew")
-    place: int = labels.index(config.set.label)
-    return place
-
-
-def _firmware(folder: Path, config: WakeConfig, settings: DetectorSettings, labels: tuple[str, ...]) -> dict[str, int]:
-    """The model's image for the target, with the detector's sources beside it."""
+def _firmware(folder: Path, config: WakeConfig, single: DetectorSettings, staged: DetectorSettings) -> dict[str, int]:
+    """The models' images for the target, with the detectors' sources beside them."""
     from edgekit.api.wake_stream import output_scale
     from edgekit.deploy.detector.generate import generate_detector
 
-    compiled = compile(folder / MODEL, config.target, out=folder / FIRMWARE, name="wake")
-    for name, text in generate_detector(settings, output_scale(folder / MODEL), labels, "wake").files.items():
-        write_text(folder / FIRMWARE / name, text)
+    place = folder / FIRMWARE
+    compiled = compile(folder / MODEL, config.target, out=place, name="wake")
+    labels = ("unknown", config.set.label)
+    scale, first = output_scale(folder / MODEL), output_scale(folder / FIRST_MODEL)
+    alone = generate_detector(single, scale, labels, "wake")
+    for item in (alone, generate_detector(staged, scale, labels, "wake_staged", first)):
+        for name, text in item.files.items():
+            write_text(place / name, text)
     return {"flash": compiled.sizes.flash, "ram": compiled.sizes.ram} if compiled.sizes else {}

@@ -1,9 +1,10 @@
-"""What a wake-word detector learns from: the word, words that sound like it, and everything else."""
+"""What a wake-word detector learns from: the word, words that sound like it, speech of all kinds, and recordings."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,19 @@ import numpy as np
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.core.progress import Progress
 from edgekit.data.cache import AudioCache
-from edgekit.data.manifest import Clip, Manifest, read_manifest
+from edgekit.data.datasets import read_manifest
+from edgekit.data.manifest import Manifest
 from edgekit.data.selector import select_clips
 from edgekit.data.synth.config import SynthConfig, label_of
 from edgekit.data.synth.confusable import confusable_words
+from edgekit.data.synth.espeak import list_variants
 from edgekit.data.synth.synthesise import synthesise
-from edgekit.data.synth.words import UNKNOWN_WORDS
+from edgekit.data.synth.talk import LANGUAGES, talk_texts
+from edgekit.data.synth.voices import EFFECTS
 
 UNKNOWN = "unknown"
-_CONFUSABLE = 60
-_LEAST_S = 0.4
+_TALK_S = 3.0
+_TEXTS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +35,20 @@ class WakeSet:
         phrase: the word, lower-case, spaces allowed.
         voices: synthetic voices; 15 % each are kept for development and test.
         takes: renderings of the word by each voice.
-        neighbours: words that sound alike, of the label "unknown".
-        seconds: of a clip.
+        neighbours: words that sound alike; each voice says ``takes`` of them.
+        talk: clips of general speech by each English voice; voices of other languages say half as many.
+        languages: of the general speech.
+        seconds: of a clip of the word, and of the window that the models hear.
         rate: in Hz.
         seed: of everything.
     """
 
     phrase: str
     voices: int = 200
-    takes: int = 4
-    neighbours: int = _CONFUSABLE
+    takes: int = 8
+    neighbours: int = 120
+    talk: int = 8
+    languages: tuple[str, ...] = LANGUAGES
     seconds: float = 1.4
     rate: int = 16_000
     seed: int = 0
@@ -51,8 +59,10 @@ class WakeSet:
         return label_of(self.phrase)
 
 
-def synthesise_set(plan: WakeSet, folder: Path, progress: Progress) -> Manifest:
-    """The word, its neighbours, frequent words and silence, rendered; goes on where it was interrupted.
+def synthesise_words(plan: WakeSet, folder: Path, progress: Progress) -> Manifest:
+    """The word and its neighbours in rooms and through microphones, without noise: streams add it at a stated ratio.
+
+    Interrupted, it goes on when called again.
 
     Raises:
         BadConfigError: a phrase that is no words.
@@ -60,43 +70,53 @@ def synthesise_set(plan: WakeSet, folder: Path, progress: Progress) -> Manifest:
     """
     if not plan.phrase.strip() or plan.phrase != plan.phrase.strip().lower():
         raise BadConfigError(f"{plan.phrase!r} is no wake word", mend="write lower-case words")
-    others = dict.fromkeys((*confusable_words(plan.phrase, plan.neighbours, plan.seed), *UNKNOWN_WORDS))
+    others = dict.fromkeys((*confusable_words(plan.phrase, plan.neighbours, plan.seed), *plan.phrase.split()))
     config = SynthConfig(
         words=(plan.phrase,),
         voices=plan.voices,
         takes=plan.takes,
         unknown_words=tuple(word for word in others if word != plan.phrase),
-        unknown=4 * plan.takes,
-        silence=2 * plan.voices,
+        unknown=plan.takes,
+        silence=0,
         rate=plan.rate,
         seconds=plan.seconds,
         seed=plan.seed,
-        snr_db=(5.0, 30.0),
+        clean=1.0,
     )
     return synthesise(config, folder, progress)
 
 
-def with_recordings(synthetic: Manifest, plan: WakeSet, negatives: Sequence[str], positives: Sequence[str]) -> Manifest:
-    """The synthetic set with recordings: real negatives cut into clips, and real takes of the word.
+def synthesise_talk(plan: WakeSet, folder: Path, progress: Progress) -> tuple[Manifest, ...]:
+    """General speech, a set a language; the same for every word, so that words may share the folder.
 
-    Args:
-        synthetic: of :func:`synthesise_set`.
-        plan: whose label and clip length count.
-        negatives: data sets without the word, ``PATH`` or ``PATH?SELECTION`` (``esc10?fold=1,2``).
-        positives: data sets of which every clip is the word.
-
-    Raises:
-        DataError: a set that cannot be read, or has no usable clip.
+    A variant of espeak-ng's voices is in the split in which it says the word.
     """
-    clips = list(synthetic.clips)
-    for number, (text, label) in enumerate([*((n, UNKNOWN) for n in negatives), *((p, plan.label) for p in positives)]):
-        chosen = read_selected(text)
-        for clip in chosen.clips:
-            pieces = _pieces(clip, plan.seconds) if label == UNKNOWN else [clip]
-            clips += [
-                replace(piece, id=f"recordings{number}/{piece.id}", label=label, split="train") for piece in pieces
-            ]
-    return replace(synthetic, clips=tuple(clips))
+    variants = sum(name not in EFFECTS for name in list_variants())
+    found = []
+    for language in plan.languages:
+        english = language == "en"
+        config = SynthConfig(
+            words=("talk",),  # a set needs a keyword; it is one more text here
+            voices=plan.voices if english else min(plan.voices, variants),
+            takes=1,
+            unknown_words=talk_texts(language, _TEXTS, plan.seed),
+            unknown=plan.talk if english else max(1, plan.talk // 2),
+            silence=0,
+            rate=plan.rate,
+            seconds=_TALK_S,
+            seed=plan.seed,
+            language=language,
+            clean=1.0,
+        )
+        found.append(synthesise(config, folder / language, progress))
+    return tuple(found)
+
+
+def without_phrase(talk: Manifest, phrase: str) -> Manifest:
+    """General speech less the clips in which the word happens to be said."""
+    with (talk.root / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        said = {row["path"]: row["word"] for row in csv.DictReader(file)}
+    return talk.where(lambda clip: f" {phrase} " not in f" {said.get(clip.id, '')} ")
 
 
 def read_selected(text: str) -> Manifest:
@@ -110,27 +130,28 @@ def read_selected(text: str) -> Manifest:
     return select_clips(manifest, selection) if selection else manifest
 
 
-def _pieces(clip: Clip, seconds: float) -> list[Clip]:
-    """A long clip as stretches of ``seconds``; its length must be known to be cut."""
-    if not clip.sample_rate or not clip.samples:
-        return [clip]
-    step = round(seconds * clip.sample_rate)
-    starts = range(0, max(1, clip.samples - round(_LEAST_S * clip.sample_rate)), step)
-    return [
-        replace(clip, id=f"{clip.id}+{start}", start=clip.start + start, samples=min(step, clip.samples - start))
-        for start in starts
-    ]
-
-
 def decoded(manifest: Manifest, rate: int, cache: Path | None, progress: Progress) -> list[np.ndarray]:
     """int16 recordings at ``rate``.
 
     Raises:
         DataError: none is usable.
     """
+    return [pcm for _, pcm in _named(manifest, rate, cache, progress)]
+
+
+def real(sets: Sequence[str], rate: int, cache: Path | None, progress: Progress) -> list[tuple[str, np.ndarray]]:
+    """(name, int16 samples) of the recordings of several ``PATH?SELECTION``.
+
+    Raises:
+        DataError: a set without a usable recording.
+    """
+    return [item for text in sets for item in _named(read_selected(text), rate, cache, progress)]
+
+
+def _named(manifest: Manifest, rate: int, cache: Path | None, progress: Progress) -> list[tuple[str, np.ndarray]]:
     audio = AudioCache(manifest, rate, cache, progress)
-    found = [np.asarray(audio.clip(number)) for number in range(len(audio))]
-    usable = [pcm for pcm in found if len(pcm) >= rate // 10 and int(np.abs(pcm.astype(np.int32)).max()) > 0]
+    found = [(audio.manifest.clips[number].id, np.asarray(audio.clip(number))) for number in range(len(audio))]
+    usable = [item for item in found if len(item[1]) >= rate // 10 and int(np.abs(item[1].astype(np.int32)).max()) > 0]
     if not usable:
         raise DataError("no recording with sound in it", where=manifest.name, mend="give others")
     return usable

@@ -14,12 +14,22 @@ from edgekit.cli.progress import progress_bar
 @click.command("wake")
 @click.argument("phrase")
 @click.option("--voices", default=200, show_default=True, type=click.IntRange(10), help="Synthetic voices.")
-@click.option("--takes", default=4, show_default=True, type=click.IntRange(1), help="Of the word by each voice.")
+@click.option("--takes", default=8, show_default=True, type=click.IntRange(1), help="Of the word by each voice.")
 @click.option("--negatives", multiple=True, help="Real recordings without the word: PATH or PATH?SELECTION.")
 @click.option("--development", multiple=True, help="Real recordings without the word, to choose the threshold on.")
 @click.option("--recordings", multiple=True, help="Real takes of the word, for instance your own voice.")
-@click.option("--false-accepts", default=1.0, show_default=True, help="An hour, at most, on the development stream.")
-@click.option("--hours", default=1.0, show_default=True, type=click.FloatRange(0.02), help="Of the development stream.")
+@click.option(
+    "--talk",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of general speech that several words share.",
+)
+@click.option(
+    "--false-accepts",
+    default=1.0,
+    show_default=True,
+    help="An hour, upper end of the interval on the development stream.",
+)
+@click.option("--hours", default=6.0, show_default=True, type=click.FloatRange(0.02), help="Of the development stream.")
 @click.option("--target", default="cortex-m4", show_default=True, help="What to compile for.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
 @click.option("--seed", default=0, show_default=True)
@@ -32,6 +42,7 @@ def command(
     negatives: tuple[str, ...],
     development: tuple[str, ...],
     recordings: tuple[str, ...],
+    talk: Path | None,
     false_accepts: float,
     hours: float,
     target: str,
@@ -56,6 +67,7 @@ def command(
         negatives=negatives,
         development=development,
         positives=recordings,
+        talk=talk,
         overrides=overrides,
         most_per_hour=false_accepts,
         hours=hours,
@@ -66,13 +78,15 @@ def command(
     if form == "json":
         click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
         return
-    told = result.point.outcome
-    click.echo(f"{out}: detects {result.label!r} from a mean probability of {result.point.threshold / 32768:.3f}")
-    click.echo(
-        f"development stream: {100 * told.miss_rate:.1f} % of {told.words} words missed, "
-        f"{told.false_accepts} false accepts in {told.hours:.2f} h"
-    )
-    for name, (count, hits) in sorted(told.groups.items()):
-        click.echo(f"  at {name}: {hits} of {count} words")
+    click.echo(f"{out}: detects {result.label!r}; on the development streams:")
+    for name, choice in (("one model", result.single), ("two stages", result.staged)):
+        told = choice.point.outcome
+        missed = ", ".join(f"{count - hits} of {count} at {group}" for group, (count, hits) in told.groups.items())
+        click.echo(
+            f"  {name}, from a mean probability of {choice.point.threshold / 32768:.3f}: "
+            f"{100 * told.miss_rate:.1f} % of {told.words} words missed ({missed}), "
+            f"{told.false_accepts} false accepts in {told.hours:.2f} h"
+        )
+    click.echo(f"  the first stage lets the larger model decide in {100 * result.opened:.1f} % of the time")
     if result.firmware:
         click.echo(f"{target}: {result.firmware['flash']:,} B flash, {result.firmware['ram']:,} B RAM")

@@ -15,7 +15,6 @@ from edgekit.core.errors import DataError
 
 _FADE_S = 0.02
 _QUIETEST_DB, _LOUDEST_DB = -45.0, -18.0  # RMS of background recordings, relative to full scale
-_LAYERED = 0.3  # share of stretches with a second recording under the first
 _PEAK = 30000.0
 
 
@@ -26,7 +25,7 @@ class PlacedWord:
     Attributes:
         label: which.
         start, end: its first sample, and the one after its last, in the stream.
-        snr_db: its RMS against that of the background under it.
+        snr_db: its RMS against that of the background under it; more where that is nearly silent.
     """
 
     label: str
@@ -44,7 +43,9 @@ class StreamPlan:
         seconds: of the whole stream, a multiple of ``block_seconds``.
         block_seconds: of one block.
         words_per_block: words placed in a block; 0 makes a stream of negatives.
-        snr_db: the ratios that words are placed at, in turn.
+        snr_db: the ratios that words are placed at, in turn; a word is never quieter than the quietest background.
+        layered: probability of one more recording under another.
+        layers: recordings at once, at most.
         seed: of everything.
     """
 
@@ -53,6 +54,8 @@ class StreamPlan:
     block_seconds: int = 60
     words_per_block: int = 6
     snr_db: tuple[float, ...] = (20.0, 10.0, 5.0)
+    layered: float = 0.3
+    layers: int = 2
     seed: int = 0
 
     @property
@@ -74,11 +77,13 @@ class Block:
         number: from 0.
         pcm: int16 [block_samples].
         words: in it, whole, with places in the stream.
+        pieces: of the background: first sample in the stream and number of the (uppermost) recording.
     """
 
     number: int
     pcm: np.ndarray
     words: tuple[PlacedWord, ...]
+    pieces: tuple[tuple[int, int], ...] = ()
 
 
 def make_block(
@@ -101,24 +106,34 @@ def make_block(
     if not backgrounds or (plan.words_per_block and not words):
         raise DataError("no recording to make a stream of", where="stream", mend="give backgrounds and words")
     draw = np.random.default_rng([plan.seed, number])
-    signal = _background(plan, backgrounds, draw)
+    base = number * plan.block_samples
+    signal, pieces = _background(plan, backgrounds, draw)
     placed: list[PlacedWord] = []
     for slot in range(plan.words_per_block):
         label, pcm = words[int(draw.integers(len(words)))]
         width = plan.block_samples // plan.words_per_block
-        word = _sounding(pcm.astype(np.float32))
+        word = sounding(pcm)
         if len(word) > width:
             raise DataError(f"{label!r} is longer than its share of a block", where="stream", mend="place fewer words")
         start = slot * width + int(draw.integers(width - len(word) + 1))
         snr = plan.snr_db[(number * plan.words_per_block + slot) % len(plan.snr_db)]
-        under = signal[start : start + len(word)]
-        word *= _rms(under) / max(_rms(word), 1.0) * 10 ** (snr / 20)
-        signal[start : start + len(word)] = under + word
-        base = number * plan.block_samples
+        place_word(signal, word, start, snr)
         placed.append(PlacedWord(label, base + start, base + start + len(word), snr))
+    return Block(number, as_pcm(signal), tuple(placed), tuple((base + place, index) for place, index in pieces))
+
+
+def place_word(signal: np.ndarray, word: np.ndarray, start: int, snr_db: float) -> None:
+    """Add a word to float32 background, in place, at that ratio to what lies under it, and at -45 dB at least."""
+    under = signal[start : start + len(word)]
+    level = max(_rms(under) * 10 ** (snr_db / 20), _full_scale(_QUIETEST_DB))
+    signal[start : start + len(word)] = under + word * np.float32(level / max(_rms(word), 1.0))
+
+
+def as_pcm(signal: np.ndarray) -> np.ndarray:
+    """int16 of a float32 signal, made quieter as a whole where it would clip."""
     peak = float(np.abs(signal).max())
     scaled = signal * min(1.0, _PEAK / peak) if peak > 0 else signal
-    return Block(number, np.rint(scaled).astype(np.int16), tuple(placed))
+    return np.rint(scaled).astype(np.int16)
 
 
 def make_stream(
@@ -129,13 +144,20 @@ def make_stream(
         yield make_block(plan, number, backgrounds, words)
 
 
-def _background(plan: StreamPlan, recordings: Sequence[np.ndarray], draw: np.random.Generator) -> np.ndarray:
-    """Recordings at drawn levels, one after another with short fades, some with another one under them."""
+def _background(
+    plan: StreamPlan, recordings: Sequence[np.ndarray], draw: np.random.Generator
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Recordings at drawn levels, one after another with short fades, some with others under them; where each is."""
     out = np.zeros(plan.block_samples, np.float32)
+    pieces: list[tuple[int, int]] = []
     place = 0
     while place < len(out):
-        part = _at_level(recordings[int(draw.integers(len(recordings)))], draw)
-        if draw.random() < _LAYERED:
+        index = int(draw.integers(len(recordings)))
+        pieces.append((place, index))
+        part = _at_level(recordings[index], draw)
+        for _ in range(plan.layers - 1):
+            if draw.random() >= plan.layered:
+                break
             other = _at_level(recordings[int(draw.integers(len(recordings)))], draw)[: len(part)]
             part[: len(other)] += other
         fade = min(round(_FADE_S * plan.rate), len(part) // 2)
@@ -147,20 +169,25 @@ def _background(plan: StreamPlan, recordings: Sequence[np.ndarray], draw: np.ran
         out[place : place + len(part)] += part
         place += max(1, len(part) - fade)
     # a floor of noise far below: no microphone gives zeros
-    return out + draw.normal(0.0, 3.0, len(out)).astype(np.float32)
+    return out + draw.normal(0.0, 3.0, len(out)).astype(np.float32), pieces
 
 
 def _at_level(recording: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    wanted = 32768.0 * 10 ** (draw.uniform(_QUIETEST_DB, _LOUDEST_DB) / 20)
+    wanted = _full_scale(draw.uniform(_QUIETEST_DB, _LOUDEST_DB))
     values = recording.astype(np.float32)
     out: np.ndarray = values * (wanted / max(_rms(values), 1.0))
     return np.clip(out, -32768.0, 32767.0)
 
 
-def _sounding(word: np.ndarray) -> np.ndarray:
-    """The word without what is 40 dB below its loudest at both ends."""
+def sounding(pcm: np.ndarray) -> np.ndarray:
+    """A word, float32, without what is 40 dB below its loudest at both ends."""
+    word = pcm.astype(np.float32)
     loud = np.flatnonzero(np.abs(word) > 0.01 * np.abs(word).max())
-    return word[loud[0] : loud[-1] + 1].copy() if len(loud) else word.copy()
+    return word[loud[0] : loud[-1] + 1].copy() if len(loud) else word
+
+
+def _full_scale(decibels: float) -> float:
+    return float(32768.0 * 10 ** (decibels / 20))
 
 
 def _rms(values: np.ndarray) -> float:

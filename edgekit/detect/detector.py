@@ -32,21 +32,54 @@ class Event:
 class Detector:
     """Smooths posteriors, compares, and rests after an event.
 
-    Until as many decisions were heard as are averaged, nothing is detected; an event empties the average.
+    Until as many decisions were heard as are averaged, nothing is detected; an event empties the average. With a first
+    stage, every decision begins with :meth:`first`, and :meth:`decide` follows where that is True.
 
     Args:
         settings: how.
         scale: of the model's int8 output.
+        first_scale: of the first stage's model's.
     """
 
-    def __init__(self, settings: DetectorSettings, scale: float) -> None:
+    def __init__(self, settings: DetectorSettings, scale: float, first_scale: float = 1.0) -> None:
         self.settings = settings
         self.table = exponential_table(scale)
+        self._first_table = exponential_table(first_scale)
+        self._first_ring = np.zeros(settings.first.smoothing if settings.first else 0, np.int32)
+        self._first_place = self._first_heard = self._open = 0
         self.decisions = 0
         self._ring = np.zeros((settings.smoothing, len(settings.keywords)), np.int32)
         self._sums = np.zeros(len(settings.keywords), np.int64)
         self._heard = 0
         self._rest = 0
+
+    def first(self, logits: np.ndarray) -> bool:
+        """The first stage's decision: whether the word's model must decide, too.
+
+        Where it must not, this was the whole decision; the word's average is empty when the stage opens again.
+
+        Args:
+            logits: int8 [outputs] of the first stage's model.
+
+        Raises:
+            BadConfigError: the settings have no first stage, or another number of outputs.
+        """
+        stage = self.settings.first
+        if stage is None or logits.shape != (stage.outputs,):
+            raise BadConfigError(f"{logits.shape} outputs", where="first", mend="give those of the first stage")
+        self._first_ring[self._first_place] = posteriors(logits, self._first_table)[stage.keyword]
+        self._first_place = (self._first_place + 1) % stage.smoothing
+        self._first_heard = min(self._first_heard + 1, stage.smoothing)
+        full = self._first_heard == stage.smoothing
+        if full and int(self._first_ring.sum()) >= stage.threshold * stage.smoothing:
+            self._open = stage.hold
+        elif self._open:
+            self._open -= 1
+        if not self._open:
+            self._empty()
+            self.decisions += 1
+            self._rest = max(0, self._rest - 1)
+        return self._open > 0
 
     def decide(self, logits: np.ndarray, *, open_gate: bool = True) -> Event | None:
         """One decision.
@@ -82,9 +115,12 @@ class Detector:
         if over[best] < 0:
             return None
         event = Event(number, settings.keywords[best], int(self._sums[best] // settings.smoothing))
-        self._ring[:], self._sums[:], self._heard = 0, 0, 0
+        self._empty()
         self._rest = settings.refractory
         return event
+
+    def _empty(self) -> None:
+        self._ring[:], self._sums[:], self._heard = 0, 0, 0
 
     def _add(self, shares: np.ndarray) -> None:
         place = self.decisions % self.settings.smoothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -109,25 +110,32 @@ def poisson_interval(count: int, exposure: float, level: float = 0.95) -> tuple[
 
     The bounds are the means at which at least, and at most, so many events have the probability (1 − level)/2.
     """
+    low, high = _mean_bounds(count, level)
+    return low / exposure, high / exposure
+
+
+@lru_cache(maxsize=4096)
+def _mean_bounds(count: int, level: float) -> tuple[float, float]:
     tail = (1.0 - level) / 2.0
     low = 0.0 if count == 0 else _solve(lambda mean: 1.0 - _poisson_below(count - 1, mean) - tail, count)
-    high = _solve(lambda mean: tail - _poisson_below(count, mean), count)
-    return low / exposure, high / exposure
+    return low, _solve(lambda mean: tail - _poisson_below(count, mean), count)
 
 
 def _poisson_below(count: int, mean: float) -> float:
     """P(N ≤ count) for a Poisson variable of that mean."""
     if mean == 0:
         return 1.0
-    logs = [k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(count + 1)]
-    top = max(logs)
-    return min(1.0, math.exp(top) * sum(math.exp(value - top) for value in logs))
+    # log(k!) by sums of logarithms, exact enough for the counts of a stream
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, count + 1)))])
+    logs = np.arange(count + 1) * math.log(mean) - mean - factorials
+    top = float(logs.max())
+    return min(1.0, math.exp(top) * float(np.exp(logs - top).sum()))
 
 
 def _solve(rising: Callable[[float], float], count: int) -> float:
     """Where a rising function of the mean crosses 0, by bisection."""
     low, high = 0.0, count + 10.0 * math.sqrt(count + 1.0) + 10.0
-    for _ in range(200):
+    for _ in range(60):
         middle = (low + high) / 2.0
         if rising(middle) < 0:
             low = middle
@@ -172,7 +180,7 @@ def events_above(sums: np.ndarray, threshold: int, smoothing: int, refractory: i
         free = out[-1] + gap
 
 
-def candidate_thresholds(count: int = 64) -> np.ndarray:
-    """Thresholds to try, denser towards 1, where well-trained models' outputs are: int64, ascending."""
-    shares = 1.0 - np.geomspace(0.9, 1e-3, count)
-    return np.unique(np.clip(np.rint(shares * ONE), 1, ONE - 1).astype(np.int64))
+def candidate_thresholds(count: int = 96) -> np.ndarray:
+    """Thresholds to try, even in the log-odds from 0.05 to the largest below 1: int64, ascending."""
+    odds = np.geomspace(0.05 / 0.95, 2.0 * ONE, count)
+    return np.unique(np.clip(np.rint(odds / (1.0 + odds) * ONE), 1, ONE - 1).astype(np.int64))

@@ -55,6 +55,30 @@ class Gain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FirstStage:
+    """A small model that always decides; the word's larger one does so only while this one may have heard the word.
+
+    Attributes:
+        outputs: of the small model.
+        keyword: its output that opens.
+        threshold: mean probability (in 1/32768) from which it opens.
+        smoothing: decisions whose probabilities are averaged.
+        hold: decisions that it stays open from the latest one at which it opened.
+    """
+
+    outputs: int
+    keyword: int
+    threshold: int
+    smoothing: int = 3
+    hold: int = 25
+
+    def __post_init__(self) -> None:
+        _within("first", outputs=(self.outputs, 2, 1024), keyword=(self.keyword, 0, self.outputs - 1))
+        _within("first", threshold=(self.threshold, 1, ONE), smoothing=(self.smoothing, 1, 1024))
+        _within("first", hold=(self.hold, 1, 1 << 15))
+
+
+@dataclass(frozen=True, kw_only=True)
 class DetectorSettings:
     """How outputs become events.
 
@@ -66,6 +90,7 @@ class DetectorSettings:
         refractory: decisions after an event in which there is no other.
         gate: when to listen; None always.
         gain: of the samples; None leaves them.
+        first: a smaller model before the word's; None where that always decides.
     """
 
     outputs: int
@@ -75,6 +100,7 @@ class DetectorSettings:
     refractory: int = 20
     gate: VoiceGate | None = None
     gain: Gain | None = None
+    first: FirstStage | None = None
 
     def __post_init__(self) -> None:
         if not self.keywords or len(set(self.keywords)) != len(self.keywords):
@@ -90,7 +116,7 @@ class DetectorSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; :func:`settings_from` reads them back."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "first" or value is not None}
 
 
 def settings_from(plain: Mapping[str, Any]) -> DetectorSettings:
@@ -100,7 +126,7 @@ def settings_from(plain: Mapping[str, Any]) -> DetectorSettings:
         BadConfigError: an unknown key, or a value out of range.
     """
     values = dict(plain)
-    for name, kind in (("gate", VoiceGate), ("gain", Gain)):
+    for name, kind in (("gate", VoiceGate), ("gain", Gain), ("first", FirstStage)):
         if isinstance(values.get(name), Mapping):
             values[name] = _built(kind, values[name], f"detector.{name}")
     for name in ("keywords", "thresholds"):

@@ -35,7 +35,9 @@ class DetectorSources:
         return {f"{self.name}_detector.h": self.header, f"{self.name}_detector.c": self.source}
 
 
-def generate_detector(settings: DetectorSettings, scale: float, labels: Sequence[str], name: str) -> DetectorSources:
+def generate_detector(
+    settings: DetectorSettings, scale: float, labels: Sequence[str], name: str, first_scale: float = 1.0
+) -> DetectorSources:
     """The C of a detector; thresholds and times stand in the header.
 
     Args:
@@ -43,6 +45,7 @@ def generate_detector(settings: DetectorSettings, scale: float, labels: Sequence
         scale: of the model's int8 output.
         labels: of the model's outputs, for comments.
         name: C identifier.
+        first_scale: of the first stage's model's int8 output.
 
     Raises:
         BadConfigError: not one label an output, or a name that is no identifier.
@@ -50,7 +53,7 @@ def generate_detector(settings: DetectorSettings, scale: float, labels: Sequence
     require_identifier(name)
     if len(labels) != settings.outputs:
         raise BadConfigError(f"{len(labels)} labels for {settings.outputs} outputs", where="detector")
-    return DetectorSources(name, _header(settings, labels, name), _source(settings, scale, name))
+    return DetectorSources(name, _header(settings, labels, name), _source(settings, scale, name, first_scale))
 
 
 def _header(settings: DetectorSettings, labels: Sequence[str], name: str) -> str:
@@ -59,6 +62,11 @@ def _header(settings: DetectorSettings, labels: Sequence[str], name: str) -> str
         for index, threshold in zip(settings.keywords, settings.thresholds, strict=True)
     )
     gate = "  int64_t floor;\n  int32_t open;\n  int32_t begun;\n" if settings.gate else ""
+    first = settings.first
+    if first:
+        words += f"\n * The first stage opens from a mean probability of {first.threshold} / 32768."
+        gate += f"  int32_t first_ring[{first.smoothing}];\n  int32_t first_sum;\n  int32_t first_place;\n"
+        gate += "  int32_t first_heard;\n  int32_t first_open;\n"
     values = {
         **_common(settings, name),
         "about": f"the mean of {settings.smoothing} decisions; {settings.refractory} decisions of rest after an event",
@@ -82,6 +90,12 @@ def _common(settings: DetectorSettings, name: str) -> dict[str, object]:
 
 def _declarations(settings: DetectorSettings, name: str) -> str:
     text = ""
+    if settings.first:
+        text += f"""
+/* A decision begins with the first stage's int8 outputs. Returns 1 where {name}_detector_decide must follow with those
+ * of the word's model; 0 where this was the whole decision. */
+int {name}_detector_first({name}_detector *state, const int8_t logits[{settings.first.outputs}]);
+"""
     if settings.gain:
         text += f"""
 /* Amplifies a hop of n samples in place. */
@@ -95,8 +109,14 @@ int {name}_detector_hear({name}_detector *state, const int16_t *pcm, size_t n);
     return text
 
 
-def _source(settings: DetectorSettings, scale: float, name: str) -> str:
+def _source(settings: DetectorSettings, scale: float, name: str, first_scale: float) -> str:
     parts = ""
+    if settings.first:
+        stage = settings.first
+        exponentials = table("uint16_t", "first_exponentials", exponential_table(first_scale))
+        sizes = {"outputs": stage.outputs, "keyword": stage.keyword, "smoothing": stage.smoothing, "hold": stage.hold}
+        limit = stage.threshold * stage.smoothing
+        parts += _fill("first.c", {"name": name, "exponentials": exponentials, "limit": limit, **sizes})
     if settings.gain:
         gain = settings.gain
         values = {"peak": 256 * gain.peak, "most": gain.most, "rise": gain.rise, "fall": gain.fall}

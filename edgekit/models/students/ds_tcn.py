@@ -84,6 +84,21 @@ class DsTcn(nn.Module):
         logits: Tensor = self.dense(x.mean(dim=(2, 3)))  # [N, C] → [N, classes]
         return logits
 
+    def sliding(self, x: Tensor, window: int) -> Tensor:
+        """Logits of every window of ``window`` frames at once: [N, 1, T, F] → [N, classes, T − window + 1].
+
+        The mean over a window's frames and the dense layer after it are linear: each frame's logits, averaged.
+
+        Raises:
+            BadConfigError: a window shorter than what the network looks at.
+        """
+        need_frames(window, self.frames, "ds-tcn")
+        x = x.permute(0, 3, 2, 1) if self.time == "height" else x.permute(0, 2, 3, 1)
+        frames = self.blocks(x)[..., 0].transpose(1, 2)  # [N, T', C]
+        told = self.dense(frames).transpose(1, 2)  # [N, classes, T']
+        averaged: Tensor = nn.functional.avg_pool1d(told, window - self.frames + 1, 1)
+        return averaged
+
 
 class TimeBlock(nn.Module):
     """Depthwise over time, 1×1, batch norm, the shortcut's newest frames, ReLU."""

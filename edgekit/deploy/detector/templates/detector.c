@@ -34,6 +34,12 @@ static void add_posteriors(${name}_detector *state, const int8_t *logits) {
   }
 }
 
+static void empty_average(${name}_detector *state) {
+  memset(state->ring, 0, sizeof state->ring);
+  memset(state->sums, 0, sizeof state->sums);
+  state->heard = 0;
+}
+
 int32_t ${name}_detector_decide(${name}_detector *state, const int8_t logits[$outputs], int open_gate,
                                int32_t *score) {
   add_posteriors(state, logits);
@@ -59,9 +65,7 @@ int32_t ${name}_detector_decide(${name}_detector *state, const int8_t logits[$ou
   if (score != NULL) {
     *score = state->sums[best] / $smoothing;
   }
-  memset(state->ring, 0, sizeof state->ring);
-  memset(state->sums, 0, sizeof state->sums);
-  state->heard = 0;
+  empty_average(state);
   state->rest = $refractory;
   return keywords[best];
 }

@@ -1,0 +1,1 @@
+"""Wake words: stretches of stream as features, changed and learned from as streams."""
