@@ -9,16 +9,11 @@ import numpy as np
 from edgekit.export.onnx_builder import OnnxBuilder
 from edgekit.export.onnx_layout import as_nchw, as_nhwc
 from edgekit.export.qdq_emit import Emit
+from edgekit.graph.functions import FUNCTIONS
+from edgekit.graph.functions.kind import Expression
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.functions import Expression
 from edgekit.graph.integer.lookup import prepare_lookup
 from edgekit.graph.integer.resize import gathered_axes
-
-_OPERATORS: Mapping[str, str] = {
-    "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "pow": "Pow", "min": "Min", "max": "Max", "neg": "Neg",
-    "abs": "Abs", "exp": "Exp", "log": "Log", "erf": "Erf", "tanh": "Tanh", "logistic": "Sigmoid",
-    "softplus": "Softplus", "sin": "Sin", "cos": "Cos",
-}  # fmt: skip
 
 
 def _batch_matmul(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
@@ -44,7 +39,7 @@ def _expression(builder: OnnxBuilder, expression: Expression, x: str, name: str)
     if isinstance(expression, int | float):
         return builder.constant(f"{name}/value", np.array(expression, np.float32))
     parts = [_expression(builder, part, x, f"{name}/{i}") for i, part in enumerate(expression[1:])]
-    return builder.node(_OPERATORS[expression[0]], parts, f"{name}/{expression[0]}")
+    return builder.node(FUNCTIONS[expression[0]].onnx, parts, f"{name}/{expression[0]}")
 
 
 def _lookup(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:

@@ -43,7 +43,7 @@ resize_bilinear                                                                 
 gather              x                                                            axis  indices: elements along axis
 mirror_pad          x                                                            pads as pad  mode "reflect" or
                                                                                  "symmetric"
-pointwise           x: any function of one value: GELU, SiLU, erf, …             expression (integer/functions.py)
+pointwise           x: any function of one value: GELU, SiLU, erf, …             expression (graph/functions)
 lookup              x  table int8[256]: table[x + 128]; int8 alone
 svdf                x[1,I]  feature[F,I]  time[F,M]  bias[F/rank] or ""          rank: neighbouring filters that are
                     memory[1,F·M] (variable): each filter's product with x       added up  activation

@@ -6,6 +6,7 @@ Arrays have the clips in front: a tensor of shape ``dims`` for N clips is [N, *d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edgekit.graph.float_kernels import slices
+from edgekit.graph.functions import FUNCTIONS as NAMED
 
 Attrs = Mapping[str, Any]
 Dims = tuple[int, ...]
@@ -51,29 +53,13 @@ def _matmul(x: Sequence[Tensor], attrs: Attrs, dims: Dims) -> Tensor:
 
 
 FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
-    "add": torch.add,
-    "sub": torch.sub,
-    "mul": torch.mul,
-    "div": torch.div,
-    "pow": torch.pow,
-    "min": torch.minimum,
-    "max": torch.maximum,
-    "neg": torch.neg,
-    "abs": torch.abs,
-    "exp": torch.exp,
-    "log": torch.log,
-    "erf": torch.erf,
-    "tanh": torch.tanh,
-    "logistic": torch.sigmoid,
-    "softplus": functional.softplus,
-    "sin": torch.sin,
-    "cos": torch.cos,
+    name: attrgetter(function.torch)(torch) for name, function in NAMED.items()
 }
-"""The functions of graph/integer/functions.py with a gradient."""
+"""The functions of graph/functions with a gradient."""
 
 
 def expression(formula: Any, x: Tensor) -> Tensor:
-    """A function of one value (graph/integer/functions.py) of each element of ``x``."""
+    """A function of one value (graph/functions) of each element of ``x``."""
     if isinstance(formula, str):
         return x
     if isinstance(formula, int | float):

@@ -5,42 +5,24 @@ Each becomes one ``pointwise`` operator, which is a table of 256 in int8: one ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from edgekit.graph.functions import FUNCTIONS, OPERATORS
+from edgekit.graph.functions.kind import Expression, Operator
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.functions import MAX_DEPTH, Expression, names
+from edgekit.graph.integer.functions import MAX_DEPTH, names
 
-BINARY = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "Min": "min", "Max": "max"}
-UNARY = {
-    "Erf": "erf", "Tanh": "tanh", "Sigmoid": "logistic", "Exp": "exp", "Log": "log", "Softplus": "softplus",
-    "Neg": "neg", "Abs": "abs", "Sin": "sin", "Cos": "cos",
-}  # fmt: skip
-FOREIGN = frozenset({"erf", "exp", "log", "softplus", "sin", "cos", "abs", "neg", "min", "max"})
+BINARY: Mapping[str, str] = {item.onnx: item.name for item in FUNCTIONS.values() if item.arguments == 2}
+"""ONNX operators of two values that are functions of one, where both sides come from the same value."""
+UNARY: Mapping[str, Operator] = {operator.onnx: operator for operator in OPERATORS if operator.onnx}
+"""ONNX operators that are a function of one value."""
+FOREIGN = frozenset(item.name for item in FUNCTIONS.values() if not item.own)
 """Functions that the edge dialect has no operator of its own for."""
 POINTWISE = "edgekit pointwise"
 """Operator of the joined node; no ONNX operator has such a name."""
-
-
-def _elu(alpha: float, gamma: float = 1.0, steepness: float = 1.0) -> Expression:
-    """γ · (max(x, 0) + α · (exp(min(x, 0) · steepness) − 1))."""
-    below = ("mul", ("sub", ("exp", ("mul", ("min", "x", 0.0), steepness)), 1.0), alpha)
-    return ("mul", ("add", ("max", "x", 0.0), below), gamma)
-
-
-_PARAMETRIC: Mapping[str, tuple[Mapping[str, float], Callable[..., Expression]]] = {
-    "Elu": ({"alpha": 1.0}, _elu),
-    "Selu": ({"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}, _elu),
-    "Celu": ({"alpha": 1.0}, lambda alpha: _elu(alpha, 1.0, 1.0 / alpha)),
-    "HardSigmoid": (
-        {"alpha": 0.2, "beta": 0.5},
-        lambda alpha, beta: ("min", ("max", ("add", ("mul", "x", alpha), beta), 0.0), 1.0),
-    ),
-    "Softsign": ({}, lambda: ("div", "x", ("add", ("abs", "x"), 1.0))),
-}
-"""Operators with attributes: their defaults (ONNX) and what they compute."""
 
 
 @dataclass(frozen=True)
@@ -97,27 +79,11 @@ def _form(node: Node, forms: Mapping[str, _Form], scalars: Mapping[str, float]) 
     """What ``node`` makes as an expression; None where it is no function of one value."""
     if not node.outputs or not node.inputs or node.outputs[0] in scalars:
         return None
-    if node.op == "Gelu":
-        return _applied(_gelu(node), [node.inputs[0]], forms, scalars)
-    if node.op in _PARAMETRIC:
-        defaults, form = _PARAMETRIC[node.op]
-        numbers = [float(node.attrs.get(name, value)) for name, value in defaults.items()]
-        return _applied(form(*numbers), [node.inputs[0]], forms, scalars)
-    if node.op in UNARY and len(node.inputs) == 1:
-        return _applied((UNARY[node.op], "x"), list(node.inputs), forms, scalars)
+    if node.op in UNARY:
+        return _applied(UNARY[node.op].expression(node.attrs), [node.inputs[0]], forms, scalars)
     if node.op in BINARY and len(node.inputs) == 2:
         return _applied((BINARY[node.op], 0, 1), list(node.inputs), forms, scalars)
     return None
-
-
-def _gelu(node: Node) -> Expression:
-    """ONNX operator Gelu (opset 20)."""
-    if node.attrs.get("approximate", "none") == "tanh":
-        cubic = ("add", "x", ("mul", 0.044715, ("pow", "x", 3.0)))
-        inner: Expression = ("tanh", ("mul", float(np.sqrt(2 / np.pi)), cubic))
-    else:
-        inner = ("erf", ("mul", "x", float(np.sqrt(0.5))))
-    return ("mul", ("mul", "x", 0.5), ("add", inner, 1.0))
 
 
 def _applied(
