@@ -6,7 +6,7 @@ firmware's. What is chosen depends on the purpose alone; the gate assumes DEFAUL
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from typing import Literal
 from edgekit.graph.attention import fused_attention
 from edgekit.graph.band_group import band_groups
 from edgekit.graph.execution_order import least_memory_order
+from edgekit.graph.fused_group import FusedGroup, fused_groups
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.layer_group import LayerGroup
 from edgekit.graph.overlap import input_overlaps
@@ -43,7 +44,7 @@ class Firmware:
         graph: the integer core, nodes in execution order, attention fused (attention.py), packed weights marked
             (packing.py).
         plan: of the arena; a group is one step in it, named after its first and last member.
-        groups: layers that run by rows, or on bands of rows; disjoint.
+        groups: layers that run by rows, on bands of rows, or as one over all positions; disjoint.
         cost: estimate of the instructions that groups and packed weights add to an inference.
     """
 
@@ -116,16 +117,17 @@ def _best(core: Graph, purpose: Purpose, max_arena: int | None) -> Firmware:
     """The plan of :func:`firmware` in the graph's own order."""
     core = fused_attention(core)
     bands = band_groups(core, scratch_sizes(core), _places(core))
-    plain = grouped(core, bands)
+    fused = _beside(fused_groups(core), bands)
+    plain = grouped(core, (*bands, *fused), -sum(group.saved(core) for group in fused))
     price = INSTRUCTIONS_A_RAM_BYTE[purpose]
     if price == 0 and (max_arena is None or plain.plan.arena_bytes <= max_arena):
         return plain
-    choices = [choice for choice in _frontier(core, bands) if len(choice.groups) > len(bands)]
+    choices = [choice for choice in _frontier(core, bands, fused) if len(choice.groups) > len(bands)]
     best = plain
     if price > 0 and choices:
         choice = min(choices, key=lambda choice: (choice.cost + price * choice.nbytes, choice.nbytes))
         found = grouped(core, choice.groups, choice.cost)
-        if price * (plain.plan.arena_bytes - found.plan.arena_bytes) > choice.cost:
+        if price * (plain.plan.arena_bytes - found.plan.arena_bytes) > found.cost - plain.cost:
             best = found
     if max_arena is None or best.plan.arena_bytes <= max_arena:
         return best
@@ -178,13 +180,20 @@ def _fitting(core: Graph, choices: list[Choice], best: Firmware, max_arena: int)
     return best
 
 
-def _frontier(core: Graph, bands: tuple[LayerGroup, ...] = ()) -> list[Choice]:
+def _beside(groups: Iterable[FusedGroup], others: Iterable[LayerGroup]) -> tuple[FusedGroup, ...]:
+    """Those of ``groups`` that share no member with ``others``."""
+    taken = {node.name for other in others for node in other.nodes}
+    return tuple(group for group in groups if not any(node.name in taken for node in group.nodes))
+
+
+def _frontier(core: Graph, bands: tuple[LayerGroup, ...], fused: tuple[FusedGroup, ...]) -> list[Choice]:
     places = {name: dict(place) for name, place in _places(core).items()}
     lifetimes = lifetimes_of(core)
     for step, node in enumerate(core.nodes):
         for name in replaceable(core, node, step, lifetimes):
             places.setdefault(node.name, {})[name] = Overlap(0, exact=True)
-    return list(frontier(core, lifetimes, scratch_sizes(core), places, bands))
+    offered: dict[LayerGroup, float] = {group: -group.saved(core) for group in fused}
+    return list(frontier(core, lifetimes, scratch_sizes(core), places, bands, offered))
 
 
 def _places(core: Graph) -> dict[str, dict[str, Overlap]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from types import MappingProxyType
 
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.layer_group import LayerGroup
@@ -57,6 +58,7 @@ def frontier(
     scratch: Mapping[str, int],
     places: Mapping[str, Mapping[str, Overlap]],
     given: Sequence[LayerGroup] = (),
+    offered: Mapping[LayerGroup, float] = MappingProxyType({}),
 ) -> Iterator[Choice]:
     """Choices from no groups at all to the least memory, each with less memory than the one before it.
 
@@ -66,9 +68,14 @@ def frontier(
         scratch: working memory of single layers, by name.
         places: layer to inputs that its output may overwrite, with how far behind it they must begin.
         given: groups of every choice.
+        offered: groups that choices may have, with the instructions that they add (less than 0: save).
     """
     memory = _Memory(graph, lifetimes)
-    segments = [*_segments(memory, scratch, places, given), *_whole(memory, given)]
+    segments = [
+        *_segments(memory, scratch, places, given),
+        *_whole(memory, dict.fromkeys(given, 0.0)),
+        *_whole(memory, offered),
+    ]
     endings: list[list[Segment]] = [[] for _ in graph.nodes]
     for segment in segments:
         endings[segment.last].append(segment)
@@ -103,12 +110,12 @@ def _cheapest(endings: Sequence[Sequence[Segment]], limit: float) -> list[Segmen
     return path[::-1]
 
 
-def _whole(memory: _Memory, given: Sequence[LayerGroup]) -> Iterator[Segment]:
-    """Groups that are there in any case."""
+def _whole(memory: _Memory, groups: Mapping[LayerGroup, float]) -> Iterator[Segment]:
+    """Groups that were made elsewhere, at their cost."""
     at = {node.name: i for i, node in enumerate(memory.graph.nodes)}
-    for group in given:
+    for group, cost in groups.items():
         first, last = at[group.nodes[0].name], at[group.name]
-        yield Segment(first, last, memory.needed(first, last, group.places, group.nbytes), 0.0, group)
+        yield Segment(first, last, memory.needed(first, last, group.places, group.nbytes), cost, group)
 
 
 def _segments(

@@ -33,7 +33,7 @@ def emit_add(layer: Layer) -> Code:
     at_a, at_b, at_y = (offset(dims, step, axes) for step in (*steps, strides(dims)))
     kind, dsp = element(layer.output), layer.target.dsp
     body = fill(
-        _ONE, clamp=kind.clamp, first=_input(f"a[{at_a}]", params, 0, dsp), second=_input(f"b[{at_b}]", params, 1, dsp),
+        _ONE, clamp=kind.clamp, first=addend(f"a[{at_a}]", params, 0, dsp), second=addend(f"b[{at_b}]", params, 1, dsp),
         sign="+" if params.sign > 0 else "-", at_y=at_y,
         value=scaled("sum", params.output_rescale, "sum * 2" if dsp else ""), zero=paren(params.output_zero_point),
         low=paren(params.clamp.low), high=paren(params.clamp.high),
@@ -44,8 +44,8 @@ def emit_add(layer: Layer) -> Code:
     return Code(f"{{f0}}({arguments});", (function,), kernel=function.name)
 
 
-def _input(value: str, params: AddParams, index: int, dsp: bool) -> str:
-    """An input in the unit of the sum. Twice of it fits int32: 16 bits times 2^16, or 9 times 2^21."""
+def addend(value: str, params: AddParams, index: int, dsp: bool) -> str:
+    """A C expression: an input in the unit of the sum. Twice of it fits int32: 16 bits times 2^16, or 9 times 2^21."""
     centred, how = f"({value} - {paren(params.zero_points[index])})", params.rescales[index]
     unit = 1 << params.left_shift
     if how == HALF:

@@ -9,6 +9,7 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.deploy.c.band_group import emit_band_group
 from edgekit.deploy.c.choice import STRAIGHT, Bent, Optimize, emit_layer
 from edgekit.deploy.c.emitters import EMITTERS
+from edgekit.deploy.c.fused.step import emit_fused_group
 from edgekit.deploy.c.kernel import Code, GroupCode, Layer
 from edgekit.deploy.c.merged import MergedFunctions, constant_inputs, constant_place
 from edgekit.deploy.c.row_group import emit_row_group, member_layer
@@ -16,6 +17,7 @@ from edgekit.deploy.c.shared_data import shared_data
 from edgekit.deploy.target import Target
 from edgekit.graph.band_group import BandGroup
 from edgekit.graph.firmware import Firmware, firmware
+from edgekit.graph.fused_group import FusedGroup
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.interpreter import prepare_node
 from edgekit.graph.layer_group import LayerGroup
@@ -119,15 +121,19 @@ def _emit_step(plan: Firmware, nodes: tuple[Node, ...], target: Target, emit: Ca
         made = emit_row_group(graph, group, layers, emit)
     else:
         layers = {node.name: _layer(graph, node, index[node.name], target) for node in nodes}
-        made = _emitted(group, layers, emit)
+        made = _emitted(graph, group, layers, emit)
     inputs = tuple(graph.tensor(name) for name in group.inputs) if group else layers[nodes[0].name].inputs
     return _Step(tuple(layers.values()), inputs, made.code, made.kernels)
 
 
-def _emitted(group: LayerGroup | None, layers: Mapping[str, Layer], emit: Callable[[Layer], Code]) -> GroupCode:
-    """A single layer, or bands."""
+def _emitted(
+    graph: Graph, group: LayerGroup | None, layers: Mapping[str, Layer], emit: Callable[[Layer], Code]
+) -> GroupCode:
+    """A single layer, bands, or what is fused."""
     if isinstance(group, BandGroup):
         return emit_band_group(group, layers, emit)
+    if isinstance(group, FusedGroup):
+        return emit_fused_group(graph, group, layers)
     ((name, layer),) = layers.items()
     code = emit(layer)
     return GroupCode(code, {name: code.kernel})

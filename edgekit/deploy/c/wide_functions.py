@@ -102,6 +102,9 @@ static int32_t @self@(int32_t x) {
 }
 """
 
+INVERSE_ROOT = (Function("saturate_shift", SATURATE), Function("inverse_root", _ROOT))
+"""The second is ``(x)``: 1 / sqrt(x) with 20 fractional bits."""
+
 _RSQRT = """\
 static void @self@(const int16_t *x, int16_t *y) {
     for (int32_t i = 0; i < @elements@; i++) {
@@ -156,11 +159,7 @@ def emit_wide_rsqrt(layer: Layer) -> Code:
         _RSQRT, self="@self@", f1="@f1@", elements=layer.output.elements, multiplier=params.rescale.multiplier,
         shift=paren(params.rescale.shift - 20), low=paren(params.clamp.low), high=paren(params.clamp.high),
     )  # fmt: skip
-    functions = (
-        Function("saturate_shift", SATURATE),
-        Function("inverse_root", _ROOT),
-        Function(f"rsqrt_wide_{layer.output.elements}", text),
-    )
+    functions = (*INVERSE_ROOT, Function(f"rsqrt_wide_{layer.output.elements}", text))
     return _call(layer, functions, "{f2}")
 
 

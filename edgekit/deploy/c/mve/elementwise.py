@@ -68,11 +68,11 @@ def emit_vector_add(layer: Layer) -> Code:
         out = []
         for name, value, zero, how in zip(("left", "right"), values, params.zero_points, params.rescales, strict=True):
             shift = params.left_shift - (1 if how == HALF else 0)
-            out.append(f"int32x4_t {name} = vshlq_n_s32({_centred(value, zero)}, {shift});")
-            out += [] if how == HALF else _rescaled(name, how)
+            out.append(f"int32x4_t {name} = vshlq_n_s32({centred(value, zero)}, {shift});")
+            out += [] if how == HALF else rescaled(name, how)
         sign = "vaddq_s32" if params.sign > 0 else "vsubq_s32"
         out.append(f"int32x4_t v = {sign}(left, right);")
-        return [*out, *_rescaled("v", params.output_rescale), *_stored(params.output_zero_point, params.clamp)]
+        return [*out, *rescaled("v", params.output_rescale), *stored(params.output_zero_point, params.clamp)]
 
     return _code(layer, emit_add(layer), lines)
 
@@ -82,9 +82,9 @@ def emit_vector_mul(layer: Layer) -> Code:
     params = cast(MulParams, layer.params)
 
     def lines(values: list[str]) -> list[str]:
-        first, second = (_centred(value, zero) for value, zero in zip(values, params.zero_points, strict=True))
-        out = [f"int32x4_t v = vmulq_s32({first}, {second});", *_rescaled("v", params.rescale)]
-        return [*out, *_stored(params.output_zero_point, params.clamp)]
+        first, second = (centred(value, zero) for value, zero in zip(values, params.zero_points, strict=True))
+        out = [f"int32x4_t v = vmulq_s32({first}, {second});", *rescaled("v", params.rescale)]
+        return [*out, *stored(params.output_zero_point, params.clamp)]
 
     return _code(layer, emit_mul(layer), lines)
 
@@ -95,10 +95,10 @@ def emit_vector_requantize(layer: Layer) -> Code:
     rescale = cast(Rescale, params.rescale)
 
     def lines(values: list[str]) -> list[str]:
-        out = [f"int32x4_t v = {_centred(values[0], params.input_zero_point)};"]
+        out = [f"int32x4_t v = {centred(values[0], params.input_zero_point)};"]
         if rescale.shift > 0:
             out.append(f"v = vshlq_n_s32(v, {rescale.shift});")
-        return [*out, *_rescaled("v", rescale), *_stored(params.output_zero_point, params.clamp)]
+        return [*out, *rescaled("v", rescale), *stored(params.output_zero_point, params.clamp)]
 
     return _code(layer, emit_requantize(layer), lines)
 
@@ -109,23 +109,24 @@ def _long(layer: Layer) -> bool:
     return dims[-1] >= LANES
 
 
-def _centred(value: str, zero: int) -> str:
+def centred(value: str, zero: int) -> str:
+    """A vector less its zero point."""
     return f"vsubq_n_s32({value}, {paren(zero)})" if zero else value
 
 
-def _rescaled(name: str, how: Rescale) -> list[str]:
+def rescaled(name: str, how: Rescale) -> list[str]:
+    """Statements that multiply a vector by a factor, rounded twice; it does not shift left."""
     lines = [f"{name} = vqrdmulhq_n_s32({name}, {how.multiplier});"]
     if how.shift < 0:
         lines.append(f"{name} = vrshlq_n_s32(vaddq_s32({name}, vshrq_n_s32({name}, 31)), {paren(how.shift)});")
     return lines
 
 
-def _stored(zero: int, clamp: Clamp) -> list[str]:
-    lines = [f"v = vaddq_n_s32(v, {paren(zero)});"] if zero else []
-    return [
-        *lines,
-        f"v = vminq_s32(vmaxq_s32(v, vdupq_n_s32({paren(clamp.low)})), vdupq_n_s32({paren(clamp.high)}));",
-    ]
+def stored(zero: int, clamp: Clamp, name: str = "v") -> list[str]:
+    """Statements that move a vector to its zero point and clip it."""
+    lines = [f"{name} = vaddq_n_s32({name}, {paren(zero)});"] if zero else []
+    limits = f"vdupq_n_s32({paren(clamp.low)})), vdupq_n_s32({paren(clamp.high)})"
+    return [*lines, f"{name} = vminq_s32(vmaxq_s32({name}, {limits});"]
 
 
 def _code(layer: Layer, portable: Code, lines: Callable[[list[str]], list[str]]) -> Code:
