@@ -16,6 +16,7 @@ from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.graph.streaming.describe import described, with_description
+from edgekit.graph.streaming.remember import remembers
 from edgekit.graph.streaming.step import Recurrent
 from edgekit.graph.streaming.step import stream as stream_graph
 from edgekit.graph.streaming.types import NotStreamableError, Obstacle, StreamGraph
@@ -151,6 +152,8 @@ def _axis(graph: Graph, spec: FrontendSpec | None, time: str | None) -> int:
         if time not in AXES:
             raise BadConfigError(f"there is no axis {time!r}", where="--time", mend=f"use one of {', '.join(AXES)}")
         return AXES[time]
+    if remembers(graph):
+        return 1  # a frame an inference: it has no axis of time
     if spec is None:
         raise BadConfigError(
             "the model does not say which axis is time", where=graph.name, mend="say --time height or --time width"
@@ -177,33 +180,46 @@ def _written(
     build: bool,
     optimize: str,
 ) -> StreamResult:
-    from edgekit.core.errors import UnsupportedOpError
-    from edgekit.export.qdq_writer import write_qdq_onnx
-    from edgekit.export.tflite_stateful import stateful_tflite_bytes
-    from edgekit.export.tflite_writer import write_tflite
-
-    graph, stem = with_description(form), result.model.name.split(".")[0] or "model"
-    is_float = graph.tensor(graph.inputs[0]).dtype == "float32"
-    names = [f"{stem}.stream.onnx", DESCRIPTION]
-    states = {state.input: (state.output, state.initial) for state in form.states}
-    late = any(state.skip for state in form.states)  # no variable waits some calls before it is first assigned
+    stem = result.model.name.split(".")[0] or "model"
     with atomic_folder(folder) as work:
-        write_qdq_onnx(graph, work / names[0])
-        (work / DESCRIPTION).write_text(json.dumps(described(form), indent=2) + "\n", "utf-8")
-        try:
-            write_tflite(graph, work / f"{stem}.stream.tflite")
-            names.append(f"{stem}.stream.tflite")
-            if states and not late:
-                write_bytes(work / f"{stem}.stateful.tflite", stateful_tflite_bytes(graph, states))
-                names.append(f"{stem}.stateful.tflite")
-        except UnsupportedOpError:
-            if not is_float:  # a float function without an operator in TFLite: its ONNX file is there
-                raise
+        names = _write_files(form, work, stem)
     files = tuple(folder / file for file in names)
     if target is None:
         return replace(result, files=files)
     image, sources = _compiled(form, folder / C_FOLDER, target, frontend, name or stem, toolchain, build, optimize)
     return replace(result, files=(*files, *sources), image=image)
+
+
+def _write_files(form: StreamGraph, work: Path, stem: str) -> list[str]:
+    """The step as files of the runtimes that can say it; returns their names.
+
+    ONNX has no svdf, TFLite no float form of some functions; no runtime's own variable waits some calls before it is
+    first written.
+    """
+    from edgekit.core.errors import UnsupportedOpError
+    from edgekit.export.qdq_writer import write_qdq_onnx
+    from edgekit.export.tflite_stateful import stateful_tflite_bytes
+    from edgekit.export.tflite_writer import write_tflite
+
+    graph = with_description(form)
+    (work / DESCRIPTION).write_text(json.dumps(described(form), indent=2) + "\n", "utf-8")
+    names = [DESCRIPTION]
+    if not any(node.op == "svdf" for node in graph.nodes):
+        write_qdq_onnx(graph, work / f"{stem}.stream.onnx")
+        names.insert(0, f"{stem}.stream.onnx")
+    if any(state.skip for state in form.variables):
+        return names
+    try:
+        write_tflite(graph, work / f"{stem}.stream.tflite")
+        names.append(f"{stem}.stream.tflite")
+        if form.states and not any(state.skip for state in form.states):
+            states = {state.input: (state.output, state.initial) for state in form.states}
+            write_bytes(work / f"{stem}.stateful.tflite", stateful_tflite_bytes(graph, states))
+            names.append(f"{stem}.stateful.tflite")
+    except UnsupportedOpError:
+        if graph.tensor(graph.inputs[0]).dtype != "float32":
+            raise
+    return names
 
 
 def _compiled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ class OnnxBuilder:
         self.initializers.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
         return name
 
-    def node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """A node with one output of the (unique) name ``output``; returns that name."""
+    def node(self, op: str, inputs: list[str], output: str, more: Sequence[str] = (), **attributes: Any) -> str:
+        """A node with an output of the (unique) name ``output`` and those of ``more``; returns the first's name."""
         name = self.name(output)
-        self.nodes.append(helper.make_node(op, inputs, [name], name=f"{name}:{op}", **attributes))
+        self.nodes.append(helper.make_node(op, inputs, [name, *more], name=f"{name}:{op}", **attributes))
         return name

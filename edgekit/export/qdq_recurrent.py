@@ -1,4 +1,7 @@
-"""QDQ ONNX form of lstm; an svdf has none, since ONNX keeps nothing from one inference to the next."""
+"""QDQ ONNX form of lstm; an svdf has none, since ONNX keeps nothing from one inference to the next.
+
+An lstm that goes on from inference to inference has its state as inputs and outputs of the model.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,25 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.export.onnx_builder import OnnxBuilder
 from edgekit.export.qdq_emit import Emit
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.streaming.describe import next_name
 
 _ORDER = (0, 3, 1, 2)
 """ONNX's gates, input, output, forget, cell, among the edge dialect's input, forget, cell, output."""
 
 
 def has_qdq_form(graph: Graph) -> bool:
-    """Whether ONNX can express the graph: it remembers nothing between inferences."""
+    """Whether ONNX can express the graph with no more inputs: it remembers nothing between inferences."""
     return not any(node.op == "svdf" or node.attrs.get("carried", False) for node in graph.nodes)
+
+
+def carried_states(graph: Graph) -> tuple[str, ...]:
+    """Variable tensors of lstm nodes that go on: further inputs of the model, and with ``/next`` behind outputs."""
+    nodes = [node for node in graph.nodes if node.op == "lstm" and node.attrs["carried"]]
+    return tuple(name for node in nodes for name in node.inputs if name in graph.variables)
 
 
 def _lstm(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> str:
     """Float gates and cell over dequantized weights."""
-    if node.attrs["carried"]:
-        raise UnsupportedOpError("an lstm that goes on from inference to inference has no ONNX form", where=node.name)
     units = graph.tensor(node.outputs[0]).dims[2]
     place = builder.constant(f"{node.name}/direction", np.array([0], np.int64))
 
@@ -39,7 +47,11 @@ def _lstm(builder: OnnxBuilder, graph: Graph, node: Node, inputs: list[str]) -> 
     bias = builder.node("Unsqueeze", [whole, place], f"{node.name}/B_one")
     frames = builder.node("Transpose", [inputs[0]], f"{node.name}/time_first", perm=[1, 0, 2])
     attributes = {"hidden_size": units, **({"clip": node.attrs["cell_clip"]} if node.attrs["cell_clip"] else {})}
-    states = builder.node("LSTM", [frames, *matrices, bias], f"{node.name}/lstm", **attributes)
+    operands, behind = [frames, *matrices, bias], []
+    if node.attrs["carried"]:
+        operands += ["", *inputs[-2:]]
+        behind = [builder.name(next_name(name)) for name in node.inputs[-2:]]
+    states = builder.node("LSTM", operands, f"{node.name}/lstm", behind, **attributes)
     dims = builder.constant(f"{node.name}/dims", np.array(graph.tensor(node.outputs[0]).dims, np.int64))
     return builder.node("Reshape", [states, dims], f"{node.name}/states")
 

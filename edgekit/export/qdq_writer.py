@@ -13,8 +13,10 @@ from edgekit.core.files import write_bytes
 from edgekit.export.onnx_builder import OnnxBuilder
 from edgekit.export.onnx_layout import TO_NCHW, is_wide
 from edgekit.export.qdq_ops import emit
+from edgekit.export.qdq_recurrent import carried_states
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import PAIR_OPS
+from edgekit.graph.streaming.describe import next_name
 from edgekit.graph.tensor import Quantization, Tensor
 
 OPSET = 17
@@ -54,6 +56,7 @@ class _Writer:
         self._graph = graph
         self._out = OnnxBuilder()
         self._float: dict[str, str] = {}
+        self._carried = carried_states(graph)
 
     def model(self) -> onnx.ModelProto:
         """The model, not yet checked."""
@@ -63,12 +66,15 @@ class _Writer:
             tensor = graph.tensor(name)
             inputs.append(_value_info(out.name(name), tensor))
             self._float[name] = self._rounded(name, tensor)
+        for name in self._carried:
+            inputs.append(_state_info(out.name(name), graph.tensor(name)))
         for node in graph.nodes:
             self._append(node)
         outputs = []
         for name in graph.outputs:
             final = out.node("Identity", [self._float[name]], name)
             outputs.append(_value_info(final, graph.tensor(name)))
+        outputs += [_state_info(next_name(name), graph.tensor(name)) for name in self._carried]
         proto = helper.make_graph(out.nodes, graph.name or "model", inputs, outputs, out.initializers)
         wide = is_wide(graph)
         opsets = [helper.make_opsetid("", OPSET), *([helper.make_opsetid(WIDE_DOMAIN, 1)] if wide else [])]
@@ -82,6 +88,7 @@ class _Writer:
     def _append(self, node: Node) -> None:
         kept = self._graph.variables
         inputs = [self._read(node, name) if name and name not in kept else "" for name in node.inputs]
+        inputs = [name if name in self._carried else read for name, read in zip(node.inputs, inputs, strict=True)]
         output = self._graph.tensor(node.outputs[0])
         result = emit(self._out, self._graph, node, inputs)
         self._float[output.name] = self._rounded(result, output)
@@ -136,6 +143,11 @@ def _onnx_layout(node: Node, tensor: Tensor) -> tuple[np.ndarray, int]:
     if node.op == "depthwise_conv2d":
         return data.transpose(3, 0, 1, 2), 0  # [1,kh,kw,C·m] to [C·m,1,kh,kw]
     return (data.transpose(TO_NCHW) if data.ndim == 4 else data), 0
+
+
+def _state_info(name: str, tensor: Tensor) -> onnx.ValueInfoProto:
+    """An lstm's state as ONNX has it, [1, 1, H]."""
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, tensor.elements])
 
 
 def _value_info(name: str, tensor: Tensor) -> onnx.ValueInfoProto:

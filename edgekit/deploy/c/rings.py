@@ -71,7 +71,7 @@ class Ring:
 
 @dataclass(frozen=True)
 class Held:
-    """What a recurrence carries from hop to hop: read by its cell, then overwritten by it.
+    """What a recurrence or an operator's variable tensor carries from hop to hop: read by its node, then overwritten.
 
     Attributes:
         index: number, for names in C.
@@ -92,11 +92,11 @@ class Held:
 
 
 def held_of(form: StreamGraph, begin: int) -> tuple[Held, ...]:
-    """Every hidden state, one behind the other from ``begin`` on."""
+    """Every hidden state and variable tensor, one behind the other from ``begin`` on."""
     found: list[Held] = []
     offset = -(-begin // ALIGNMENT) * ALIGNMENT
-    for state in form.states:
-        if state.kind == "hidden":
+    for state in (*form.states, *form.variables):
+        if state.kind != "ring":
             nbytes = form.graph.tensor(state.input).nbytes
             found.append(Held(len(found), state, offset, nbytes))
             offset += -(-nbytes // ALIGNMENT) * ALIGNMENT

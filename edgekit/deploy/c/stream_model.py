@@ -105,7 +105,9 @@ class _Emitter:
                 raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
             inputs = tuple(self._graph.tensor(name) for name in activation_inputs(node))
             output = self._graph.tensor(node.outputs[0])
-            layer = Layer(index, node, prepare_node(self._graph, node), inputs, output, self._target)
+            kept = tuple(self._graph.tensor(name) for name in node.inputs if name in self._graph.variables)
+            params = prepare_node(self._graph, node)
+            layer = Layer(index, node, params, inputs, output, self._target, kept)
             codes[node.name] = layer, emit_layer(layer, self._optimize)
         merged, calls = MergedFunctions(), []
         data = [text for _, code in codes.values() for text in code.data]
@@ -113,6 +115,7 @@ class _Emitter:
             data += constant_inputs(layer)
             calls.append((f"{layer.node.op} {name}", self._call(layer, code, merged)))
             calls += self._kept(layer.output.name)
+            calls += self._emptied(layer)
         return StreamModel(
             self._form, self._rings, self._held, self._plan, tuple(data), merged.texts(), tuple(calls),
             {name: code.kernel for name, (_, code) in codes.items()},
@@ -159,7 +162,7 @@ class _Emitter:
         """The arena's plan: what lies in a ring is no part of it; the layer that writes there makes one byte here."""
         tensors = dict(self._graph.tensors)
         for name in self._views:
-            tensors[name] = self._graph.tensor(name).replace(constant=True)
+            tensors[name] = self._graph.tensor(name).replace(constant=True, variable=False)
         nodes = []
         for node in self._nodes:
             output = node.outputs[0]
@@ -193,6 +196,7 @@ class _Emitter:
         values = {"x": inputs[0], "y": output, "scratch": scratch}
         values.update({f"x{i}": pointer for i, pointer in enumerate(inputs)})
         values.update({f"f{i}": name for i, name in enumerate(names)})
+        values.update({f"m{i}": self._place(tensor.name) for i, tensor in enumerate(layer.variables)})
         return code.call.format_map(values)
 
     def _kept(self, name: str) -> list[tuple[str, str]]:
@@ -204,15 +208,25 @@ class _Emitter:
                 lines += self._carried(held)
         return lines
 
+    def _emptied(self, layer: Layer) -> list[tuple[str, str]]:
+        """What follows an operator with a memory of its own while its input is not there yet."""
+        names = {tensor.name for tensor in layer.variables}
+        late = [held for held in self._held if held.state.name in names and held.state.skip]
+        return [("its input is not there yet", _refilled(held)) for held in late]
+
     def _carried(self, held: Held) -> list[tuple[str, str]]:
         """What follows when a recurrence's new state is written."""
         place, lines = self._place(held.state.output), []
         if place != f"{held.pointer} + 0":
             lines.append(("", f"memcpy({held.pointer}, {place}, {held.nbytes});"))
         if held.state.skip:
-            fill = f"memset({held.pointer}, {held.state.initial}, {held.nbytes});"
-            lines.append(("its input is not there yet", f"if (state->hops < {held.state.skip}u) {fill}"))
+            lines.append(("its input is not there yet", _refilled(held)))
         return lines
+
+
+def _refilled(held: Held) -> str:
+    fill = f"memset({held.pointer}, {held.state.initial}, {held.nbytes});"
+    return f"if (state->hops < {held.state.skip}u) {fill}"
 
 
 def kept_block(ring: Ring) -> list[tuple[str, str]]:

@@ -12,6 +12,11 @@ STREAM_KEY = "edgekit.stream"
 """Metadata key: the description as canonical JSON."""
 
 
+def next_name(variable: str) -> str:
+    """ONNX, which keeps nothing, has a variable tensor as an input of its name and an output of this one."""
+    return f"{variable}/next"
+
+
 def described(form: StreamGraph) -> dict[str, Any]:
     """What whoever runs the step needs: how much to feed, and which output becomes which input."""
     graph = form.graph
@@ -24,6 +29,17 @@ def described(form: StreamGraph) -> dict[str, Any]:
         "input": graph.inputs[0],
         "output": graph.outputs[0],
         "state_bytes": form.state_bytes,
+        "variables": [
+            {
+                "name": state.name,
+                "next": next_name(state.name),
+                "shape": list(graph.tensor(state.name).dims),
+                "dtype": graph.tensor(state.name).dtype,
+                "initial": state.initial,
+                "keep_initial_hops": state.skip,
+            }
+            for state in form.variables
+        ],
         "states": [
             {
                 "input": state.input,

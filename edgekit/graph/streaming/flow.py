@@ -250,9 +250,19 @@ def _recurrence(graph: Graph, node: Node, timed: Flows) -> Passage:
     return Passage(Timed(*flows.pop()), {name: Reach(1, 0, 0) for name in timed}, remembers=True)
 
 
+def _lstm(graph: Graph, node: Node, timed: Flows) -> Passage:
+    """Carried, a state that goes on from frame to frame; else one that begins anew with every window."""
+    ((name, flow),) = timed.items()
+    if not node.attrs["carried"]:
+        return whole(timed)
+    if (flow.axis, flow.group) != (1, 1):
+        raise Blocked("mixes frames of different times", WHOLE_WINDOW)
+    return Passage(flow, {name: Reach(1, 0, 0)}, remembers=True)
+
+
 def _unknown(graph: Graph, node: Node, timed: Flows) -> Passage:
     if node.op in RECURRENT_OPS:
-        raise Blocked("keeps its memory to itself", "use a GRU, whose steps are layers like any other")
+        raise Blocked("takes one frame an inference: a window of several is none of its own", "give it one frame")
     raise Blocked("has no rule for streams", WHOLE_WINDOW)
 
 
@@ -266,6 +276,7 @@ _RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("pad", "mirror_pad"), _pad),
     "concat": _concat,
     RECURRENCE: _recurrence,
+    "lstm": _lstm,
     "softmax": _softmax,
     "fully_connected": _dense,
     "batch_matmul": _matmul,

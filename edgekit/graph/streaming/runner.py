@@ -8,9 +8,10 @@ import numpy as np
 
 from edgekit.core.errors import BadConfigError
 from edgekit.graph.float_interpreter import run_float_node
+from edgekit.graph.float_recurrent import go_on
 from edgekit.graph.graph import Node
-from edgekit.graph.integer.interpreter import prepare, run_node
-from edgekit.graph.ops import activation_inputs
+from edgekit.graph.integer.interpreter import empty_memory, prepare, run_node
+from edgekit.graph.ops import RECURRENT_OPS, activation_inputs
 from edgekit.graph.streaming.types import StreamGraph
 
 
@@ -28,6 +29,7 @@ class StreamRunner:
         self._prepared = prepare(form.graph) if self._integer else None
         self.hops = 0
         self.states: dict[str, np.ndarray] = {}
+        self._memory: dict[str, np.ndarray] = {}
         self.restart()
 
     def restart(self) -> None:
@@ -36,6 +38,7 @@ class StreamRunner:
         for state in self._form.states:
             tensor = self._graph.tensor(state.input)
             self.states[state.name] = np.full((1, *tensor.dims), state.initial, tensor.dtype)
+        self._memory = empty_memory(self._graph) if self._integer else {}
 
     def step(self, frames: np.ndarray) -> np.ndarray:
         """One hop.
@@ -62,6 +65,10 @@ class StreamRunner:
         for state in self._form.states:
             if self.hops >= state.skip:
                 self.states[state.name] = values[state.output]
+        for state in self._form.variables:
+            if self.hops < state.skip:
+                self._memory.pop(state.name, None)
+                self._memory.update(self._empty(state.name))
         self.hops += 1
         return values[self._graph.outputs[0]][0]
 
@@ -72,9 +79,15 @@ class StreamRunner:
 
     def _run(self, node: Node, values: Mapping[str, np.ndarray]) -> np.ndarray:
         if self._prepared is None:
+            if node.op in RECURRENT_OPS:
+                return go_on(self._graph, node, values[node.inputs[0]], self._memory)
             return run_float_node(self._graph, node, values)
         inputs = tuple(self._value(values, name) for name in activation_inputs(node))
-        return run_node(node, self._prepared[node.name], inputs)
+        return run_node(node, self._prepared[node.name], inputs, self._memory)
+
+    def _empty(self, name: str) -> dict[str, np.ndarray]:
+        """What a variable tensor holds before anything was heard; a float one is left out, which is 0."""
+        return {name: empty_memory(self._graph)[name]} if self._integer else {}
 
     def _value(self, values: Mapping[str, np.ndarray], name: str) -> np.ndarray:
         if name in values:

@@ -17,6 +17,7 @@ from edgekit.graph.streaming.flow import Timed
 from edgekit.graph.streaming.join import join_frames
 from edgekit.graph.streaming.local import local_attrs
 from edgekit.graph.streaming.recurrence import CELL, RECURRENCE, Cell, fold_recurrences
+from edgekit.graph.streaming.remember import carry_states, own_step, remembers, variable_states
 from edgekit.graph.streaming.time_first import time_first
 from edgekit.graph.streaming.trace import Need, Trace, check_padding, fresh_entries, needs, trace
 from edgekit.graph.streaming.types import State, StreamGraph
@@ -31,6 +32,9 @@ def stream(graph: Graph, axis: int, recurrent: Recurrent = "carried") -> StreamG
     Every layer computes the entries that a hop brings, once; the older entries that later layers read again are kept
     in rings. Weights, scales and arithmetic are the window graph's, so an integer step gives the window's bytes.
 
+    A graph that keeps its past in variable tensors (svdf, an lstm of one step) takes a frame an inference: it is its
+    own step.
+
     Args:
         graph: float or integer edge graph with one input [1, …].
         axis: time axis of its input, 1 or 2; in the step graph it is axis 1.
@@ -44,8 +48,10 @@ def stream(graph: Graph, axis: int, recurrent: Recurrent = "carried") -> StreamG
     """
     if graph.dialect != "edge":
         raise UnsupportedOpError(f"a graph of dialect {graph.dialect!r} is not streamed", mend="lower it first")
+    if remembers(graph):
+        return own_step(graph)
     window = drop_dead(time_first(graph, axis))
-    window = fold_recurrences(window) if recurrent == "carried" else window
+    window = carry_states(fold_recurrences(window)) if recurrent == "carried" else window
     found = trace(window, 1)
     wanted = needs(window, found)
     return _Step(window, found, wanted).stream()
@@ -57,7 +63,7 @@ class _Step:
     def __init__(self, graph: Graph, found: Trace, wanted: Mapping[str, Need]) -> None:
         self._graph, self._found, self._wanted = graph, found, wanted
         self._skips = check_padding(graph, found, wanted)
-        self._tensors: dict[str, Tensor] = {n: t for n, t in graph.tensors.items() if t.constant}
+        self._tensors: dict[str, Tensor] = {n: t for n, t in graph.tensors.items() if t.constant or t.variable}
         self._nodes: list[Node] = []
         self._names: dict[str, str] = {}
         self._states: list[State] = []
@@ -80,6 +86,7 @@ class _Step:
         return StreamGraph(
             step, tuple(self._states), 1, self._found.hop, need.last + 1 - max(need.oldest, 0), length - need.last - 1,
             any(need.oldest < 0 for need in self._wanted.values()),
+            variable_states(step, {node.name: self._late(node) for node in graph.nodes}),
         )  # fmt: skip
 
     def _append(self, node: Node) -> None:
@@ -109,6 +116,10 @@ class _Step:
         self._names[name] = name
         if passage.output is not None:
             self._keep(name)
+
+    def _late(self, node: Node) -> int:
+        """Hops at the stream's start at which a node's timed inputs are not there yet."""
+        return max((self._skips.get(name, 0) for name in self._found.passages[node.name].reaches), default=0)
 
     def _carry(self, name: str, cell: Cell, fresh: int) -> None:
         """One step of a recurrence, its state an input and an output."""

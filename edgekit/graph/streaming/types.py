@@ -10,7 +10,7 @@ from typing import Literal
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph
 
-Kind = Literal["ring", "hidden"]
+Kind = Literal["ring", "hidden", "variable"]
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,13 @@ class State:
 
     Attributes:
         name: of the tensor in the window graph whose past it is.
-        input, output: the step graph's tensors before and after a hop.
-        kind: "ring" holds the latest ``kept`` entries of a tensor, oldest first; "hidden" what a recurrence carries.
+        input, output: the step graph's tensors before and after a hop; of a "variable" the variable tensor itself.
+        kind: "ring" holds the latest ``kept`` entries of a tensor, oldest first; "hidden" what a recurrence carries;
+            "variable" what an operator with a memory of its own (lstm, svdf) keeps in a variable tensor.
         window: "ring" only: the step graph's tensor of the kept entries and the new ones behind them.
         new: "ring" only: the step graph's tensor of the entries that this hop makes.
         axis: the ring's time axis.
-        kept: entries that the ring holds between two hops; 1 for "hidden".
+        kept: entries that the ring holds between two hops; 1 for the other kinds.
         fresh: new entries a hop.
         initial: every element before the first hop: the zero point, or 0.
         skip: hops at the start of a stream at which it keeps ``initial``: its layer's input is not there yet.
@@ -84,6 +85,7 @@ class StreamGraph:
         window: frames that one output of the window graph depends on. The step's output is that of the window of the
             latest ``window`` frames; before so many have come it is not valid.
         unused: frames at the end of the window graph's input that no layer reads; the stream does not wait for them.
+        variables: what operators with a memory of their own keep; no inputs or outputs of the graph.
         since_start: the output depends on all frames since the stream's start (causal padding, recurrence), not on a
             window alone: it equals that of the window graph made as long as the stream.
     """
@@ -95,6 +97,7 @@ class StreamGraph:
     window: int
     unused: int
     since_start: bool
+    variables: tuple[State, ...] = ()
 
     @property
     def warmup(self) -> int:
@@ -104,7 +107,7 @@ class StreamGraph:
     @property
     def state_bytes(self) -> int:
         """Bytes of all states."""
-        return sum(self.graph.tensor(state.input).nbytes for state in self.states)
+        return sum(self.graph.tensor(state.input).nbytes for state in (*self.states, *self.variables))
 
     @cached_property
     def by_window(self) -> Mapping[str, State]:
