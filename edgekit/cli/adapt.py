@@ -8,10 +8,17 @@ from pathlib import Path
 import click
 
 from edgekit.cli import training_options as options
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 
-@click.command("adapt")
+@click.command(
+    "adapt",
+    epilog=examples(
+        "edgekit adapt ast-lora --source runs/ast --data recordings -o runs/adapted",
+        "edgekit distill kws-dscnn --teacher runs/adapted --data recordings -o runs/student",
+    ),
+)
 @click.argument("recipe")
 @click.option("--source", required=True, type=click.Path(path_type=Path), help="Frozen model: a run, or a checkpoint.")
 @options.DATA
@@ -34,11 +41,7 @@ def command(
     form: str,
     out: Path,
 ) -> None:
-    r"""Adapt a frozen model to other labels by RECIPE: adapters for a transformer, or reprogramming of any classifier.
-
-    \b
-    edgekit adapt ast-lora --source runs/ast --data recordings -o runs/adapted
-    edgekit distill kws-dscnn --teacher runs/adapted --data recordings -o runs/student
+    """Adapt a frozen model to other labels by RECIPE: adapters for a transformer, or reprogramming of any classifier.
 
     Only what was trained is stored; source.safetensors in the run folder points to the frozen weights.
     """

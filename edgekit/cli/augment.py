@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 from edgekit.cli.rejected import print_rejected
 
@@ -32,7 +33,7 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
-@click.command()
+@click.command(epilog=examples("edgekit data augment words --plan one-of-each -o augmented"))
 @click.argument("data")
 @click.option("--plan", help="Name of a plan, or a TOML file; --list-plans shows the names.")
 @click.option("-o", "--output", type=_FOLDER, help="Folder for the copies and their manifest.csv.")

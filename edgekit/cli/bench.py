@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ _TARGETS = (
 )
 
 
-@click.command("bench")
+@click.command(
+    "bench",
+    epilog=examples(
+        "edgekit bench model.tflite --target cpu --target cortex-m4",
+        "edgekit bench model.tflite --target rpi4 --host pi@raspberrypi.local",
+    ),
+)
 @click.argument("models", nargs=-1, required=True, metavar="MODEL…", type=click.Path(path_type=Path))
 @click.option("--target", "targets", multiple=True, help=_TARGETS)
 @click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')

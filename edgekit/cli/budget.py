@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.core.errors import BadConfigError
 from edgekit.report.schemas import SCHEMAS
 
@@ -20,7 +21,7 @@ def command() -> None:
     """List, show and write budgets; rank submissions."""
 
 
-@command.command("list")
+@command.command("list", epilog=examples("edgekit budget list"))
 @_FORM
 def list_command(form: str) -> None:
     """The budgets that come with edgekit."""
@@ -36,7 +37,7 @@ def list_command(form: str) -> None:
     click.echo(render_table(("budget", "limits", "counting", "for"), rows), nl=False)
 
 
-@command.command("show")
+@command.command("show", epilog=examples("edgekit budget show dcase2024-task1"))
 @click.argument("name", metavar="NAME|FILE")
 @_FORM
 def show_command(name: str, form: str) -> None:
@@ -55,7 +56,7 @@ def show_command(name: str, form: str) -> None:
     click.echo(f"\ncounting: {budget.counting}\nsource: {budget.source}")
 
 
-@command.command("new")
+@command.command("new", epilog=examples('edgekit budget new mine.toml --limit "macs=30 M" --source "decided in May"'))
 @click.argument("path", metavar="FILE.toml")
 @click.option(
     "--limit", "limits", multiple=True, metavar="KEY=VALUE", help='macs="30 M", latency.cortex-m4="20 ms". Repeatable.'
@@ -79,7 +80,7 @@ def new_command(path: str, limits: tuple[str, ...], source: str, counting: str, 
     click.echo(f"{path}: {_limits_text(budget)}")
 
 
-@command.command("rank")
+@command.command("rank", epilog=examples("edgekit budget rank submissions.csv"))
 @click.argument("table", metavar="TABLE.csv|.json")
 @_FORM
 def rank_command(table: str, form: str) -> None:
@@ -105,7 +106,7 @@ def rank_command(table: str, form: str) -> None:
     click.echo(render_table(columns, rows), nl=False)
 
 
-@command.command("schema")
+@command.command("schema", epilog=examples("edgekit budget schema check-budget"))
 @click.argument("name", type=click.Choice(SCHEMAS), default="check-budget")
 def schema_command(name: str) -> None:
     """The JSON schema of what check-budget, diff, eval, data inspect or report print with --format json."""

@@ -6,11 +6,18 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.core.errors import BadConfigError
 from edgekit.report.formats import FORMATS, render_verdict
 
 
-@click.command("check-budget")
+@click.command(
+    "check-budget",
+    epilog=examples(
+        "edgekit check-budget model.onnx --budget dcase2024-task1",
+        "edgekit check-budget model.tflite --budget nucleo-l4r5zi --frontend kws-mfcc-49x10 --why",
+    ),
+)
 @click.argument("models", nargs=-1, required=True, metavar="MODEL…")
 @click.option(
     "--budget", "budgets", multiple=True, metavar="NAME|FILE", help="Name of a budget, or a TOML file. Repeatable."

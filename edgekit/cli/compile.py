@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.examples import examples
+
 if TYPE_CHECKING:
     from edgekit.api.compile import CompileResult
 
 
-@click.command("compile")
+@click.command(
+    "compile",
+    epilog=examples(
+        "edgekit compile model.tflite --target cortex-m4 -o firmware",
+        'edgekit compile model.tflite --target nrf52840-dk --project zephyr --max-ram "48 kB" -o firmware',
+    ),
+)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "--target", required=True, help="cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33, cortex-m55 or cpu."

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edgekit.cli.augment import augment
+from edgekit.cli.examples import examples
 from edgekit.cli.inspect import inspect
 from edgekit.cli.progress import progress_bar
 
@@ -24,7 +25,7 @@ command.add_command(inspect)
 command.add_command(augment)
 
 
-@command.command(name="list")
+@command.command(name="list", epilog=examples("edgekit data list"))
 @click.option("--registry", type=click.Path(path_type=Path, dir_okay=False), help="TOML table of sets of your own.")
 @_FORMAT
 def list_command(registry: Path | None, form: str) -> None:
@@ -41,7 +42,7 @@ def list_command(registry: Path | None, form: str) -> None:
         click.echo(f"{row['name']:<16}{size:>9}  {row['title'] or 'local'}{_bracket(row['licence'])}: {state}")
 
 
-@command.command()
+@command.command(epilog=examples("edgekit data fetch gsc-v2"))
 @click.argument("name")
 @click.option("-o", "--output", type=_FOLDER, help="Folder of data sets [EDGEKIT_DATA]; the set goes into a subfolder.")
 @click.option("--registry", type=click.Path(path_type=Path, dir_okay=False), help="TOML table of sets of your own.")
@@ -63,7 +64,7 @@ def fetch(name: str, output: Path | None, registry: Path | None, keep_archives: 
     click.echo(f"{name}: {fetched.folder} ({done}; licence: {fetched.licence})")
 
 
-@command.command()
+@command.command(epilog=examples("edgekit data synth --words yes,no,stop --voices 40 --takes 6 -o words"))
 @click.option("--words", required=True, help="Keywords, separated by commas.")
 @click.option("-o", "--output", type=_FOLDER, required=True, help="Folder for the set.")
 @click.option("--voices", type=int, default=40, show_default=True, help="Voices; each belongs to one split.")
@@ -134,7 +135,7 @@ def synth(
     click.echo(f"{path}: {len(manifest):,} clips, {len(manifest.labels)} labels ({counts})")
 
 
-@command.command()
+@command.command(epilog=examples("edgekit data relabel recordings --by speaker -o speakers.csv"))
 @click.argument("data", nargs=-1, required=True)
 @click.option("--by", default="speaker", show_default=True, help="speaker, device, source or fold.")
 @click.option("--select", help='Clips to keep, e.g. "speaker!=theo"; all by default.')

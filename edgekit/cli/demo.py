@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 from edgekit.core.verdict import EXIT_CODES
 
 
-@click.command("demo")
+@click.command("demo", epilog=examples("edgekit demo", "edgekit demo --data recordings --target cortex-m7 -o out"))
 @click.option("--data", help="Recordings (a CSV manifest or a folder); synthesised keywords by default.")
 @click.option("--recipe", default="kws-dscnn", show_default=True, help="Training recipe, a name or a TOML file.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.core.errors import BadConfigError
 
 _FORMATS = ["text", "json", "markdown"]
 
 
-@click.command("diff")
+@click.command("diff", epilog=examples("edgekit diff before.onnx after.onnx --max-increase macs=5%"))
 @click.argument("base")
 @click.argument("head")
 @click.option("--budget", "budgets", multiple=True, metavar="NAME|FILE", help="Judge the head against it. Repeatable.")

@@ -10,11 +10,14 @@ from pathlib import Path
 import click
 
 from edgekit.cli import training_options as options
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 from edgekit.cli.train import show_result
 
 
-@click.command("distill")
+@click.command(
+    "distill", epilog=examples("edgekit distill kws-dscnn --teacher runs/teacher --data words -o runs/student")
+)
 @click.argument("recipe")
 @click.option(
     "--teacher",

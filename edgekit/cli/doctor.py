@@ -6,8 +6,10 @@ import json
 
 import click
 
+from edgekit.cli.examples import examples
 
-@click.command("doctor")
+
+@click.command("doctor", epilog=examples("edgekit doctor"))
 @click.option("--imports", is_flag=True, help="Import every installed package in a process of its own (slow).")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(imports: bool, form: str) -> None:

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 
-@click.command("eval")
+@click.command(
+    "eval",
+    epilog=examples(
+        "edgekit eval run --data words",
+        "edgekit eval run model.tflite --compare run model.tflite --data words -o page.html",
+    ),
+)
 @click.argument("models", nargs=-1, metavar="RUN|MODEL…", type=click.Path(path_type=Path))
 @click.option("--data", "data", required=True, help="Data set: a CSV manifest or a folder; KIND:PATH names its kind.")
 @click.option("--select", help='Clips, e.g. "speaker=spk21..spk25"; "all". Default: split=test, where there is one.')

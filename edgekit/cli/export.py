@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.examples import examples
 
-@click.command("export")
+
+@click.command("export", epilog=examples("edgekit export run -o exported"))
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for the three files.")
 def command(run: Path, out: Path) -> None:

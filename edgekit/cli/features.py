@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 _FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -18,7 +19,7 @@ def command() -> None:
     """Group of the front-end commands."""
 
 
-@command.command(name="list")
+@command.command(name="list", epilog=examples("edgekit features list"))
 @_FORMAT
 def list_command(form: str) -> None:
     """List the published front-ends by name."""
@@ -42,7 +43,7 @@ def list_command(form: str) -> None:
     click.echo(render_table(columns, table), nl=False)
 
 
-@command.command()
+@command.command(epilog=examples("edgekit features show kws-mfcc-49x10"))
 @click.argument("spec")
 @_FORMAT
 def show(spec: str, form: str) -> None:
@@ -61,7 +62,7 @@ def show(spec: str, form: str) -> None:
         click.echo(f"{key:<18} {_plain(found[key])}")
 
 
-@command.command()
+@command.command(epilog=examples("edgekit features verify kws-mfcc-49x10 --data words"))
 @click.argument("spec")
 @click.option("--data", metavar="MANIFEST", help="Data set to compare on; default: synthetic signals.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many clips, evenly spread.")
@@ -91,7 +92,7 @@ def verify(spec: str, data: str | None, limit: int | None, implementations: tupl
     raise click.exceptions.Exit(found.exit_code)
 
 
-@command.command()
+@command.command(epilog=examples("edgekit features plot kws-mfcc-49x10 recording.wav -o features.png"))
 @click.argument("spec")
 @click.argument("audio", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help=".png, .svg, .pdf")

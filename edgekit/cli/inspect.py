@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 from edgekit.cli.rejected import SHOWN, print_rejected
 
@@ -22,7 +23,9 @@ _MOST_VALUES = 40
 _MOST_DUPLICATES = 10
 
 
-@click.command()
+@click.command(
+    epilog=examples("edgekit data inspect words", "edgekit data inspect recordings --kind folder -o page.html")
+)
 @click.argument("path")
 @click.option("--kind", default="auto", show_default=True, help="csv, folder, fsdd, gsc-12, esc-10, tau2022, …")
 @click.option("--select", default="all", show_default=True, help='Which clips: "split=train", "speaker=spk00..spk17".')

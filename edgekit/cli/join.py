@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.examples import examples
 
-@click.command("join")
+
+@click.command("join", epilog=examples("edgekit join runs/a runs/b -o runs/joined"))
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--set",

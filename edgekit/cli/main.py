@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "What is installed, what is missing, and the command that brings it."),
     "wake": ("wake", "Make an always-on detector of a word typed as text."),
     "report": ("report", "A page, Markdown, JSON or a model card about runs."),
+    "completion": ("completion", "Print the script that completes edgekit in bash, zsh or fish."),
     "demo": ("demo", "The whole road, from recordings to an emulated Cortex-M4."),
 }
 
@@ -92,7 +93,7 @@ def build() -> click.Group:
         no_args_is_help=True,
         help="edgekit takes an audio classifier from recordings to a chip.",
         params=[click.Option(["--version"], is_flag=True, help="Print the version and exit.")],
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     )
 
 

@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from edgekit.api.qat import QatOptions
 
 
-@click.command("quantize")
+@click.command(
+    "quantize",
+    epilog=examples(
+        "edgekit quantize exported/model.onnx --calib words -o model.tflite",
+        "edgekit quantize exported/model.onnx --calib words --qat run -o model.tflite",
+    ),
+)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--calib", required=True, metavar="MANIFEST|X.npz", help="Recordings, or features as .npz.")
 @click.option("--select", help='Clips to calibrate with, e.g. "fold=1,2". Default: split=train, where there is one.')

@@ -6,8 +6,12 @@ import json
 
 import click
 
+from edgekit.cli.examples import examples
 
-@click.command("recipes")
+
+@click.command(
+    "recipes", epilog=examples("edgekit recipes", "edgekit recipes kws-dscnn --set model.arguments.channels=32")
+)
 @click.argument("recipe", required=False)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With RECIPE: settings to apply.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)

@@ -6,10 +6,16 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 
-@click.command("report")
+@click.command(
+    "report",
+    epilog=examples(
+        "edgekit report run --int8 model.tflite --data words -o report.html", "edgekit report run -o MODEL_CARD.md"
+    ),
+)
 @click.argument("runs", nargs=-1, metavar="RUN…", type=click.Path(path_type=Path))
 @click.option(
     "--compare",

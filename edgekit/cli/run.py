@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.run_stream import Far, listen_by_frames
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 PIPE = "-"
 
 
-@click.command("run")
+@click.command(
+    "run",
+    epilog=examples("edgekit run model.tflite recording.wav", "edgekit run model.tflite --threshold 0.8 --smooth 3"),
+)
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @click.argument("audio", nargs=-1, metavar="[AUDIO…]")
 @click.option("--runner", type=click.Choice(["c", "litert"]), help="Default: the generated C, LiteRT without compiler.")

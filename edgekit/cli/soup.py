@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 
-@click.command("soup")
+@click.command("soup", epilog=examples("edgekit soup runs/a runs/b runs/c --data words -o runs/soup"))
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--data",

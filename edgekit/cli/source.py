@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 _OUT = click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="A .safetensors file.")
@@ -16,7 +17,7 @@ def command() -> None:
     """Group of the two ways."""
 
 
-@command.command("pictures")
+@command.command("pictures", epilog=examples("edgekit source pictures -o source.safetensors"))
 @click.option("--per-class", default=200, show_default=True, type=click.IntRange(2), help="Pictures of each class.")
 @click.option("--epochs", default=8, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True)
@@ -30,7 +31,9 @@ def pictures(per_class: int, epochs: int, seed: int, out: Path) -> None:
     click.echo(f"{made.file}: {len(made.labels)} classes, {100 * made.accuracy:.1f} % of unseen pictures")
 
 
-@command.command("torchvision")
+@command.command(
+    "torchvision", epilog=examples("edgekit source torchvision squeezenet1_1 squeezenet1_1.pth -o source.safetensors")
+)
 @click.argument("architecture")
 @click.argument("weights", type=click.Path(path_type=Path))
 @_OUT

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.examples import examples
+
 if TYPE_CHECKING:
     from edgekit.api.stream import StreamResult
     from edgekit.graph.streaming.step import Recurrent
 
 
-@click.command("stream")
+@click.command(
+    "stream", epilog=examples("edgekit stream word.tflite", "edgekit stream word.tflite --target cortex-m4 -o step")
+)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder for the step's files.")
 @click.option("--time", type=click.Choice(["height", "width"]), help="Axis of time; default: the front-end's.")

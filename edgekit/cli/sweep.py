@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from edgekit.api.sweep import SweepResult
 
 
-@click.command("sweep")
+@click.command("sweep", epilog=examples("edgekit sweep kws-dscnn --data words --space space.toml --trials 20 -o sweep"))
 @click.argument("recipe")
 @click.option(
     "--data",

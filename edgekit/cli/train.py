@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgekit.cli import training_options as options
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from edgekit.api.train import TrainResult
 
 
-@click.command("train")
+@click.command(
+    "train",
+    epilog=examples(
+        "edgekit train kws-dscnn --data words -o run",
+        "edgekit train asc-cp-mobile --data tau2022:TAU2022 --set schedule.epochs=5 -o run",
+    ),
+)
 @click.argument("recipe")
 @options.DATA
 @options.TRAIN

@@ -8,10 +8,18 @@ from pathlib import Path
 import click
 
 from edgekit.cli import training_options as options
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 
-@click.command("verify")
+@click.command(
+    "verify",
+    epilog=examples(
+        'edgekit data relabel recordings --by speaker --select "speaker!=theo,lucas" -o speakers.csv',
+        "edgekit train speaker-ecapa --data speakers.csv --train all -o runs/speakers",
+        'edgekit verify runs/speakers --data recordings --select "speaker=theo,lucas"',
+    ),
+)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--data", required=True, multiple=True, help="Set whose clips name speakers; pairs lie within one set.")
 @click.option("--select", help='Clips, e.g. "speaker=theo,lucas". Default: all.')
@@ -21,13 +29,7 @@ from edgekit.cli.progress import progress_bar
 )
 @options.FORMAT
 def command(run: Path, data: tuple[str, ...], select: str | None, trials: int, p_target: float, form: str) -> None:
-    r"""Equal error rate and minDCF of a speaker model's RUN on voices that it never heard.
-
-    \b
-    edgekit data relabel recordings --by speaker --select "speaker!=theo,lucas" -o speakers.csv
-    edgekit train speaker-ecapa --data speakers.csv --train all -o runs/speakers
-    edgekit verify runs/speakers --data recordings --select "speaker=theo,lucas"
-    """
+    """Equal error rate and minDCF of a speaker model's RUN on voices that it never heard."""
     from edgekit.api.verify import verify_speakers
 
     with progress_bar() as progress:

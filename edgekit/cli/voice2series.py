@@ -8,10 +8,17 @@ from pathlib import Path
 import click
 
 from edgekit.cli import training_options as options
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 
-@click.command("voice2series")
+@click.command(
+    "voice2series",
+    epilog=examples(
+        "edgekit train v2s-attention-bilstm --data words -o runs/source",
+        "edgekit voice2series --source runs/source --source-data words --train A_TRAIN.ts --test A_TEST.ts -o out",
+    ),
+)
 @click.option(
     "--source", required=True, type=click.Path(path_type=Path), help="Run of an acoustic model; stays frozen."
 )
@@ -40,12 +47,7 @@ def command(
     form: str,
     out: Path,
 ) -> None:
-    r"""Classify time series with a frozen acoustic model (Voice2Series).
-
-    \b
-    edgekit train v2s-attention-bilstm --data words -o runs/source
-    edgekit voice2series --source runs/source --source-data words \
-        --train GunPoint_TRAIN.ts --test GunPoint_TEST.ts -o runs/gunpoint
+    """Classify time series with a frozen acoustic model (Voice2Series).
 
     Each placement and class map is tried; the one whose series come closest to the source's own sounds is kept.
     """
