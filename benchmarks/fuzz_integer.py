@@ -1,6 +1,7 @@
 """Random integer graphs: the integer interpreter against every other implementation, byte for byte.
 
     python benchmarks/fuzz_integer.py [--cases 10000] [--first 0] [--oracles litert,tflm,host] [--shards DIR] [--again]
+    python benchmarks/fuzz_integer.py --cases 1000 --oracles cortex-m4,cortex-m55 --shards DIR --results fuzz_cores
 
 Graphs come from tests/random_graphs.py, one for every seed. Oracles (tests/fuzz_oracles.py): ``litert`` (reference
 kernels, node by node on LiteRT's own inputs), ``tflm`` (the interpreter on the written file), ``host`` (generated C
@@ -38,13 +39,14 @@ ON_CORES = 50
 
 
 def main() -> int:
-    """Fill the folder of shards and write ``benchmarks/results/fuzz_integer.json``."""
+    """Fill the folder of shards and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--oracles", default="litert,tflm,host")
     parser.add_argument("--shards", type=Path, default=Path(tempfile.gettempdir()) / "edgekit-fuzz-integer")
     parser.add_argument("--again", action="store_true", help="repeat shards with a disagreement")
+    parser.add_argument("--results", default="fuzz_integer", help="name of the result file")
     parser.add_argument("--until", type=float, default=float("inf"), help="seconds after which no shard is begun")
     options = parser.parse_args()
     wanted = options.oracles.split(",")
@@ -59,7 +61,7 @@ def main() -> int:
             break
         _fill(first, wanted, options.shards)
     rows, disagreements, causes = _summary(options.shards)
-    write_results("fuzz_integer", rows, causes=causes, disagreements=disagreements)
+    write_results(options.results, rows, causes=causes, disagreements=disagreements)
     return 1 if disagreements else 0
 
 

@@ -77,8 +77,8 @@ def _in_vectors(places: Places, layer: Layer) -> bool:
 
 def _step(places: Places, *, vectors: bool) -> str:
     group = places.group
-    passes = sorted({read_in(group, node) for node in group.nodes})
-    body = "".join(_pass(places, number, vectors) for number in passes)
+    passes = 1 + max(read_in(group, node) for node in group.nodes)
+    body = "".join(_pass(places, number, vectors) for number in range(passes))
     before, after = _channel_sums(places) if group.nbytes and _sums(places) else ("", "")
     return fill(
         _STEP, self="@self@", parameters=", ".join(_parameters(places)), before=indent(before),
