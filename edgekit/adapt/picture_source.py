@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from edgekit.adapt.pictures import SIDE, Pictures, make_pictures
+from edgekit.adapt.pictures import Pictures, make_pictures
+from edgekit.adapt.shapes import SIDE
 from edgekit.adapt.source import save_picture_source
 from edgekit.core.progress import Progress
 from edgekit.models.registry import build_model
@@ -80,7 +81,7 @@ def _fit(model: nn.Module, pictures: Pictures, epochs: int, seed: int, progress:
             logits = model(torch.from_numpy(pictures.pixels[rows]))
             loss = functional.cross_entropy(logits, torch.from_numpy(pictures.targets[rows]), label_smoothing=0.1)
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             progress("training the source", epoch * steps + step + 1, epochs * steps)
@@ -89,5 +90,5 @@ def _fit(model: nn.Module, pictures: Pictures, epochs: int, seed: int, progress:
 @torch.no_grad()
 def _accuracy(model: nn.Module, pictures: Pictures) -> float:
     model.eval()
-    said = [model(part).argmax(dim=1) for part in torch.from_numpy(pictures.pixels).split(256)]
+    said = [model(part).argmax(dim=1) for part in torch.from_numpy(pictures.pixels).split(256)]  # type: ignore[no-untyped-call]
     return float((torch.cat(said).numpy() == pictures.targets).mean())

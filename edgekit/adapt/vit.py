@@ -139,7 +139,8 @@ class _AddOfInput(_Hook):
 
     def __call__(self, layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> Tensor:
         added = made + self.scale * self.adapter(given[0])
-        return added + given[0] if self.residual else added
+        result: Tensor = added + given[0] if self.residual else added
+        return result
 
 
 class _PutPrompts:

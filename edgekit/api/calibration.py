@@ -155,4 +155,5 @@ def model_frontend(graph: Graph, frontend: str | Path | FrontendSpec | None = No
 def _even(items: np.ndarray, most: int | None) -> np.ndarray:
     if most is None or len(items) <= most:
         return items
-    return items[np.linspace(0, len(items) - 1, most).round().astype(int)]
+    result: np.ndarray = items[np.linspace(0, len(items) - 1, most).round().astype(int)]
+    return result

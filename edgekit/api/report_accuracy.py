@@ -7,10 +7,10 @@ from typing import Any
 
 from edgekit.api.report_clips import MOST_CLASSES, interesting_cells, matrix_of, recordings
 from edgekit.api.report_facts import ReportedRun
-from edgekit.report import run_figures, run_tables
+from edgekit.report import run_figures
 from edgekit.report.evaluation_figures import group_bars, reliability_diagram
 from edgekit.report.evaluation_tables import GROUPS, calibration_table, comparison_table, group_tables, scores_table
-from edgekit.report.page import Figure, Matrix, Recordings, Section
+from edgekit.report.page import Figure, Matrix, Recordings, Section, Table
 
 _MOST_BARS = 40
 
@@ -60,7 +60,7 @@ def float_beside_int8(facts: Json) -> Section | None:
         return None
     labels = [label for label in after["by_label"] if label in before["by_label"]]
     rows = [(name, before["by_label"][name]["accuracy"], after["by_label"][name]["accuracy"]) for name in labels]
-    table = run_tables.Table(
+    table = Table(
         ("label", "float", "int8"),
         tuple((name, *(f"{100 * share:.2f} %" for share in shares)) for name, *shares in rows),
         frozenset({1, 2}),

@@ -14,7 +14,7 @@ from edgekit.api.report_facts import ReportedRun
 from edgekit.core.errors import BadConfigError
 from edgekit.report import figures, run_figures, run_tables
 from edgekit.report.evaluation_tables import comparison_table
-from edgekit.report.page import Figure, Page, Section, render
+from edgekit.report.page import Figure, Page, Section, Table, render
 from edgekit.report.timeline import timeline_svg
 
 LARGEST_PAGE = 3_000_000
@@ -167,7 +167,7 @@ def _training(facts: Json) -> Section | None:
     description = f"Learning curves of {facts['name']} over {len(history)} epochs."
     drawn = Figure(figures.learning_curves(history), description, run_tables.history_table(history))
     recipe = tuple((line,) for line in found["recipe"].splitlines() if line.strip())
-    folded = (run_tables.Table((), recipe, caption="Recipe, resolved"),)
+    folded = (Table((), recipe, caption="Recipe, resolved"),)
     return Section("training", (f"{kept}.",), figures=(drawn,), folded=folded)
 
 

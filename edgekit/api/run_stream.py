@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
@@ -155,7 +155,7 @@ def _far_microphone(host: Host, rate: int, device: str | int | None) -> Iterator
     )
     assert process.stdout is not None and process.stderr is not None
     try:
-        yield process.stdout
+        yield cast(BinaryIO, process.stdout)
         if process.poll() not in (None, 0):
             raise host.explain(process.returncode, process.stderr.read().decode(errors="replace"))
     finally:

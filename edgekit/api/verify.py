@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgekit.api.train import read_data
+from edgekit.api.training_clips import read_data
 from edgekit.core.errors import BadConfigError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent

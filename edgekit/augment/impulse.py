@@ -99,7 +99,8 @@ class ImpulseBank:
         """Each clip [N, samples] convolved with the response ``which`` [N] and cut to its length."""
         spectra = self.spectra.to(pcm.device)
         product = torch.fft.rfft(pcm, self.size) * spectra[which]
-        return torch.fft.irfft(product, self.size)[:, : self.samples]
+        result: Tensor = torch.fft.irfft(product, self.size)[:, : self.samples]
+        return result
 
 
 def fast_length(least: int) -> int:

@@ -103,7 +103,8 @@ def make_inputs(
 def _quantized(core: Graph, features: np.ndarray) -> np.ndarray:
     scale, zero_point = core.tensor(core.inputs[0]).scale_zero()
     steps = np.floor(features.astype(np.float64) / scale + 0.5) + zero_point
-    return np.clip(steps, -128, 127).astype(np.int8)
+    result: np.ndarray = np.clip(steps, -128, 127).astype(np.int8)
+    return result
 
 
 @dataclass(frozen=True)

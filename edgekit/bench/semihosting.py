@@ -62,4 +62,5 @@ class Console:
         part = bytes(self.incoming[:size])
         del self.incoming[: len(part)]
         write(address, part)
-        return size - len(part)
+        result: int | None = size - len(part)
+        return result

@@ -8,7 +8,8 @@ from typing import Any
 
 from edgekit.budget.counting import Counts, LayerCount
 from edgekit.budget.judge import Case
-from edgekit.budget.limits import LIMITS, LimitKind
+from edgekit.budget.limits import LIMITS
+from edgekit.budget.limits.kind import LimitKind
 from edgekit.budget.ram import KEYS as RAM_KEYS
 from edgekit.budget.tally import Reason, Tally
 from edgekit.budget.toml import Budget

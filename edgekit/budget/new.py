@@ -6,7 +6,8 @@ import json
 import textwrap
 from collections.abc import Mapping
 
-from edgekit.budget.limits import LIMITS, LimitKind
+from edgekit.budget.limits import LIMITS
+from edgekit.budget.limits.kind import LimitKind
 
 _EXAMPLES: Mapping[str, str] = {
     "parameter": '"50 k"',

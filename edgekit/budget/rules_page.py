@@ -9,7 +9,8 @@ from edgekit.budget import bodies
 from edgekit.budget.bodies import ONCE, REPEATED
 from edgekit.budget.check import READABLE, READABLE_RULE
 from edgekit.budget.frontend_cost import CONVENTION, frontend_macs
-from edgekit.budget.limits import COUNTINGS, LIMITS, LimitKind
+from edgekit.budget.limits import COUNTINGS, LIMITS
+from edgekit.budget.limits.kind import LimitKind
 from edgekit.budget.rules import other
 from edgekit.budget.rules.tables import paragraph, table
 

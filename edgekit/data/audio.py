@@ -104,7 +104,8 @@ def decode_float(path: Path, sample_rate: int, start: int = 0, samples: int = 0)
 def to_int16(signal: np.ndarray) -> np.ndarray:
     """Float in [-1, 1) to int16: times 32768, rounded to nearest (ties to even), clipped."""
     scaled = np.clip(signal, -2.0, 2.0).astype(np.float32, copy=False) * np.float32(32768.0)
-    return np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
+    result: np.ndarray = np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
+    return result
 
 
 def signal_range(pcm: np.ndarray) -> int:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -145,7 +146,7 @@ def _append(path: Path, rows: Sequence[Sequence[object]]) -> None:
         os.close(handle)
 
 
-def _lines(path: Path, width: int) -> tuple[list[list], int]:
+def _lines(path: Path, width: int) -> tuple[list[list[Any]], int]:
     """Rows of a journal up to the first damaged one, and how many bytes they take."""
     if not path.exists():
         return [], 0

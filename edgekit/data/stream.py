@@ -176,7 +176,8 @@ def _at_level(recording: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     wanted = _full_scale(draw.uniform(_QUIETEST_DB, _LOUDEST_DB))
     values = recording.astype(np.float32)
     out: np.ndarray = values * (wanted / max(_rms(values), 1.0))
-    return np.clip(out, -32768.0, 32767.0)
+    result: np.ndarray = np.clip(out, -32768.0, 32767.0)
+    return result
 
 
 def sounding(pcm: np.ndarray) -> np.ndarray:

@@ -179,4 +179,5 @@ class GainState:
             self.gain += (step + (1 << self.settings.rise) - 1) >> self.settings.rise
         elif step < 0:
             self.gain -= (-step + (1 << self.settings.fall) - 1) >> self.settings.fall
-        return out
+        result: np.ndarray = out
+        return result

@@ -15,7 +15,8 @@ def exponential_table(scale: float) -> np.ndarray:
     Args:
         scale: of the model's int8 output.
     """
-    return np.floor(_PEAK * np.exp(-float(scale) * np.arange(256)) + 0.5).astype(np.uint16)
+    result: np.ndarray = np.floor(_PEAK * np.exp(-float(scale) * np.arange(256)) + 0.5).astype(np.uint16)
+    return result
 
 
 def posteriors(logits: np.ndarray, table: np.ndarray) -> np.ndarray:

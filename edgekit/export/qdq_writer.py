@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -120,7 +121,7 @@ class _Writer:
         if tensor.dtype == "int64":  # a bias beside int16: DequantizeLinear does not take its type
             return self._out.constant(tensor.name, (data * tensor.quant.scale.astype(np.float64)).astype(np.float32))
         scale, zero = self._parameters(tensor.name, tensor.quant, data.dtype)
-        attributes = {} if tensor.quant.per_tensor else {"axis": axis}
+        attributes: dict[str, Any] = {} if tensor.quant.per_tensor else {"axis": axis}
         stored = self._out.constant(tensor.name, data)
         return self._out.node("DequantizeLinear", [stored, scale, zero], f"{tensor.name}/dequantized", **attributes)
 

@@ -71,7 +71,8 @@ def cepstrum_matrix(spec: FrontendSpec) -> Array:
         matrix[0] *= np.sqrt(0.5)
     if spec.lifter:
         matrix *= 1.0 + spec.lifter / 2.0 * np.sin(np.pi * rows / spec.lifter)
-    return matrix
+    result: Array = matrix
+    return result
 
 
 def _axis(spec: FrontendSpec) -> tuple[Array, Array]:

@@ -26,7 +26,8 @@ def quantize_features(x: NDArray[np.floating], scale: float, zero_point: int) ->
             mend="use a positive scale and a zero point from -128 to 127",
         )
     steps = np.floor(np.asarray(x, np.float64) * (1.0 / stored) + 0.5) + zero_point
-    return np.clip(steps, -128, 127).astype(np.int8)
+    result: NDArray[np.int8] = np.clip(steps, -128, 127).astype(np.int8)
+    return result
 
 
 def dequantize_features(q: NDArray[np.int8], scale: float, zero_point: int) -> NDArray[np.float32]:

@@ -67,7 +67,7 @@ class TorchFrontend(nn.Module):
             raise DataError(f"PCM has {pcm.dim()} dimensions", mend="give [clips, samples]")
         room = _CHUNK_BYTES if pcm.device.type == "cpu" else _GPU_CHUNK_BYTES
         per_clip = self.spec.frames * self.spec.n_fft * self.window.element_size()
-        return torch.cat([self._features(part) for part in pcm.split(max(1, room // per_clip))])
+        return torch.cat([self._features(part) for part in pcm.split(max(1, room // per_clip))])  # type: ignore[no-untyped-call]
 
     def _features(self, pcm: Tensor) -> Tensor:
         spec = self.spec

@@ -37,7 +37,7 @@ class TorchScalogram(nn.Module):
         per_bin = len(signal) * self.size * 2 * signal.element_size()
         at_once = max(1, _CHUNK_BYTES // per_bin)
         spectrum = torch.fft.rfft(signal, self.size).unsqueeze(1)  # [n, 1, size/2 + 1]
-        parts = [self._bins(spectrum, wavelets) for wavelets in self.wavelets.split(at_once)]
+        parts = [self._bins(spectrum, wavelets) for wavelets in self.wavelets.split(at_once)]  # type: ignore[no-untyped-call]
         return torch.cat(parts, dim=1).transpose(1, 2)
 
     def _bins(self, spectrum: Tensor, wavelets: Tensor) -> Tensor:
@@ -49,4 +49,5 @@ class TorchScalogram(nn.Module):
         else:
             magnitude = coefficients.real.square() + coefficients.imag.square()
         total = magnitude.new_zeros((*magnitude.shape[:-1], self.spec.frames))
-        return total.index_add(-1, self.frame, magnitude) / self.counts
+        result: Tensor = total.index_add(-1, self.frame, magnitude) / self.counts
+        return result

@@ -98,13 +98,15 @@ def max_pool2d(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndar
 def mean(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Mean over axes of the tensor (the clips' axis comes before them)."""
     x = need(inputs[0])
-    return x.mean(axis=tuple(axis + 1 for axis in attrs["axes"]), dtype=np.float32).reshape(-1, *dims)
+    result: np.ndarray = x.mean(axis=tuple(axis + 1 for axis in attrs["axes"]), dtype=np.float32).reshape(-1, *dims)
+    return result
 
 
 def total(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Sum over axes of the tensor."""
     x = need(inputs[0])
-    return x.sum(axis=tuple(axis + 1 for axis in attrs["axes"]), dtype=np.float32).reshape(-1, *dims)
+    result: np.ndarray = x.sum(axis=tuple(axis + 1 for axis in attrs["axes"]), dtype=np.float32).reshape(-1, *dims)
+    return result
 
 
 def elementwise(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Kernel:
@@ -159,33 +161,39 @@ def softmax(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray
     """Softmax of β·x over the last axis."""
     x = need(inputs[0]) * np.float32(attrs["beta"])
     e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    result: np.ndarray = e / e.sum(axis=-1, keepdims=True)
+    return result
 
 
 def relu(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """max(x, 0)."""
-    return np.maximum(need(inputs[0]), np.float32(0))
+    result: np.ndarray = np.maximum(need(inputs[0]), np.float32(0))
+    return result
 
 
 def relu6(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """min(max(x, 0), 6)."""
-    return np.clip(need(inputs[0]), np.float32(0), np.float32(6))
+    result: np.ndarray = np.clip(need(inputs[0]), np.float32(0), np.float32(6))
+    return result
 
 
 def logistic(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """1 / (1 + e^−x), without overflow on either side."""
     small = np.exp(-np.abs(need(inputs[0])))
-    return np.where(need(inputs[0]) >= 0, np.float32(1), small) / (1 + small)
+    result: np.ndarray = np.where(need(inputs[0]) >= 0, np.float32(1), small) / (1 + small)
+    return result
 
 
 def tanh(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """Hyperbolic tangent."""
-    return np.tanh(need(inputs[0]))
+    result: np.ndarray = np.tanh(need(inputs[0]))
+    return result
 
 
 def rsqrt(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:
     """1/√x; finite where x is 0 (what is divided by a norm of 0 is 0 itself)."""
-    return np.float32(1) / np.sqrt(np.maximum(need(inputs[0]), np.float32(1e-12)))
+    result: np.ndarray = np.float32(1) / np.sqrt(np.maximum(need(inputs[0]), np.float32(1e-12)))
+    return result
 
 
 def leaky_relu(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:

@@ -16,7 +16,8 @@ def batch_matmul(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.nd
     x, y = (ranked(need(side), len(dims)) for side in inputs)
     first = np.swapaxes(x, -1, -2) if attrs["adj_x"] else x
     second = np.swapaxes(y, -1, -2) if attrs["adj_y"] else y
-    return np.matmul(first, second).reshape(-1, *dims)
+    result: np.ndarray = np.matmul(first, second).reshape(-1, *dims)
+    return result
 
 
 def pointwise(inputs: Operands, attrs: Attrs, dims: tuple[int, ...]) -> np.ndarray:

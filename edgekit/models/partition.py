@@ -36,7 +36,8 @@ class SubsetCorrelation(nn.Module):
         means = subsets.flatten(3).mean(dim=3)  # [N, S, C/S]
         described = self.describe(means)
         unit = described / described.square().sum(dim=2, keepdim=True).add(1e-6).sqrt()
-        return (self.sharpness * (unit @ unit.transpose(1, 2))).softmax(dim=2)
+        result: Tensor = (self.sharpness * (unit @ unit.transpose(1, 2))).softmax(dim=2)
+        return result
 
 
 class PartitionFusion(nn.Module):

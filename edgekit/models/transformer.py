@@ -54,7 +54,8 @@ class SelfAttention(nn.Module):
 def attention_weights(queries: Tensor, keys: Tensor) -> Tensor:
     """softmax(q·kᵀ/√d): two [N, heads, T, d] → [N, heads, T, T]."""
     scale = float(queries.shape[-1]) ** -0.5
-    return ((queries * scale) @ keys.transpose(-2, -1)).softmax(dim=-1)
+    result: Tensor = ((queries * scale) @ keys.transpose(-2, -1)).softmax(dim=-1)
+    return result
 
 
 class FeedForward(nn.Module):
@@ -139,7 +140,8 @@ def make_activation(kind: str) -> nn.Module:
     table = {"gelu": nn.GELU, "quick-gelu": QuickGelu, "relu": nn.ReLU}
     if kind not in table:
         raise BadConfigError(f"unknown activation {kind!r}", mend=f"use one of {', '.join(ACTIVATIONS)}")
-    return table[kind]()
+    result: nn.Module = table[kind]()
+    return result
 
 
 def initialise(module: nn.Module) -> None:

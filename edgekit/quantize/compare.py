@@ -65,4 +65,5 @@ def dequantized_outputs(integer: Graph, clips: np.ndarray) -> np.ndarray:
 
 
 def _labels(outputs: np.ndarray) -> np.ndarray:
-    return outputs.reshape(len(outputs), -1).argmax(axis=1)
+    result: np.ndarray = outputs.reshape(len(outputs), -1).argmax(axis=1)
+    return result

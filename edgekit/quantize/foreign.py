@@ -95,7 +95,7 @@ def _by_ort(model: Path, inputs: list[dict[str, np.ndarray]], out: Path) -> None
     quantization = require("onnxruntime.quantization", EXTRA)
     shapes = require("onnxruntime.quantization.shape_inference", EXTRA)
 
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[name-defined]
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[name-defined, misc]
         def __init__(self) -> None:
             self.rest = iter(inputs)
 

@@ -33,7 +33,8 @@ def input_rows(node: Node, weights: np.ndarray, x: np.ndarray, generator: np.ran
     """
     if node.op == "fully_connected":
         rows = x.reshape(-1, weights.shape[1])
-        return rows[_some(len(rows), generator)][None]
+        result: np.ndarray = rows[_some(len(rows), generator)][None]
+        return result
     (top, bottom), (left, right) = node.attrs["pad"]
     images = np.pad(x.reshape(-1, *x.shape[-3:]), ((0, 0), (top, bottom), (left, right), (0, 0)))
     patches = _patches(node, weights.shape[1:3], images, generator)  # [R, kH, kW, C]

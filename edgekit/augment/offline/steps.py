@@ -164,7 +164,8 @@ class Noise:
         noise = coloured_noise(draw, max(len(signal), 8), SLOPES[draw.integers(len(SLOPES))])[: len(signal)]
         rms = float(np.sqrt(np.mean(np.square(signal, dtype=np.float64))))
         level = rms * 10.0 ** (-draw.uniform(*self.snr_db) / 20.0)
-        return (signal + level * noise).astype(np.float32)
+        result: np.ndarray = (signal + level * noise).astype(np.float32)
+        return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +180,8 @@ class Gain:
 
     def apply(self, signal: np.ndarray, studio: Studio, draw: Draw) -> np.ndarray:
         """float32 [n]."""
-        return (signal * 10.0 ** (draw.uniform(*self.decibels) / 20.0)).astype(np.float32)
+        result: np.ndarray = (signal * 10.0 ** (draw.uniform(*self.decibels) / 20.0)).astype(np.float32)
+        return result
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -156,7 +156,8 @@ class _Emitter:
         first = cut[0]
         if len(cut) > 1 or stride[first] != 1 or any(dim != 1 for dim in source.dims[:first]):
             return None
-        return begin[first] * (source.nbytes // source.dims[first])
+        result: int | None = begin[first] * (source.nbytes // source.dims[first])
+        return result
 
     def _planned(self) -> MemoryPlan:
         """The arena's plan: what lies in a ring is no part of it; the layer that writes there makes one byte here."""

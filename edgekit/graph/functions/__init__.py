@@ -12,9 +12,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
-from edgekit.graph.functions.kind import Function, Operator
+from edgekit.graph.functions.kind import Expression, Function, Operator
 
 _MODULES = [importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
 
@@ -23,10 +25,15 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
 )
 """Functions by name."""
 
+
+def _applied(name: str, attrs: Mapping[str, Any]) -> Expression:
+    return (name, "x")
+
+
 OPERATORS: tuple[Operator, ...] = (
     *(operator for module in _MODULES for operator in getattr(module, "OPERATORS", ())),
     *(
-        Operator(lambda attrs, name=function.name: (name, "x"), function.onnx, function.tflite)
+        Operator(partial(_applied, function.name), function.onnx, function.tflite)
         for function in FUNCTIONS.values()
         if function.arguments == 1
     ),

@@ -32,12 +32,14 @@ def wrap_int32(x: Int64) -> Int64:
 def round_half_away(x: float | np.floating | np.ndarray) -> np.ndarray:
     """TfLiteRound: to the nearest integer, halves away from zero. Float in, float out of the same dtype."""
     x = np.asarray(x)
-    return np.trunc(x + np.copysign(_below_half(x.dtype), x))
+    result: np.ndarray = np.trunc(x + np.copysign(_below_half(x.dtype), x))
+    return result
 
 
 def _below_half(dtype: np.dtype) -> np.floating:
     # The largest value below one half: x + 0.5 would round 0.49999997 up; halves still reach the next integer.
-    return np.nextafter(dtype.type(0.5), dtype.type(0))
+    result: np.floating = np.nextafter(dtype.type(0.5), dtype.type(0))
+    return result
 
 
 def saturating_rounding_doubling_high_mul(a: Int64, b: Int64 | int) -> Int64:
@@ -60,12 +62,14 @@ def rounding_divide_by_pot(x: Int64, exponent: Int64 | int) -> Int64:
     moved += x
     moved += half
     moved >>= exponent
-    return moved
+    result: Int64 = moved
+    return result
 
 
 def saturating_shift_left(x: Int64, exponent: int) -> Int64:
     """Multiply by 2^exponent, held within int32 (gemmlowp SaturatingRoundingMultiplyByPOT, exponent ≥ 0)."""
-    return np.clip(np.asarray(x, dtype=np.int64) << exponent, INT32_MIN, INT32_MAX)
+    result: Int64 = np.clip(np.asarray(x, dtype=np.int64) << exponent, INT32_MIN, INT32_MAX)
+    return result
 
 
 def rounding_half_sum(a: Int64, b: Int64 | int) -> Int64:
@@ -133,4 +137,5 @@ def multiply_wide(x: Int64, multiplier: Int64 | int, shift: Int64 | int) -> Int6
 
 def clamp_int8(x: Int64, low: int = INT8_MIN, high: int = INT8_MAX) -> np.ndarray:
     """``x`` clipped to [low, high] as int8."""
-    return np.clip(x, low, high).astype(np.int8)
+    result: np.ndarray = np.clip(x, low, high).astype(np.int8)
+    return result

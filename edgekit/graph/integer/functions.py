@@ -20,7 +20,8 @@ def evaluate(expression: Expression, x: np.ndarray, depth: int = 0) -> np.ndarra
     """
     with np.errstate(all="ignore"):
         value = np.broadcast_to(_value(expression, np.asarray(x, np.float64), depth), np.shape(x))
-        return np.clip(np.nan_to_num(value, nan=0.0), -3e38, 3e38)
+        result: np.ndarray = np.clip(np.nan_to_num(value, nan=0.0), -3e38, 3e38)
+        return result
 
 
 def _value(expression: Expression, x: np.ndarray, depth: int) -> np.ndarray:

@@ -55,9 +55,11 @@ def _multiplier(real: float) -> tuple[int, int]:
 
 def _high_mul(a: Int64, b: int) -> Int64:
     """The high 16 bits of 2·a·b, rounded to nearest (gemmlowp SaturatingRoundingDoublingHighMul of int16)."""
-    return np.minimum((a * b + (1 << 14)) >> 15, _INT16_MAX)
+    result: Int64 = np.minimum((a * b + (1 << 14)) >> 15, _INT16_MAX)
+    return result
 
 
 def _shift_left(x: Int64, amount: int) -> Int64:
     """X · 2^amount, held within int16."""
-    return np.clip(x << amount, _INT16_MIN, _INT16_MAX)
+    result: Int64 = np.clip(x << amount, _INT16_MIN, _INT16_MAX)
+    return result

@@ -48,7 +48,8 @@ def table513(function: Callable[[np.ndarray], np.ndarray], low: float, high: flo
     middles = round_half_away(function(x[:-1] + step / np.float32(2)) * scale)
     interpolated = round_half_away((values[1:] + samples[:-1]) / np.float32(2))
     bias = round_half_away((interpolated - middles) / np.float32(2))
-    return np.clip(np.append(samples[:-1] - bias, samples[-1]), INT16_MIN, INT16_MAX).astype(np.int16)
+    result: np.ndarray = np.clip(np.append(samples[:-1] - bias, samples[-1]), INT16_MIN, INT16_MAX).astype(np.int16)
+    return result
 
 
 def look_up(table: np.ndarray, x: Int64) -> Int64:
@@ -56,7 +57,8 @@ def look_up(table: np.ndarray, x: Int64) -> Int64:
     wide = table.astype(np.int64)
     index = 256 + (x >> 7)
     base = wide[index]
-    return base + (((wide[index + 1] - base) * (x & 0x7F) + 64) >> 7)
+    result: Int64 = base + (((wide[index + 1] - base) * (x & 0x7F) + 64) >> 7)
+    return result
 
 
 def prepare_wide_softmax(graph: Graph, node: Node) -> WideSoftmaxParams:
@@ -84,7 +86,8 @@ def wide_softmax(params: WideSoftmaxParams, x: np.ndarray) -> np.ndarray:
     reciprocal = look_up(params.reciprocal, symmetric)
     right = 31 - headroom
     result = (exponential * reciprocal + (np.int64(1) << (right - 1))) >> right
-    return np.clip(result, 0, INT16_MAX).astype(np.int16)
+    found: np.ndarray = np.clip(result, 0, INT16_MAX).astype(np.int16)
+    return found
 
 
 def prepare_wide_sigmoid(graph: Graph, node: Node) -> WideSigmoidParams:

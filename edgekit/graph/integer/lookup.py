@@ -131,7 +131,8 @@ def _function(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
     (scale, zero_point), (scale_out, zero_out) = source.scale_zero(), output.scale_zero()
     real = evaluate(node.attrs["expression"], scale * (_VALUES - zero_point).astype(np.float64))
     steps = np.clip(np.rint(real / scale_out) + zero_out, INT8_MIN, INT8_MAX)
-    return steps.astype(np.int8)
+    result: np.ndarray = steps.astype(np.int8)
+    return result
 
 
 TABLES: Mapping[str, Callable[[Tensor, Tensor, Node], np.ndarray]] = {

@@ -160,4 +160,5 @@ def _product(first: Int64, second: Int64, factor: Rescale) -> Int64:
 
 
 def _narrow(x: Int64) -> Int64:
-    return np.clip(x, INT16_MIN, INT16_MAX)
+    result: Int64 = np.clip(x, INT16_MIN, INT16_MAX)
+    return result

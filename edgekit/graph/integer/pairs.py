@@ -24,7 +24,8 @@ def prepare_extreme(graph: Graph, node: Node) -> ExtremeParams:
 
 def extreme(params: ExtremeParams, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The larger or the smaller of x and y."""
-    return np.maximum(x, y) if params.largest else np.minimum(x, y)
+    result: np.ndarray = np.maximum(x, y) if params.largest else np.minimum(x, y)
+    return result
 
 
 def prepare_squared_difference(graph: Graph, node: Node) -> AddParams:

@@ -24,7 +24,8 @@ class Clamp:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """``x`` clipped and stored."""
-        return np.clip(x, self.low, self.high).astype(self.dtype)
+        result: np.ndarray = np.clip(x, self.low, self.high).astype(self.dtype)
+        return result
 
 
 @dataclass(frozen=True)

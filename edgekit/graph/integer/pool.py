@@ -40,4 +40,5 @@ def max_pool2d(params: PoolParams, x: np.ndarray) -> np.ndarray:
 
 def _window_sums(x: np.ndarray, params: PoolParams) -> np.ndarray:
     patches = windows(pad_spatial(x, params.pad, 0), params.window, params.stride)
-    return patches.sum(axis=(3, 4), dtype=np.int32)
+    result: np.ndarray = patches.sum(axis=(3, 4), dtype=np.int32)
+    return result

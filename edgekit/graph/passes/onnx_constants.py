@@ -65,7 +65,8 @@ def _result_size(op: str, operands: Operands, attrs: Mapping[str, Any]) -> int:
     if op in BROADCASTING:
         return prod(np.broadcast_shapes(*(item.shape for item in present)))
     if op == "Gather" and len(present) == 2 and present[0].ndim:
-        return present[0].size // max(present[0].shape[attrs.get("axis", 0)], 1) * present[1].size
+        result: int = present[0].size // max(present[0].shape[attrs.get("axis", 0)], 1) * present[1].size
+        return result
     return 0
 
 
@@ -127,7 +128,8 @@ def _expand(operands: Operands, attrs: Mapping[str, Any]) -> np.ndarray:
 def _divide(operands: Operands, attrs: Mapping[str, Any]) -> np.ndarray:
     x, y = _array(operands, 0), _array(operands, 1)
     if x.dtype.kind not in "iu":
-        return x / y
+        result: np.ndarray = x / y
+        return result
     if np.any(y == 0):
         raise ValueError("division by 0")
     quotient = np.abs(x) // np.abs(y)
@@ -151,7 +153,8 @@ def _unary(function: Callable[..., Any]) -> Evaluator:
 def _reduce(function: Callable[..., Any]) -> Evaluator:
     def evaluator(operands: Operands, attrs: Mapping[str, Any]) -> np.ndarray:
         axes = _ints(operands, 1, attrs, "axes")
-        return function(_array(operands, 0), axis=axes, keepdims=bool(attrs.get("keepdims", 1)))
+        result: np.ndarray = function(_array(operands, 0), axis=axes, keepdims=bool(attrs.get("keepdims", 1)))
+        return result
 
     return evaluator
 

@@ -57,7 +57,8 @@ def _keeps_last(graph: Graph, node: Node) -> bool:
 
 def _cuts_last(graph: Graph, node: Node) -> bool:
     whole = graph.tensor(node.inputs[0]).dims[:-1]
-    return node.attrs["size"][:-1] == whole and node.attrs["stride"][-1] == 1
+    result: bool = node.attrs["size"][:-1] == whole and node.attrs["stride"][-1] == 1
+    return result
 
 
 def _one(graph: Graph, node: Node, part: Node) -> tuple[list[Node], list[Tensor]]:

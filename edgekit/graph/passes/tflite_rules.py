@@ -27,7 +27,8 @@ def dequantize(tensor: Tensor) -> np.ndarray:
     scale, zero = tensor.quant.scale.reshape(shape), tensor.quant.zero_point.reshape(shape)
     if not tensor.shape:
         scale, zero = scale.reshape(()), zero.reshape(())
-    return ((tensor.data.astype(np.int64) - zero).astype(np.float32) * scale).astype(np.float32)
+    result: np.ndarray = ((tensor.data.astype(np.int64) - zero).astype(np.float32) * scale).astype(np.float32)
+    return result
 
 
 def same_pads(size: int, window: int, stride: int, dilation: int = 1) -> Pads:

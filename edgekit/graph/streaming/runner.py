@@ -70,7 +70,8 @@ class StreamRunner:
                 self._memory.pop(state.name, None)
                 self._memory.update(self._empty(state.name))
         self.hops += 1
-        return values[self._graph.outputs[0]][0]
+        result: np.ndarray = values[self._graph.outputs[0]][0]
+        return result
 
     def run(self, frames: np.ndarray) -> np.ndarray:
         """Outputs of all whole hops of [frames, …], one a hop: [hops, *output shape]."""

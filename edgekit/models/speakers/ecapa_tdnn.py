@@ -41,7 +41,7 @@ class _Res2(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, T] → [N, C, T]."""
-        parts = list(x.split(self.width, dim=1))
+        parts = list(x.split(self.width, dim=1))  # type: ignore[no-untyped-call]
         for number, layer in enumerate(self.layers, start=1):
             given = parts[number] if number == 1 else parts[number] + parts[number - 1]
             parts[number] = layer(given)
@@ -57,7 +57,8 @@ class _Excitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, T] → [N, C, T]."""
-        return x * self.gate(x.mean(dim=2)).unsqueeze(2)
+        result: Tensor = x * self.gate(x.mean(dim=2)).unsqueeze(2)
+        return result
 
 
 class _Block(nn.Module):

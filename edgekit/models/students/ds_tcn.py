@@ -133,7 +133,7 @@ class TimeBlock(nn.Module):
         frames = int(x.shape[2])
         parts = [
             conv(newest(part, frames - longest + reach, 2))  # all kernels end at the same frame
-            for conv, part, reach in zip(self.depthwise, x.split(self.shares, dim=1), self.reach, strict=True)
+            for conv, part, reach in zip(self.depthwise, x.split(self.shares, dim=1), self.reach, strict=True)  # type: ignore[no-untyped-call]
         ]
         y = self.norm(self.pointwise(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)))
         if self.skip is not None:

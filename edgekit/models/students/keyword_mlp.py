@@ -81,12 +81,12 @@ class GatedBlock(nn.Module):
 
     def __init__(self, frames: int, width: int, inner: int, survival: float) -> None:
         super().__init__()
-        self.survival, self.half = survival, inner // 2
+        self.survival, self.gates = survival, inner // 2
         self.widen = nn.Linear(width, inner)
         self.act = nn.GELU()
-        self.gate_norm = nn.LayerNorm(self.half)
+        self.gate_norm = nn.LayerNorm(self.gates)
         self.over_time = nn.Linear(frames, frames)
-        self.narrow = nn.Linear(self.half, width)
+        self.narrow = nn.Linear(self.gates, width)
         self.norm = nn.LayerNorm(width)
         # The gates begin as nearly 1, so that a block begins as an ordinary MLP (Liu et al., section 2.1).
         nn.init.uniform_(self.over_time.weight, -1e-3, 1e-3)
@@ -97,7 +97,7 @@ class GatedBlock(nn.Module):
         if self.training and float(torch.rand(())) > self.survival:
             return x
         inner = self.act(self.widen(x))  # [N, T, 2·half]
-        values, gates = inner[..., : self.half], inner[..., self.half :]
+        values, gates = inner[..., : self.gates], inner[..., self.gates :]
         mixed = self.over_time(self.gate_norm(gates).transpose(1, 2)).transpose(1, 2)  # over T: [N, T, half]
         out: Tensor = x + self.norm(self.narrow(values * mixed))
         return out

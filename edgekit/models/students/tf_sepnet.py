@@ -95,7 +95,8 @@ class SeparateBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, in, F, T] → [N, out, F, T]."""
         x = channel_shuffle(self.expand(x), self.groups)  # [N, out, F, T]
-        over_frequency, over_time = x.split(int(x.shape[1]) // 2, dim=1)  # twice [N, out/2, F, T]
+        half = int(x.shape[1]) // 2
+        over_frequency, over_time = x.split(half, dim=1)  # type: ignore[no-untyped-call]  # twice [N, out/2, F, T]
         pooled = self.frequency(over_frequency).mean(dim=2, keepdim=True)  # [N, out/2, 1, T]
         first = over_frequency + self.dropout(self.frequency_mix(pooled))
         pooled = self.time(over_time).mean(dim=3, keepdim=True)  # [N, out/2, F, 1]

@@ -57,7 +57,8 @@ class Hints(nn.Module):
         ours = [student[name] for name in self.student_layers]
         theirs = [teacher[name] for name in self.teacher_layers]
         if isinstance(self.loss, FeatureProjection):
-            return self.choice.feature_weight * self.loss(ours[0], theirs[0])
+            result: Tensor = self.choice.feature_weight * self.loss(ours[0], theirs[0])
+            return result
         places = self.grid[0] * self.grid[1]  # class and distillation tokens come before the patches
         out: Tensor = self.loss([tokens[:, -places:] for tokens in ours], [tokens[:, -places:] for tokens in theirs])
         return out

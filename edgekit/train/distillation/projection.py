@@ -39,7 +39,8 @@ class FeatureProjection(nn.Module):
             teacher = functional.adaptive_avg_pool2d(teacher, (int(student.shape[2]), int(student.shape[3])))
         elif not self.tokens:
             student, teacher = _mean(student), _mean(teacher)
-        return (self.project(student) - teacher).square().mean()
+        result: Tensor = (self.project(student) - teacher).square().mean()
+        return result
 
 
 def _channels(shape: tuple[int, ...]) -> int:

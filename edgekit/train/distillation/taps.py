@@ -41,4 +41,5 @@ def _module(model: nn.Module, name: str) -> nn.Module:
         top = ", ".join(known_name for known_name, _ in model.named_children())
         mend = f"did you mean {near[0]!r}?" if near else f"it has {top}"
         raise BadConfigError(f"no layer {name!r} in {type(model).__name__}", where="distillation", mend=mend)
-    return modules[name]
+    result: nn.Module = modules[name]
+    return result

@@ -81,4 +81,5 @@ class VitKd(nn.Module):
         maps = tokens.transpose(1, 2).reshape(clips, width, *self.grid)  # [N, C, F', T']
         made = self.generator(maps).flatten(2).transpose(1, 2)
         error = ((made - teacher).square() * masked[:, :, None]).sum()
-        return self.generate_weight / self.mask_share * error / clips
+        result: Tensor = self.generate_weight / self.mask_share * error / clips
+        return result

@@ -118,7 +118,7 @@ class _Course:
         if not bool(torch.isfinite(loss)):
             raise EdgekitError(f"the loss is not finite at step {step}", mend="lower optimiser.learning_rate")
         self.optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimiser.step()
         self._average(step)

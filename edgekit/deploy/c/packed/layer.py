@@ -95,7 +95,8 @@ def _kernels(
 
 def _in_reach(params: ConvParams, patches: Patches) -> bool:
     """STRB reaches the outputs of all patches of a block."""
-    return (patches.block - 1) * params.arithmetic.weights.shape[0] <= 4095
+    result: bool = (patches.block - 1) * params.arithmetic.weights.shape[0] <= 4095
+    return result
 
 
 def _text(layer: Layer, kernels: Kernels, patches: Patches, outputs: int) -> str:
