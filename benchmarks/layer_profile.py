@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.bench.cortex_m import Core
+from edgekit.bench.cortex_m import CPU_MODELS, Core
 from edgekit.bench.elf import read_elf
 from edgekit.bench.protocol import features_request
+from edgekit.bench.qemu import run_counted
 from edgekit.budget.counting import count
 from edgekit.deploy.generate import Sources, generate
-from edgekit.deploy.project import build
+from edgekit.deploy.project import Image, build
 from edgekit.deploy.target import find_target
 from edgekit.graph.graph import Graph
 
@@ -45,7 +46,7 @@ def profile(graph: Graph, core: str, optimize: str = "balanced") -> list[Cost]:
 
     Args:
         graph: integer edge graph.
-        core: one that unicorn emulates.
+        core: one that unicorn or QEMU emulates.
         optimize: as in compile.
     """
     target = find_target(core)
@@ -54,11 +55,7 @@ def profile(graph: Graph, core: str, optimize: str = "balanced") -> list[Cost]:
     clip = np.zeros(dims, np.int8)
     spans = {title: f"profiled_{index}" for index, title in enumerate(calls)}
     with tempfile.TemporaryDirectory() as folder:
-        image = build(sources, target, Path(folder) / "image")
-        emulated = Core(read_elf(image.path), target, spans)
-        emulated.exchange(b"")
-        emulated.exchange(features_request(clip), counted=True)
-    found = {title: emulated.span(title) or 0 for title in spans}
+        found = _counted(build(sources, target, Path(folder) / "image"), clip, sources.output_size, spans)
     kernels = {layer["name"]: layer["kernel"] for layer in sources.manifest["layers"]}
     work = {layer.name: layer.work.true for layer in count(graph).layers if layer.work is not None}
     costs = []
@@ -69,6 +66,16 @@ def profile(graph: Graph, core: str, optimize: str = "balanced") -> list[Cost]:
         macs = sum(work.get(member, 0) for _, _, member in members)
         costs.append(Cost(op, name, kernels.get(name, ""), macs, graph.tensor(output).elements, instructions))
     return costs
+
+
+def _counted(image: Image, clip: np.ndarray, outputs: int, spans: dict[str, str]) -> dict[str, int]:
+    """Instructions of one inference by name of ``spans``, whose values are functions of the image."""
+    if image.target.name not in CPU_MODELS:
+        return dict(run_counted(image, clip[None], outputs, spans)[1])
+    emulated = Core(read_elf(image.path), image.target, spans)
+    emulated.exchange(b"")
+    emulated.exchange(features_request(clip), counted=True)
+    return {title: emulated.span(title) or 0 for title in spans}
 
 
 def _wrapped(sources: Sources) -> tuple[Sources, Sequence[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,13 +65,36 @@ def run_in_qemu(
     qemu_program()
     if not counted:
         return _run(image, clips, outputs, kind, ())
-    with tempfile.TemporaryDirectory(prefix="edgekit-qemu-") as name:
-        plugin = make_plugin(read_elf(image.path), {key: image.name + end for key, end in SPANS.items()}, Path(name))
-        done = _run(image, clips, outputs, kind, ("-plugin", plugin.argument()))
-        counts = tuple(Count(frontend, model) for frontend, model in per_clip(plugin.calls()))
+    done, calls = run_counted(image, clips, outputs, {key: image.name + end for key, end in SPANS.items()}, kind)
+    counts = tuple(Count(frontend, model) for frontend, model in per_clip(calls))
     if len(counts) != len(clips):
         raise TargetError(f"{len(counts)} calls of the model for {len(clips)} clips", where=PROGRAM, mend=_REBUILD)
     return replace(done, counts=counts)
+
+
+def run_counted(
+    image: Image, clips: np.ndarray, outputs: int, functions: Mapping[str, str], kind: Kind = "features"
+) -> tuple[Emulation, list[tuple[str, int]]]:
+    """As :func:`run_in_qemu`, with the instructions of every call of some functions.
+
+    Args:
+        image: likewise.
+        clips: likewise.
+        outputs: likewise.
+        functions: name to symbol; those that the image lacks are left out.
+        kind: likewise.
+
+    Returns:
+        the run, and (name, instructions) of each call in order, callees included.
+
+    Raises:
+        MissingDependencyError: QEMU or a C compiler for this machine is not installed.
+        TargetError: there is no machine for the target, or the image failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgekit-qemu-") as name:
+        plugin = make_plugin(read_elf(image.path), functions, Path(name))
+        done = _run(image, clips, outputs, kind, ("-plugin", plugin.argument()))
+        return done, plugin.calls()
 
 
 def _run(image: Image, clips: np.ndarray, outputs: int, kind: Kind, more: tuple[str, ...]) -> Emulation:

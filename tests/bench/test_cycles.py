@@ -41,6 +41,7 @@ def _bytes(*halves: int) -> bytes:
         ("cortex-m4", (LDR_A, LDR_B, ADDS), Span(2 + 1 + 1, 2 + 1 + 1, 2 + 2 + 1)),
         ("cortex-m4", (LDR_A, ADDS, STR), Span(5, 5, 5)),
         ("cortex-m4", (PUSH,), Span(4, 4, 4)),
+        ("cortex-m4", (LDM,), Span(3, 3, 3)),
         ("cortex-m4", MLA, Span(1, 1, 1)),
         ("cortex-m3", MLA, Span(2, 2, 2)),
         ("cortex-m3", SMULL, Span(3, 4, 7)),

@@ -62,7 +62,7 @@ class BlockCosts:
         if name.startswith("v"):
             return self._vector(name, instruction)
         if name.startswith(_SEVERAL):
-            return exactly(1 + timing.each * len(instruction.operands))
+            return exactly(1 + timing.each * _moved(name, instruction))
         if name.startswith(_PAIRED_LOADS):
             return exactly(1 + 2 * timing.each)
         if name.startswith(("ldr", "str")):
@@ -79,7 +79,7 @@ class BlockCosts:
 
     def _vector(self, name: str, instruction: Any) -> Span:
         if name.startswith(("vldm", "vstm", "vpush", "vpop")):
-            return exactly(1 + self.timing.each * len(instruction.operands))
+            return exactly(1 + self.timing.each * _moved(name, instruction))
         if name.startswith(("vldr", "vstr")):
             return self.timing.load
         if name.startswith(("vmla", "vmls", "vfma", "vfms", "vnmla", "vnmls", "vfnma", "vfnms")):
@@ -87,6 +87,11 @@ class BlockCosts:
         if name.startswith(("vdiv", "vsqrt")):
             return self.timing.vfp_divide
         return exactly(1)
+
+
+def _moved(name: str, instruction: Any) -> int:
+    """Registers that a load or store of several moves: the first operand of ldm and stm is the address."""
+    return len(instruction.operands) - (0 if "p" in name else 1)
 
 
 _HEAVY = ("ldr", "str", "mul", "mla", "sm", "um", "sdiv", "udiv", "b", "cb", "v", *_SEVERAL)
