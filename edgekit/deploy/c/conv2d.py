@@ -22,7 +22,25 @@ _GATHER = """\
 static void @self@(const int8_t *x, int32_t row, int32_t column, int8_t *patch) {
     const int32_t y0 = row * @stride_h@ - @top@;
     const int32_t x0 = column * @stride_w@ - @left@;
-@whole@    for (int32_t i = 0; i < @kernel_h@; i++) {
+@whole@@border@}
+"""
+
+_BORDER = """\
+    const int32_t top = y0 < 0 ? -y0 : 0;
+    const int32_t left = x0 < 0 ? -x0 : 0;
+    const int32_t bottom = y0 > @last_y@ ? @height@ - y0 : @kernel_h@;
+    const int32_t right = x0 > @last_x@ ? @width@ - x0 : @kernel_w@;
+    memset(patch, @zero@, @depth@);
+    for (int32_t i = top; i < bottom; i++) {
+        for (int32_t j = left; j < right; j++) {
+            const int8_t *from = x + ((y0 + i) * @width@ + x0 + j) * @channels@;
+            memcpy(patch + (i * @kernel_w@ + j) * @channels@, from, @channels@);
+        }
+    }
+"""
+
+_DILATED_BORDER = """\
+    for (int32_t i = 0; i < @kernel_h@; i++) {
         const int32_t y = y0 + i * @dilation_h@;
         for (int32_t j = 0; j < @kernel_w@; j++) {
             const int32_t at = x0 + j * @dilation_w@;
@@ -34,7 +52,6 @@ static void @self@(const int8_t *x, int32_t row, int32_t column, int8_t *patch) 
             patch += @channels@;
         }
     }
-}
 """
 
 _WHOLE = """\
@@ -162,11 +179,18 @@ def gather_patch(layer: Layer, params: ConvParams) -> Function:
     _, kernel_h, kernel_w, _ = params.arithmetic.weights.shape
     (top, _), (left, _) = params.pad
     (stride_h, stride_w), (dilation_h, dilation_w) = params.stride, params.dilation
+    sizes = {"height": height, "width": width, "channels": channels, "kernel_h": kernel_h, "kernel_w": kernel_w}
+    zero = paren(params.arithmetic.input_zero_point)
+    if (dilation_h, dilation_w) == (1, 1):
+        border = fill(
+            _BORDER, **sizes, zero=zero, depth=kernel_h * kernel_w * channels, last_y=paren(height - kernel_h),
+            last_x=paren(width - kernel_w),
+        )  # fmt: skip
+    else:
+        border = fill(_DILATED_BORDER, **sizes, zero=zero, dilation_h=dilation_h, dilation_w=dilation_w)
     text = fill(
         _GATHER, self="@self@", stride_h=stride_h, stride_w=stride_w, top=top, left=left,
-        whole=_inside_the_image(layer, params),
-        height=height, width=width, channels=channels, kernel_h=kernel_h, kernel_w=kernel_w,
-        dilation_h=dilation_h, dilation_w=dilation_w, zero=paren(params.arithmetic.input_zero_point),
+        whole=_inside_the_image(layer, params), border=border,
     )  # fmt: skip
     return Function(f"patch_{kernel_h}x{kernel_w}x{channels}_of_{height}x{width}", text)
 

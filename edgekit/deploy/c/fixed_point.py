@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from edgekit.deploy.c.dsp.channels import HELPERS as DSP_CHANNELS
 from edgekit.deploy.c.dsp.intrinsics import DSP_HELPERS
 from edgekit.deploy.c.dsp.requantize import HELPERS as DSP_REQUANTIZE
 from edgekit.deploy.c.mve.requantize import HELPERS as MVE_HELPERS
@@ -106,7 +107,9 @@ typedef struct {
 """,
     ),
 )
-HELPERS = (*_PORTABLE, *RECURRENT_HELPERS, *DSP_HELPERS, *DSP_REQUANTIZE, *MVE_HELPERS, *NEON_HELPERS)
+HELPERS = (
+    *_PORTABLE, *RECURRENT_HELPERS, *DSP_HELPERS, *DSP_CHANNELS, *DSP_REQUANTIZE, *MVE_HELPERS, *NEON_HELPERS,
+)  # fmt: skip
 """(name, definition), callees first."""
 
 

@@ -17,6 +17,7 @@ from edgekit.deploy.c.dsp import conv2d as dsp_conv2d
 from edgekit.deploy.c.dsp import depthwise_conv2d as dsp_depthwise
 from edgekit.deploy.c.dsp import depthwise_point as dsp_point
 from edgekit.deploy.c.dsp import fully_connected as dsp_dense
+from edgekit.deploy.c.dsp import tiled_conv2d as dsp_tiled
 from edgekit.deploy.c.dsp import wide_dense as dsp_wide_dense
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.mve import conv2d as mve_conv2d
@@ -57,6 +58,10 @@ class Kernel:
     cost: Callable[[Layer], Cost]
 
 
+_SHARERS = 8
+"""Layers of a model that share code which is the same for any depth and number of filters: a guess."""
+
+
 def _conv2d(wide: bool, unroll: int) -> Kernel:
     """A DSP conv2d: instructions a product as counted in dot.py, 4 bytes an instruction of straight code."""
 
@@ -69,18 +74,46 @@ def _conv2d(wide: bool, unroll: int) -> Kernel:
         code = straight * a_value * 3.5
         return Cost(products + positions * outputs * 9, (2 if wide else 1) * outputs * depth + code)
 
-    return Kernel(dsp_conv2d.emitter(wide, unroll), dsp_conv2d.fits, cost)
+    def applies(layer: Layer) -> bool:
+        return dsp_conv2d.fits(layer) and not dsp_tiled.fits(layer)
+
+    return Kernel(dsp_conv2d.emitter(wide, unroll), applies, cost)
 
 
-def _dense(applies: Callable[[Layer], bool]) -> Kernel:
-    """A DSP fully_connected: 42 instructions for 32 products (fully_connected.py)."""
+def _tiled(wide: bool, step: int) -> Kernel:
+    """A DSP conv2d in tiles: instructions of three patches with two filters as in tile.py."""
+
+    def cost(layer: Layer) -> Cost:
+        outputs, *patch = layer.params.arithmetic.weights.shape  # type: ignore[union-attr]
+        depth, positions = prod(patch), prod(layer.output.dims[1:3])
+        four = 16 if wide else 19
+        tile = depth / 4 * four + -(-depth // step) * 3 + 50
+        instructions = -(-positions // 3) * outputs / 2 * tile + positions * depth * 11 / 4
+        code = (step / 4 * 70 + 230) / _SHARERS
+        return Cost(instructions, (2 if wide else 1) * outputs * depth + code)
+
+    return Kernel(dsp_tiled.emitter(wide, step), dsp_tiled.fits, cost)
+
+
+def _dense(applies: Callable[[Layer], bool], step: int) -> Kernel:
+    """A DSP fully_connected: 40 instructions for 32 products and two a pass (fully_connected.py)."""
 
     def cost(layer: Layer) -> Cost:
         weights = layer.params.arithmetic.weights  # type: ignore[union-attr]
         rows = layer.output.elements / weights.shape[0]
-        return Cost(rows * weights.size * 42 / 32 + layer.output.elements * 9, weights.size + 300)
+        each = 40 / 32 + 2 / (step * dsp_dense.FILTERS)
+        return Cost(rows * weights.size * each + layer.output.elements * 9, weights.size + (200 + 17 * step) / _SHARERS)
 
-    return Kernel(dsp_dense.emit_fully_connected, applies, cost)
+    return Kernel(dsp_dense.emitter(step), applies, cost)
+
+
+def _depthwise(unroll: int, applies: Callable[[Layer], bool]) -> Kernel:
+    """A DSP depthwise_conv2d: what is not the same with all of them, branches and code."""
+
+    def cost(layer: Layer) -> Cost:
+        return Cost(dsp_depthwise.pairs_of(layer) * 5 / unroll, unroll * 110)
+
+    return Kernel(dsp_depthwise.emitter(unroll), applies, cost)
 
 
 def _only(emit: Callable[[Layer], Code], applies: Callable[[Layer], bool]) -> Kernel:
@@ -131,17 +164,22 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
         ("attention", "neon"): _attention("neon"),
         ("batch_matmul", "neon"): _matmul("neon"),
         ("conv2d", "dsp"): (
+            _tiled(False, 16),
+            _tiled(False, 32),
+            _tiled(True, 32),
             _conv2d(False, 64),
             _conv2d(False, 8),
             _conv2d(False, 256),
             _conv2d(True, 64),
-            _dense(dsp_dense.fits_pointwise),
+            _dense(dsp_dense.fits_pointwise, 4),
+            _dense(dsp_dense.fits_pointwise, 8),
         ),
         ("depthwise_conv2d", "dsp"): (
             _only(dsp_point.emit_depthwise_point, dsp_point.fits),
-            _only(dsp_depthwise.emit_depthwise_conv2d, dsp_depthwise.fits),
+            _depthwise(1, dsp_depthwise.fits),
+            _depthwise(2, dsp_depthwise.fits_unrolled),
         ),
-        ("fully_connected", "dsp"): (_dense(dsp_dense.fits),),
+        ("fully_connected", "dsp"): (_dense(dsp_dense.fits, 4), _dense(dsp_dense.fits, 8)),
         ("conv2d", "mve"): (_only(mve_conv2d.emit_conv2d, mve_conv2d.fits),),
         ("depthwise_conv2d", "mve"): (_only(mve_depthwise.emit_depthwise_conv2d, mve_depthwise.fits),),
         ("fully_connected", "mve"): (_only(mve_dense.emit_fully_connected, mve_dense.fits),),

@@ -8,7 +8,6 @@ import numpy as np
 
 from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.kernel import Code, Function, Layer, int16_array
-from edgekit.deploy.c.softmax import SATURATE
 from edgekit.deploy.c.text import fill, indent
 from edgekit.deploy.c.wide import argument, element
 from edgekit.graph.integer.params import WideRsqrtParams, WideSigmoidParams, WideSoftmaxParams
@@ -26,6 +25,14 @@ _EXP = """\
 static int32_t @self@(int32_t difference) {
 @table@    const int32_t x = difference + 32767;
     return @f0@(x < -32768 ? -32768 : (x > 32767 ? 32767 : x), table);
+}
+"""
+
+_SATURATE = """\
+/* x * 2^exponent held within int32. */
+static int32_t @self@(int32_t x, int32_t exponent) {
+    const int64_t wide = (int64_t)x * ((int64_t)1 << exponent);
+    return wide > INT32_MAX ? INT32_MAX : (wide < INT32_MIN ? INT32_MIN : (int32_t)wide);
 }
 """
 
@@ -102,7 +109,7 @@ static int32_t @self@(int32_t x) {
 }
 """
 
-INVERSE_ROOT = (Function("saturate_shift", SATURATE), Function("inverse_root", _ROOT))
+INVERSE_ROOT = (Function("saturate_shift", _SATURATE), Function("inverse_root", _ROOT))
 """The second is ``(x)``: 1 / sqrt(x) with 20 fractional bits."""
 
 _RSQRT = """\

@@ -1,7 +1,7 @@
 """avg_pool2d with DSP instructions: four channels at a time, sums of int16 pairs.
 
-Values are summed as x + 128, 0 to 255, two channels a word (UXTAB16), so that up to 257 of them fit 16 bits. Windows
-that hang over the edge, where the count changes, are left to portable C.
+Two channels a word are summed (SXTAB16); up to 255 values fit 16 bits. Windows that hang over the edge, where the count
+changes, are left to portable C.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from edgekit.deploy.c.kernel import Code, Function, Layer, whole
 from edgekit.deploy.c.text import fill
 from edgekit.graph.integer.params import PoolParams
 
-MOST = 257
+MOST = 255
 """Values of a window whose sum fits 16 bits."""
 
 _POOL = """\
@@ -27,16 +27,16 @@ static void @self@(const int8_t *x, int8_t *y) {
                 uint32_t odd = 0;
                 for (int32_t i = 0; i < @window_h@; i++) {
                     for (int32_t j = 0; j < @window_w@; j++) {
-                        const uint32_t word = dsp_word(from) ^ 0x80808080u;
-                        even = dsp_add_even(even, word);
-                        odd = dsp_add_odd(odd, word);
+                        const uint32_t word = dsp_word(from);
+                        even = dsp_plus_even(even, word);
+                        odd = dsp_plus_odd(odd, word);
                         from += @channels@;
                     }
                     from += @row_rest@;
                 }
-                const uint32_t sums[4] = {even & 0xFFFFu, odd & 0xFFFFu, even >> 16, odd >> 16};
+                const uint32_t sums[4] = {even, odd, even >> 16, odd >> 16};
                 for (int32_t k = 0; k < 4; k++) {
-                    const int32_t sum = (int32_t)sums[k] - @count@ * 128;
+                    const int32_t sum = (int16_t)sums[k];
                     const int32_t value = sum > 0 ? (sum + @half@) / @count@ : (sum - @half@) / @count@;
                     *y++ = clamp(value, @low@, @high@);
                 }

@@ -7,14 +7,16 @@ three taps takes one LDRD and four multiply-accumulates for two outputs. Assembl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
 from edgekit.deploy.c.accumulate import paren
+from edgekit.deploy.c.dsp import channels
 from edgekit.deploy.c.dsp.assembly import add, constant, function, requantize, zero_of
-from edgekit.deploy.c.dsp.requantize import applies, finish, packed_table, zero_line
+from edgekit.deploy.c.dsp.requantize import applies, finish, zero_line
 from edgekit.deploy.c.dsp.taps import ASM, TWIN, Row, row_of
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
 from edgekit.deploy.c.text import fill, indent
@@ -30,19 +32,19 @@ LDRD_REACH = 1020
 """Largest offset of LDRD, in bytes."""
 
 _DEPTHWISE = """\
-static void @self@(const int8_t *w, const dsp_channel *c, const int8_t *x, int8_t *y, int8_t *scratch) {
+static void @self@(const int8_t *w, const uint8_t *c, const int8_t *x, int8_t *y, int8_t *scratch) {
     const int16_t border = @zero@;
     for (int32_t i = 0; i < @plane@; i++) {
         memcpy(scratch + 2 * i, &border, sizeof border);
     }
-    for (const dsp_channel *end = c + @outputs@; c < end;) {
+    for (const uint8_t *end = c + @rows_bytes@; c < end;) {
         const int8_t *in = x++;
         int8_t *to_row = scratch + @first@;
         for (int32_t i = 0; i < @rows@; i++) {
 @gather@        }
         for (int32_t m = 0; m < @multiplier@; m++) {
             @f0@(scratch, y, c, w);
-            c++;
+            c += @row_bytes@;
             y++;
             w += @taps@;
         }
@@ -51,8 +53,9 @@ static void @self@(const int8_t *w, const dsp_channel *c, const int8_t *x, int8_
 """
 
 _TWIN = """\
-const int32_t packed = c->bias_shift;
-const int32_t multiplier = c->multiplier;
+const dsp_channel how = @channel@;
+const int32_t packed = how.bias_shift;
+const int32_t multiplier = how.multiplier;
 @zero@@weights@for (int32_t i = 0; i < @across@; i++) {
     const int8_t *from = plane + i * @row_bytes@;
     int8_t *to = y + i * @across_step@;
@@ -89,6 +92,11 @@ class _Shape(TurnedPlane):
         return self.turned(self.plane.kernel)[0]
 
     @property
+    def advance(self) -> int:
+        """Between pairs of outputs."""
+        return 4 * self.turned(self.params.stride)[1]
+
+    @property
     def row(self) -> Row:
         """Products of one of them."""
         return row_of(self.turned(self.plane.kernel)[1], self.turned(self.params.stride)[1])
@@ -111,15 +119,40 @@ def fits(layer: Layer) -> bool:
     )
 
 
-def emit_depthwise_conv2d(layer: Layer) -> Code:
-    """depthwise_conv2d: x int8 [1,H,W,C] to y int8 [1,Ho,Wo,C·m], correct for y on x where m is 1."""
+def fits_unrolled(layer: Layer) -> bool:
+    """Rows of an even number of pairs, both in reach."""
+    if not fits(layer):
+        return False
+    shape = _Shape.of(layer)
+    pairs = shape.turned((shape.plane.out_height, shape.plane.out_width))[1] // 2
+    reach = (shape.rows - 1) * shape.tap_row_bytes + 4 * shape.row.words + shape.advance
+    return pairs % 2 == 0 and pairs > 0 and reach <= LDRD_REACH and 3 * shape.outputs[1] <= STORE_REACH
+
+
+def pairs_of(layer: Layer) -> int:
+    """Pairs of outputs of all channels, those of one output at a row's end left out."""
+    shape = _Shape.of(layer)
+    across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
+    return across * (along // 2) * shape.plane.channels
+
+
+def emitter(unroll: int) -> Callable[[Layer], Code]:
+    """An emitter of depthwise_conv2d: x int8 [1,H,W,C] to y int8 [1,Ho,Wo,C·m], correct for y on x where m is 1.
+
+    Args:
+        unroll: pairs of outputs between two branches.
+    """
+    return lambda layer: _emit(layer, unroll)
+
+
+def _emit(layer: Layer, unroll: int) -> Code:
     shape, arithmetic = _Shape.of(layer), cast(DepthwiseParams, layer.params).arithmetic
     by_channel = np.moveaxis(arithmetic.weights[0], 2, 0)  # [C·m, kh, kw]: a filter's taps lie together
     weights, table = f"weights_{layer.index}", f"channels_{layer.index}"
-    data = (int8_array(weights, by_channel), packed_table(table, arithmetic))
+    data = (int8_array(weights, by_channel), channels.byte_table(table, [], arithmetic))
     kernel, out = shape.plane.kernel, f"{shape.plane.out_height}x{shape.plane.out_width}x{shape.plane.channels}"
     size = f"{kernel[0]}x{kernel[1]}_of_{shape.height}x{shape.width}x{shape.channels}_to_{out}"
-    channel = Function(f"taps_{kernel[0]}x{kernel[1]}_to_{out}", _channel(shape))
+    channel = Function(f"taps_{kernel[0]}x{kernel[1]}_to_{out}", _channel(shape, unroll))
     functions = (channel, Function(f"depthwise_{size}", _text(shape)))
     call = f"{{f1}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
     return Code(call, functions, data, shape.plane.nbytes, kernel=f"dsp {functions[-1].name}")
@@ -127,9 +160,10 @@ def emit_depthwise_conv2d(layer: Layer) -> Code:
 
 def _text(shape: _Shape) -> str:
     params = shape.params
+    row = channels.row_bytes(params.arithmetic)
     return fill(
         _DEPTHWISE, self="@self@", f0="@f0@", zero=paren(params.arithmetic.input_zero_point),
-        plane=shape.plane.wide[0] * shape.plane.wide[1], outputs=shape.channels * params.multiplier,
+        plane=shape.plane.wide[0] * shape.plane.wide[1], rows_bytes=row * shape.plane.channels, row_bytes=row,
         multiplier=params.multiplier, taps=shape.plane.kernel[0] * shape.plane.kernel[1], **_gather(shape),
     )  # fmt: skip
 
@@ -145,12 +179,12 @@ def _pairs(shape: _Shape) -> list[tuple[int, int | None]]:
     ]
 
 
-def _channel(shape: _Shape) -> str:
+def _channel(shape: _Shape, unroll: int) -> str:
     """``(plane, y, c, w)``: one channel's plane with one filter to its outputs; all sums are doubled by the weights."""
     rows, taps = shape.turned(shape.plane.kernel)
     comment = f"One channel: {rows} rows of {taps} taps, two outputs at a time."
-    parameters = ("const int8_t *plane", "int8_t *y", "const dsp_channel *c", "const int8_t *w")
-    return function(comment, parameters, _lines(shape), _twin(shape))
+    parameters = ("const int8_t *plane", "int8_t *y", "const uint8_t *c", "const int8_t *w")
+    return function(comment, parameters, _lines(shape, unroll), _twin(shape))
 
 
 def _twin(shape: _Shape) -> str:
@@ -171,19 +205,20 @@ def _twin(shape: _Shape) -> str:
         _TWIN, zero=zero_line(params.arithmetic, "packed"), weights=weights, across=across, along=along,
         row_bytes=shape.row_bytes * shape.turned(params.stride)[0], across_step=shape.outputs[0], products=products,
         first=values[0], second=values[1], step=shape.outputs[1], two_steps=2 * shape.outputs[1],
-        advance=4 * shape.turned(params.stride)[1],
+        advance=shape.advance, channel=channels.twin(params.arithmetic, "c"),
     )  # fmt: skip
 
 
-def _lines(shape: _Shape) -> list[str]:
+def _lines(shape: _Shape, unroll: int) -> list[str]:
     """Plane r0, y r1, weights r2 …, bias and shift r8, factor r9, sums r10 and r11, words ip and lr; on the stack the
     zero point, the rows left, both pointers at the row's start, and where the row's pairs end.
     """
     across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
     row_bytes, across_step = shape.row_bytes * shape.turned(shape.params.stride)[0], shape.outputs[0]
-    pairs, single = _pair_loop(shape, along // 2), _outputs(shape, shape.row.first_output, 1)
+    pairs, single = _pair_loop(shape, along // 2, unroll), _outputs(shape, shape.row.first_output, 1)
     return [
-        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}", "sub sp, sp, #20", "ldrd r8, r9, [r2]", "mov lr, r3",
+        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}", "sub sp, sp, #20",
+        *channels.load(shape.params.arithmetic, "r8", "r9", "r2", "ip"), "mov lr, r3",
         *_load_weights(shape), *zero_of(shape.params.arithmetic, "ip", "r8"), "str ip, [sp]",
         *constant("ip", across), "str ip, [sp, #4]", "strd r0, r1, [sp, #8]",
         "2:", *(pairs if along > 1 else []), *(single if along % 2 else []),
@@ -204,23 +239,24 @@ def _load_weights(shape: _Shape) -> list[str]:
     return lines
 
 
-def _pair_loop(shape: _Shape, count: int) -> list[str]:
-    advance = 4 * shape.turned(shape.params.stride)[1]
+def _pair_loop(shape: _Shape, count: int, unroll: int) -> list[str]:
     return [
-        "mov ip, r0", *add("ip", count * advance, "lr"), "str ip, [sp, #16]",
-        "1:", *_outputs(shape, shape.row, 2),
-        *add("r1", 2 * shape.outputs[1], "ip"), f"add r0, r0, #{advance}", "ldr ip, [sp, #16]", "cmp r0, ip", "bne 1b",
+        "mov ip, r0", *add("ip", count * shape.advance, "lr"), "str ip, [sp, #16]",
+        "1:", *(line for pair in range(unroll) for line in _outputs(shape, shape.row, 2, pair)),
+        *add("r1", 2 * unroll * shape.outputs[1], "ip"), f"add r0, r0, #{unroll * shape.advance}",
+        "ldr ip, [sp, #16]", "cmp r0, ip", "bne 1b",
     ]  # fmt: skip
 
 
-def _outputs(shape: _Shape, row: Row, outputs: int) -> list[str]:
-    """One or two outputs: sums, requantization, stores."""
+def _outputs(shape: _Shape, row: Row, outputs: int, pair: int = 0) -> list[str]:
+    """One or two outputs, ``pair`` pairs further: sums, requantization, stores."""
     lines = [f"asr {total}, r8, #7" for total in _SUMS[:outputs]]
     for k in range(shape.rows):
-        lines += _products(row, k, k * shape.tap_row_bytes)
+        lines += _products(row, k, k * shape.tap_row_bytes + pair * shape.advance)
     lines.append("ldr ip, [sp]")
-    for output, total in enumerate(_SUMS[:outputs]):
+    for total in _SUMS[:outputs]:
         lines += requantize(shape.params.arithmetic, total, "r9", "r8", "ip")
+    for output, total in enumerate(_SUMS[:outputs], 2 * pair):
         lines.append(f"strb {total}, [r1, #{output * shape.outputs[1]}]")
     return lines
 

@@ -7,10 +7,12 @@ model that end alike share one function. Where all filters have one factor, the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
 
+from edgekit.deploy.c.conv2d import layer_patches
 from edgekit.deploy.c.dsp.assembly import function, requantize
 from edgekit.deploy.c.dsp.requantize import applies, finish
 from edgekit.deploy.c.kernel import Code, Function, Layer
@@ -19,7 +21,7 @@ from edgekit.graph.integer.params import Accumulate, ConvParams, FullyConnectedP
 
 FILTERS = 4
 STEP = 8
-"""Values of a row a pass."""
+"""Values that a row is a multiple of; a pass takes as many, or half of them in half the code."""
 HEADER = 5
 """Words in front of a table's biases: values of a row, groups of filters, 2 · zero point + 1, shift, factor."""
 _SUMS = ("r8", "r9", "r10", "r11")
@@ -76,20 +78,24 @@ def fits(layer: Layer) -> bool:
 
 
 def fits_pointwise(layer: Layer) -> bool:
-    """A conv2d that is a fully connected layer for each of its few positions."""
+    """A conv2d that is a fully connected layer for each of its few positions, its output nowhere on its input."""
     params = cast(ConvParams, layer.params)
     kernel = params.arithmetic.weights.shape
     plain = kernel[1:3] == (1, 1) and params.stride == (1, 1) and not np.any(params.pad)
-    return plain and kernel[3] == layer.inputs[0].dims[-1] and fits(layer)
+    return plain and kernel[3] == layer.inputs[0].dims[-1] and not layer_patches(layer, params).nbytes and fits(layer)
 
 
-def emit_fully_connected(layer: Layer) -> Code:
-    """fully_connected, or a 1×1 conv2d: x int8 [rows, K] to y int8 [rows, O]."""
+def emitter(step: int) -> Callable[[Layer], Code]:
+    """An emitter of fully_connected, or a 1×1 conv2d: x int8 [rows, K] to y int8 [rows, O], ``step`` values a pass."""
+    return lambda layer: _emit(layer, step)
+
+
+def _emit(layer: Layer, step: int) -> Code:
     arithmetic = _arithmetic(layer)
     outputs = arithmetic.weights.shape[0]
     weights, table = f"weights_{layer.index}", f"channels_{layer.index}"
     data = (_filters(arithmetic, weights), _table(arithmetic, table))
-    row = _row(arithmetic)
+    row = _row(arithmetic, step)
     rows = layer.output.elements // outputs
     functions: tuple[Function, ...] = (row,)
     if rows > 1:
@@ -132,7 +138,7 @@ def _table(arithmetic: Accumulate, name: str) -> str:
     return f"static const int32_t {name}[{len(words)}] = {{\n{array_lines(int32(w) for w in words)}\n}};\n"
 
 
-def _row(arithmetic: Accumulate) -> Function:
+def _row(arithmetic: Accumulate, step: int) -> Function:
     """``(x, w, c, y)``: one row with all filters."""
     uniform = _uniform(arithmetic)
     twin = fill(
@@ -143,10 +149,10 @@ def _row(arithmetic: Accumulate) -> Function:
     parameters = ("const int8_t *x", "const int8_t *w", "const int32_t *c", "int8_t *y")
     comment = "One row with all filters, four at a time; sizes, zero point, factors and biases are in c."
     name = "filters_by_four" + ("" if uniform else "_per_channel")
-    return Function(name, function(comment, parameters, _lines(arithmetic, uniform), twin))
+    return Function(name, function(comment, parameters, _lines(arithmetic, uniform, step), twin))
 
 
-def _lines(arithmetic: Accumulate, uniform: bool) -> list[str]:
+def _lines(arithmetic: Accumulate, uniform: bool, step: int) -> list[str]:
     """X r0 and its end ip, w r1, weights r2 to r5 and lr, values r6 and r7, sums r8 to r11; on the stack the table's
     row, y, x, the header and the groups left.
     """
@@ -157,7 +163,7 @@ def _lines(arithmetic: Accumulate, uniform: bool) -> list[str]:
         "strd r4, r3, [sp]", "strd r0, r2, [sp, #8]", "str r7, [sp, #16]",
         "1:", "ldr lr, [sp]", "ldm lr!, {r8, r9, r10, r11}", *starts, *([] if uniform else ["add lr, lr, #16"]),
         "str lr, [sp]",
-        "2:", *_four(), *_four(), "cmp r0, ip", "bne 2b",
+        "2:", *_four() * (step // 4), "cmp r0, ip", "bne 2b",
         *_stores(arithmetic, uniform),
         "ldr r0, [sp, #8]", "ldr r2, [sp, #16]", "subs r2, r2, #1", "str r2, [sp, #16]", "bne 1b",
         "add sp, sp, #20", "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}",

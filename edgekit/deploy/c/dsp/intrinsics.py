@@ -32,14 +32,8 @@ _ROWS: tuple[tuple[str, str, str, str, str, str], ...] = (
         "((uint32_t)(int32_t)(int8_t)(bytes >> 8) & 0xFFFFu) | (uint32_t)(int32_t)(int8_t)(bytes >> 24) << 16",
     ),
     (
-        "dsp_add_even", "Two uint16 sums, bytes 0 and 2 added: UXTAB16.", "uint32_t", "uint32_t sums, uint32_t bytes",
-        "uxtab16 %0, %1, %2",
-        "((sums + (bytes & 0xFFu)) & 0xFFFFu) | ((sums & 0xFFFF0000u) + (bytes & 0xFF0000u))",
-    ),
-    (
-        "dsp_add_odd", "Two uint16 sums, bytes 1 and 3 added: UXTAB16 of the rotated word.", "uint32_t",
-        "uint32_t sums, uint32_t bytes", "uxtab16 %0, %1, %2, ror #8",
-        "((sums + (bytes >> 8 & 0xFFu)) & 0xFFFFu) | ((sums & 0xFFFF0000u) + (bytes >> 8 & 0xFF0000u))",
+        "dsp_twice", "Two int16, each twice: SADD16.", "uint32_t", "uint32_t pair", "sadd16 %0, %1, %1",
+        "(pair << 1) & 0xFFFEFFFEu",
     ),
     (
         "dsp_plus_even", "Two int16, bytes 0 and 2 added, sign-extended: SXTAB16.", "uint32_t",
@@ -103,11 +97,7 @@ _LOAD = """\
 /* Four bytes as they lie in memory. */
 __attribute__((unused)) static inline uint32_t dsp_word(const int8_t *bytes) {
     uint32_t word;
-#if defined(__ARM_FEATURE_DSP)
-    __asm__("ldr %0, %1" : "=r"(word) : "m"(*(const int8_t(*)[4])bytes));
-#else
     memcpy(&word, bytes, sizeof word);
-#endif
     return word;
 }
 """

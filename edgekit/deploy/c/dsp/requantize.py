@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgekit.deploy.c.accumulate import only_right_shifts, paren
-from edgekit.deploy.c.text import array_lines
+from edgekit.deploy.c.text import array_lines, int32
 from edgekit.graph.integer.params import Accumulate
 
 BIAS_LIMIT = 1 << 23
@@ -29,12 +29,15 @@ def applies(arithmetic: Accumulate, channel_axis: int) -> bool:
 
 def packed_table(name: str, arithmetic: Accumulate) -> str:
     """Definition of a layer's ``dsp_channel`` array, 8 bytes a channel."""
-    zero = arithmetic.multiplier == 0
-    shifts = np.where(zero, 0, -arithmetic.shift.astype(np.int64) - 1)
-    words = arithmetic.folded_bias.astype(np.int64) * 256 + shifts
-    rows = zip(words.tolist(), arithmetic.multiplier.tolist(), strict=True)
-    cells = [f"{{{_int32(word)}, {multiplier}}}" for word, multiplier in rows]
+    cells = [f"{{{int32(word)}, {multiplier}}}" for word, multiplier in channel_words(arithmetic).tolist()]
     return f"static const dsp_channel {name}[{len(cells)}] = {{\n{array_lines(cells)}\n}};\n"
+
+
+def channel_words(arithmetic: Accumulate) -> np.ndarray:
+    """The two words of each channel, int64 [O, 2]: 256 · bias + shift, and the factor."""
+    shifts = np.where(arithmetic.multiplier == 0, 0, -arithmetic.shift.astype(np.int64) - 1)
+    words = arithmetic.folded_bias.astype(np.int64) * 256 + shifts
+    return np.stack([words, arithmetic.multiplier.astype(np.int64)], axis=1)
 
 
 def zero_line(arithmetic: Accumulate, shift: str) -> str:
@@ -100,7 +103,3 @@ __attribute__((unused)) static inline int32_t dsp_signed(int32_t sum2, int32_t m
     ),
 )
 """(name, definition), to be placed behind DSP_HELPERS."""
-
-
-def _int32(value: int) -> str:
-    return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)

@@ -7,8 +7,8 @@ the same bytes.
 from __future__ import annotations
 
 from edgekit.deploy.c.kernel import Code, Function, Layer
-from edgekit.deploy.c.softmax import RECIPROCAL, SATURATE
-from edgekit.deploy.c.softmax_table import ROW, over_rows
+from edgekit.deploy.c.softmax import RECIPROCAL, row_text
+from edgekit.deploy.c.softmax_table import over_rows
 from edgekit.deploy.c.text import fill
 
 _ROW = """\
@@ -48,15 +48,11 @@ static void @self@(const uint32_t *table, const int8_t *x, int8_t *y) {
 
 def row_functions(depth: int) -> tuple[Function, ...]:
     """Functions, of which the last is ``(table, x, y)`` over one row; y may be x."""
-    portable = fill(ROW, self="@self@", f0="@f1@", depth=depth)
-    return (
-        Function("saturate_shift", SATURATE),
-        Function("one_over_one_plus", RECIPROCAL),
-        Function(f"softmax_of_{depth}", fill(_ROW, self="@self@", f0="@f1@", depth=depth, portable=portable)),
-    )
+    portable = row_text(depth, "table[largest - x[i]]", "@f0@", tabled=True)
+    text = fill(_ROW, self="@self@", f0="@f0@", depth=depth, portable=portable)
+    return Function("one_over_one_plus", RECIPROCAL), Function(f"vector_softmax_of_{depth}", text)
 
 
 def emit_softmax(layer: Layer) -> Code:
     """Softmax over the last axis: x int8 [..., K] to y int8 [..., K] of scale 1/256 and zero point −128."""
-    depth = layer.output.dims[-1]
-    return over_rows(layer, row_functions(depth), depth)
+    return over_rows(layer, row_functions(layer.output.dims[-1]))
