@@ -121,7 +121,7 @@ def quantize(
         options = with_wide_layers(source.graph, features, options, mixed_ram, progress)
     base, integer = source.integer(features, method, options, progress)
     if qat is not None:
-        changed = options.prune is not None or options.cluster is not None
+        changed = options.prune is not None or options.cluster is not None or options.weights != "int8"
         integer = fine_tuned(base, integer, recovering(qat) if changed else qat, cache, progress)
     result = replace(
         _described(source, integer, features, target),

@@ -60,6 +60,13 @@ if TYPE_CHECKING:
 @click.option("--prune", metavar="SHARE", help='Remove this share of the channels, "25 %"; needs --qat.')
 @click.option("--cluster", type=click.IntRange(3, 128), help="Let a layer's weights have so many different values.")
 @click.option(
+    "--weights",
+    type=click.Choice(["int8", "int4"]),
+    default="int8",
+    show_default=True,
+    help="int4: weights of 15 steps, a scale an output channel; files hold them as int8, the C two a byte.",
+)
+@click.option(
     "--widths",
     type=click.Choice(["auto", "none", "norms", "attention", "all"]),
     default="auto",
@@ -105,6 +112,7 @@ def command(
     adaround: bool,
     prune: str | None,
     cluster: int | None,
+    weights: str,
     widths: str,
     mixed_ram: str | None,
     qat: Path | None,
@@ -155,6 +163,7 @@ def command(
         adaround=adaround,
         widths=widths,
         cluster=cluster,
+        weights=weights,
         prune=None if prune is None else parse_ratio(prune, where="--prune"),
     )
     with progress_bar() as progress, _leaving_float(allow_float, model, calib, out, dims, form):

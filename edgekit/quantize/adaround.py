@@ -22,7 +22,7 @@ from edgekit.graph.passes.widen import widths
 from edgekit.graph.tensor import Quantization
 from edgekit.graph.tensor import Tensor as GraphTensor
 from edgekit.quantize.twin_kernels import WEIGHTED_KERNELS
-from edgekit.quantize.weights import WEIGHT_MAX, quantize_weights
+from edgekit.quantize.weights import largest_weight, quantize_weights
 
 _LOW, _HIGH = -0.1, 1.1  # γ and ζ of the rectified sigmoid, equation 23
 _REGULARISER = 0.01  # λ
@@ -99,7 +99,9 @@ def _rounded(
     bias = np.asarray(graph.tensor(node.inputs[2]).data) if len(node.inputs) > 2 and node.inputs[2] else None
     per_channel = per_channel_dense or node.op != "fully_connected"
     scale, zero_point = source.scalar()
-    nearest = quantize_weights(weights, axis, per_channel, scale, None if bias is None else bias.reshape(-1))
+    most = largest_weight(node)
+    given = None if bias is None else bias.reshape(-1)
+    nearest = quantize_weights(weights, axis, per_channel, scale, given, largest=most)
     if nearest.quant is None or nearest.data is None:
         return weights
     shape = [1] * len(weights.dims)
@@ -118,8 +120,8 @@ def _rounded(
         None if bias is None else torch.from_numpy(bias.reshape(-1).astype(np.float32)),
     )
     steps = layer.search(torch.from_numpy(ratio.astype(np.float32)), options)
-    largest = np.abs(np.asarray(nearest.data, np.int64)) == WEIGHT_MAX
-    chosen = np.where(largest, nearest.data, np.clip(steps, -WEIGHT_MAX, WEIGHT_MAX))
+    largest = np.abs(np.asarray(nearest.data, np.int64)) == most
+    chosen = np.where(largest, nearest.data, np.clip(steps, -most, most))
     return GraphTensor(f"{node.name}/adarounded", weights.shape, "float32", data=(chosen * step).astype(np.float32))
 
 
@@ -148,7 +150,7 @@ class _Layer:
             error = (self._outputs(part, floor + up) - self.y[part]).square().mean() / size
             loss = error + _regulariser(up, number / options.steps) / up.numel()
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         with torch.no_grad():
             out: np.ndarray = (floor + (_rectified(variable) >= 0.5).float()).numpy()

@@ -14,7 +14,7 @@ from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.graph.tensor import Quantization, Tensor
-from edgekit.quantize.weights import quantize_weights
+from edgekit.quantize.weights import largest_weight, quantize_weights
 
 _CLIPS = 128
 """Means need few clips."""
@@ -64,9 +64,8 @@ def _corrected(
     old = graph.tensor(node.inputs[2]).data if len(node.inputs) > 2 and node.inputs[2] else None
     bias = np.zeros(weights.dims[axis], np.float32) if old is None else old.reshape(-1).astype(np.float32)
     per_channel = per_channel_dense or node.op != "fully_connected"
-    error = _rounding_error(
-        quantize_weights(weights, axis, per_channel, quants[node.inputs[0]].scalar()[0], bias), trained
-    )
+    input_scale, most = quants[node.inputs[0]].scalar()[0], largest_weight(node)
+    error = _rounding_error(quantize_weights(weights, axis, per_channel, input_scale, bias, largest=most), trained)
     shift = _mean_output(graph, node, error, x)
     return Tensor(f"{node.name}/corrected_bias", bias.shape, "float32", data=(bias - shift).astype(np.float32))
 

@@ -40,9 +40,11 @@ def with_widths(graph: Graph, clips: np.ndarray, options: PtqOptions, progress: 
         return options
     some = clips[np.unique(np.linspace(0, len(clips) - 1, min(_CLIPS, len(clips))).round().astype(int))]
     some = np.ascontiguousarray(some, np.float32)
+    # What activations need does not depend on how few values weights have, and layers of int16 are not packed.
+    full = replace(options, adaround=False, cluster=None, weights="int8", observer=_observer(options.observer))
     tried: list[dict[str, str]] = []
     for place, mode in enumerate(_ORDER):
-        trial = replace(options, widths=mode, adaround=False, observer=_observer(options.observer))
+        trial = replace(full, widths=mode)
         base = prepared(graph, trial)
         if widths(base) in tried:
             continue

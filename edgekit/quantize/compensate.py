@@ -22,7 +22,7 @@ from edgekit.graph.passes.widen import widths
 from edgekit.graph.tensor import Quantization, Tensor
 from edgekit.quantize.cluster import VALUES, codebook, nearest
 from edgekit.quantize.layer_rows import as_rows, from_rows, input_rows
-from edgekit.quantize.weights import WEIGHT_MAX, quantize_weights
+from edgekit.quantize.weights import WEIGHT_MAX, largest_weight, quantize_weights
 
 _CLIPS = 64
 _DAMPING = 0.01
@@ -55,15 +55,20 @@ def compensated(graph: Graph, quants: Mapping[str, Quantization], clips: np.ndar
 
 
 def rounded_with_compensation(
-    rows: np.ndarray, scale: np.ndarray, covariance: np.ndarray, book: np.ndarray | None = None
+    rows: np.ndarray,
+    scale: np.ndarray,
+    covariance: np.ndarray,
+    book: np.ndarray | None = None,
+    largest: int = WEIGHT_MAX,
 ) -> np.ndarray:
-    """Whole numbers in [−127, 127] for weights [O, K] at ``scale`` [O]; float64 [O, K].
+    """Whole numbers of at most ``largest`` for weights [O, K] at ``scale`` [O]; float64 [O, K].
 
     Args:
         rows: float64 weights.
         scale: float64, of each output.
         covariance: float64 [K, K] of the inputs; one that is singular is made regular.
         book: the numbers to choose from (quantize/cluster.py); all when None.
+        largest: whole number of a weight.
     """
     count = len(covariance)
     power = np.diag(covariance)
@@ -73,7 +78,7 @@ def rounded_with_compensation(
     rest, whole = rows[:, order].copy(), np.empty_like(rows)
     for column in range(count):
         ratio = rest[:, column] / scale
-        steps = np.clip(np.rint(ratio), -WEIGHT_MAX, WEIGHT_MAX) if book is None else nearest(ratio, book)
+        steps = np.clip(np.rint(ratio), -largest, largest) if book is None else nearest(ratio, book)
         whole[:, order[column]] = steps
         error = (rest[:, column] - steps * scale) / factor[column, column]
         rest[:, column + 1 :] -= error[:, None] * factor[column, column + 1 :]
@@ -85,7 +90,8 @@ def _as_read(x: np.ndarray, quant: Quantization, width: str) -> np.ndarray:
     scale, zero_point = quant.scalar()
     limits = np.iinfo(width)
     steps = np.clip(np.rint(x / scale) + zero_point, limits.min, limits.max) - zero_point
-    return (steps * scale).astype(np.float32)
+    rounded: np.ndarray = (steps * scale).astype(np.float32)
+    return rounded
 
 
 def _layer(graph: Graph, node: Node, x: np.ndarray, input_scale: float, per_channel_dense: bool) -> Tensor:
@@ -94,7 +100,9 @@ def _layer(graph: Graph, node: Node, x: np.ndarray, input_scale: float, per_chan
     bias = graph.tensor(node.inputs[2]).data if len(node.inputs) > 2 and node.inputs[2] else None
     per_channel = per_channel_dense or node.op != "fully_connected"
     axis = WEIGHTED[node.op]
-    whole = quantize_weights(weights, axis, per_channel, input_scale, None if bias is None else bias.reshape(-1))
+    most = largest_weight(node)
+    given = None if bias is None else bias.reshape(-1)
+    whole = quantize_weights(weights, axis, per_channel, input_scale, given, largest=most)
     if whole.quant is None or whole.data is None:
         return weights
     scale = np.broadcast_to(whole.quant.scale.astype(np.float64), (weights.dims[axis],))
@@ -102,12 +110,12 @@ def _layer(graph: Graph, node: Node, x: np.ndarray, input_scale: float, per_chan
     rows, steps = as_rows(node, values), as_rows(node, whole.data.astype(np.float64)).copy()
     inputs = input_rows(node, values, x, np.random.default_rng(0))
     each = len(rows) // len(inputs)
-    largest = np.abs(steps) == WEIGHT_MAX
+    largest = np.abs(steps) == most
     book = codebook(rows / scale[:, None], node.attrs[VALUES]) if VALUES in node.attrs else None
     for group, seen in enumerate(inputs.astype(np.float64)):
         part = slice(group * each, (group + 1) * each)
         centred = seen - seen.mean(axis=0)
-        found = rounded_with_compensation(rows[part], scale[part], centred.T @ centred / len(seen), book)
+        found = rounded_with_compensation(rows[part], scale[part], centred.T @ centred / len(seen), book, most)
         steps[part] = np.where(largest[part], steps[part], found)
     data = from_rows(node, steps * scale[:, None], weights.dims).astype(np.float32)
     return Tensor(f"{node.name}/compensated", weights.shape, "float32", data=data)

@@ -24,13 +24,21 @@ from edgekit.quantize.cluster import marked
 from edgekit.quantize.compare import dequantized_outputs
 from edgekit.quantize.compensate import compensated
 from edgekit.quantize.equalise import equalised
+from edgekit.quantize.int4 import marked_int4
 from edgekit.quantize.prune import pruned
 from edgekit.quantize.recurrent import quantized_recurrent
 from edgekit.quantize.share_constants import shared_constants
-from edgekit.quantize.weights import BIAS_LIMITS, quantize_bias, quantize_constant, quantize_weights
+from edgekit.quantize.weights import (
+    BIAS_LIMITS,
+    largest_weight,
+    quantize_bias,
+    quantize_constant,
+    quantize_weights,
+)
 
 AUTO = "auto"
 """Instead of an observer: the one with the least error of the logits."""
+INT4 = "int4"
 _JUDGED = 64
 """Calibration clips that observers are judged on."""
 
@@ -53,6 +61,7 @@ class PtqOptions:
             needs torch).
         cluster: how many different values the weights of a layer may have (quantize/cluster.py); None for all.
         prune: share of the channels that leave the model first (quantize/prune.py); None for none.
+        weights: "int8", or "int4" for whole numbers up to 7 in layers large enough (quantize/int4.py).
     """
 
     observer: str = "auto"
@@ -65,6 +74,7 @@ class PtqOptions:
     wide_layers: tuple[str, ...] = ()
     cluster: int | None = None
     prune: float | None = None
+    weights: str = "int8"
 
 
 def quantize_graph(
@@ -95,10 +105,14 @@ def prepared(graph: Graph, options: PtqOptions) -> Graph:
     require_float(graph)
     if options.cluster is not None and options.adaround:
         raise BadConfigError("a codebook leaves no rounding to look for", where="--adaround", mend="leave it out")
+    if options.weights == INT4 and options.cluster is not None:
+        raise BadConfigError("weights of four bits have sixteen values already", where="--cluster", mend="leave it out")
     if options.prune is not None:
         graph = pruned(graph, options.prune)
     if options.cluster is not None:
         graph = marked(graph, options.cluster)
+    if options.weights == INT4:
+        graph = marked_int4(graph)
     graph = widen(rescale_parts(graph), options.widths, options.wide_layers)
     return equalised(graph) if options.equalise else graph
 
@@ -228,7 +242,8 @@ def _weighted_node(
     bias_data = None if bias is None or bias.data is None else bias.data.reshape(-1)
     bias_dtype = "int64" if node.attrs.get(WIDTH) == WIDE else "int32"
     limit = BIAS_LIMITS[bias_dtype]
-    whole = quantize_weights(weights, WEIGHTED[node.op], per_channel, input_scale, bias_data, limit)
+    most = largest_weight(node)
+    whole = quantize_weights(weights, WEIGHTED[node.op], per_channel, input_scale, bias_data, limit, most)
     constants = [_own(graph, node, whole)]
     if bias is not None:
         constants.append(_own(graph, node, quantize_bias(bias, input_scale, whole, bias_dtype)))

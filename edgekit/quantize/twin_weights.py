@@ -11,7 +11,7 @@ from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.graph.passes.widen import WIDE, WIDTH
 from edgekit.graph.tensor import Tensor as GraphTensor
 from edgekit.quantize.fake_quant import straight
-from edgekit.quantize.weights import BIAS_LIMITS, IDLE_SCALE, WEIGHT_MAX
+from edgekit.quantize.weights import BIAS_LIMITS, IDLE_SCALE, WEIGHT_MAX, largest_weight
 
 _PLACE = 0.25
 """How far from a whole number, in steps, weights start that compensation rounded away from the nearest."""
@@ -32,6 +32,7 @@ class TwinWeights(nn.Module):
             the nearest whole numbers.
         book: float64, sorted: the numbers that the steps are chosen from (quantize/cluster.py); None for all.
         bias_dtype: "int32", or "int64" beside int16 activations.
+        largest: whole number of a weight.
     """
 
     given: Tensor
@@ -46,8 +47,10 @@ class TwinWeights(nn.Module):
         rounded: np.ndarray | None = None,
         book: np.ndarray | None = None,
         bias_dtype: str = "int32",
+        largest: int = WEIGHT_MAX,
     ) -> None:
         super().__init__()
+        self.largest = largest
         self.weights = nn.Parameter(torch.from_numpy(np.array(weights, np.float32)))
         self.register_buffer("given", self.weights.detach().clone(), persistent=False)
         self.bias = None if bias is None else nn.Parameter(torch.from_numpy(np.array(bias, np.float32).reshape(-1)))
@@ -77,7 +80,7 @@ class TwinWeights(nn.Module):
     def scales(self, input_scale: Tensor) -> Tensor:
         """float32 [O]: :func:`edgekit.quantize.weights.quantize_weights`, step by step in float64."""
         rows = self.weights.double().movedim(self.axis, 0).reshape(self.weights.shape[self.axis], -1)
-        scale = rows.abs().amax(dim=1) / WEIGHT_MAX
+        scale = rows.abs().amax(dim=1) / self.largest
         if self.bias is not None:
             scale = torch.maximum(scale, self.bias.double().abs() / (input_scale.double() * self.bias_limit))
         if not self.per_channel:
@@ -85,13 +88,13 @@ class TwinWeights(nn.Module):
         return torch.where(scale > 0, scale, torch.full_like(scale, IDLE_SCALE)).float()
 
     def steps(self, scales: Tensor, *, rounded: bool = True) -> Tensor:
-        """Whole numbers in [−127, 127], in the layout of the weights; not whole unless ``rounded``."""
+        """Whole numbers, in the layout of the weights; not whole unless ``rounded``."""
         shape = [1] * self.weights.dim()
         shape[self.axis] = -1
         if not rounded:
             return (self.given.double() / scales.double().reshape(shape)).float()
         ratio = self.weights.double() / scales.double().reshape(shape)
-        return torch.clamp(straight(ratio, self._whole(ratio)), -WEIGHT_MAX, WEIGHT_MAX).float()
+        return torch.clamp(straight(ratio, self._whole(ratio)), -self.largest, self.largest).float()
 
     def bias_steps(self, input_scale: Tensor, scales: Tensor, *, rounded: bool = True) -> Tensor | None:
         """Whole numbers [O], float64, at input scale × weight scale; not whole unless ``rounded``."""
@@ -123,7 +126,7 @@ def weights_of(graph: Graph, node: Node, integer: Graph, made: Node, book: np.nd
     rounded = None if stored[0] is None else stored[0].data
     per_channel = quant is not None and not quant.per_tensor
     kind = "int64" if node.attrs.get(WIDTH) == WIDE else "int32"
-    return TwinWeights(weights, bias, WEIGHTED[node.op], per_channel, rounded, book, kind)
+    return TwinWeights(weights, bias, WEIGHTED[node.op], per_channel, rounded, book, kind, largest_weight(node))
 
 
 def with_weights(node: Node, weights: np.ndarray, bias: np.ndarray | None) -> tuple[Node, list[GraphTensor]]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from edgekit.core.errors import BadFileError
+from edgekit.graph.graph import Node
 from edgekit.graph.tensor import Quantization, Tensor
 from edgekit.quantize.activations import affine, symmetric
 from edgekit.quantize.observers import Range
 
 WEIGHT_MAX = 127
 """Weights lie in [−127, 127]: the TFLite int8 specification leaves −128 out."""
+
+LARGEST = "largest"
+"""Node attribute: the largest whole number that a layer's weights may have, where that is not WEIGHT_MAX."""
 
 BIAS_MAX = 1 << 30
 """Largest quantized bias; the other half of int32 is left to the sum of products."""
@@ -22,6 +26,11 @@ IDLE_SCALE = 1.0 / WEIGHT_MAX
 """Scale of weights that are all 0: any does."""
 
 
+def largest_weight(node: Node) -> int:
+    """The largest whole number that the weights of a layer may have."""
+    return int(node.attrs.get(LARGEST, WEIGHT_MAX))
+
+
 def quantize_weights(
     tensor: Tensor,
     axis: int,
@@ -29,6 +38,7 @@ def quantize_weights(
     input_scale: float,
     bias: np.ndarray | None,
     bias_limit: int = BIAS_MAX,
+    largest: int = WEIGHT_MAX,
 ) -> Tensor:
     """``tensor`` as symmetric int8.
 
@@ -41,13 +51,14 @@ def quantize_weights(
         input_scale: of the activation that the node reads.
         bias: float32 [channels] or None.
         bias_limit: largest quantized bias.
+        largest: whole number of a weight.
 
     Raises:
         BadFileError: weights or bias hold NaN or infinity.
     """
     values = _finite(tensor)
     by_channel = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
-    scale = np.abs(by_channel).max(axis=1, initial=0.0) / WEIGHT_MAX
+    scale = np.abs(by_channel).max(axis=1, initial=0.0) / largest
     if bias is not None:
         scale = np.maximum(scale, np.abs(bias.astype(np.float64)) / (input_scale * bias_limit))
     if not per_channel:
@@ -56,7 +67,7 @@ def quantize_weights(
     shape = [1] * values.ndim
     shape[axis] = -1
     steps = np.rint(values / scale.astype(np.float64).reshape(shape if per_channel else [1] * values.ndim))
-    data = np.clip(steps, -WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
+    data = np.clip(steps, -largest, largest).astype(np.int8)
     quant = Quantization(scale, np.zeros(scale.size, np.int64), axis if per_channel else None)
     return tensor.replace(dtype="int8", quant=quant, data=data)
 

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from int8_oracles import litert_outputs
 from tflite_files import Op, Sub, Value, write
 
 from edgekit.budget.counting import count
 from edgekit.core.errors import BadFileError
+from edgekit.graph.integer.interpreter import run_integer
+from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.tflite_reader import read_tflite
 
 
@@ -178,3 +181,14 @@ def test_subgraphs_that_run_themselves_or_multiply_are_refused(tmp_path: Path) -
     for subgraphs in ([call(0)], [call(1), call(0)], [*(call(i + 1, 30) for i in range(6)), leaf], [call(7)]):
         with pytest.raises(BadFileError, match=r"runs itself|come to more|no subgraph"):
             read_tflite(write(tmp_path / "m.tflite", *subgraphs))
+
+
+def test_int4_weights_compute_as_litert_computes_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    weight = Value("w", (4, 8), "int4", raw=rng.integers(0, 256, 16, np.uint8).tobytes(), scale=0.1)
+    path = write(tmp_path / "m.tflite", fully_connected("int8", weight, "int32"))
+    graph = lower(read_tflite(path))
+    clips = rng.integers(-128, 128, (40, 8), dtype=np.int8)
+    expected = litert_outputs(path.read_bytes(), clips).reshape(40, -1)
+    np.testing.assert_array_equal(run_integer(graph, clips).reshape(40, -1), expected)
+    assert len(np.unique(expected)) > 20

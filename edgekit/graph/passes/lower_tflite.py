@@ -37,7 +37,7 @@ def lower_tflite(graph: Graph) -> Graph:
         BadFileError: attributes missing, or shapes that contradict each other.
     """
     graph = join_lookups(graph)
-    lowering = _Lowering({name: _bind_batch(tensor) for name, tensor in graph.tensors.items()})
+    lowering = _Lowering({name: _bind_batch(_unpacked(tensor)) for name, tensor in graph.tensors.items()})
     for name in graph.inputs:
         _ = lowering.tensors[name].dims  # an unknown dimension is named here, at the input, not layers later
     for node in graph.nodes:
@@ -52,6 +52,11 @@ def lower_tflite(graph: Graph) -> Graph:
     inputs, outputs = (tuple(names) for names in ends)
     whole = Graph(graph.name, "edge", lowering.tensors, nodes, inputs, outputs, metadata)
     return check_edge(whole.rebuild(nodes))
+
+
+def _unpacked(tensor: Tensor) -> Tensor:
+    """Constants of four bits as int8: the reader took them apart, and the compiler packs what has few values."""
+    return tensor.replace(dtype="int8") if tensor.dtype == "int4" and tensor.data is not None else tensor
 
 
 def _bind_batch(tensor: Tensor) -> Tensor:
