@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--words", required=True, help="separated by commas")
-    parser.add_argument("--voices", type=int, default=200)
+    parser.add_argument("--voices", type=int, default=400)
     parser.add_argument("--hours", type=float, default=5.0)
     arguments = parser.parse_args()
     root = Path(os.environ["EDGEKIT_DATA"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.api.compile import compile
+from edgekit.api.stream import StreamResult, stream
 from edgekit.api.wake_data import WakeSet, decoded, real, synthesise_talk, synthesise_words, without_phrase
 from edgekit.api.wake_result import choice_json, draw_pictures
 from edgekit.api.wake_train import RECIPE, SMALL, Heard, make_lessons, make_model, resolve
@@ -71,7 +71,8 @@ class WakeResult:
         single: detector of the word's model alone, at its operating point on the development streams.
         staged: with the first stage before it.
         opened: share of the development negatives in which the first stage lets the word's model decide.
-        firmware: sizes in bytes: "flash", "ram"; empty where nothing was built.
+        firmware: of the word's model ("word_…") and the first stage's ("first_…"): "macs_a_hop", and of their images
+            with the front-end "flash" and "ram" in bytes.
     """
 
     folder: Path
@@ -203,7 +204,7 @@ def _models(config: WakeConfig, sets: _Sets, folder: Path, cache: Path | None, p
         recordings=_samples(config.negatives, plan.rate, cache, progress),
     )
     lessons = make_lessons(heard, recipe, config.lesson_hours, config.backgrounds, plan.seed, progress)
-    small = resolve((*config.overrides, *SMALL))
+    small = resolve((*SMALL, *config.overrides))
     make_model(plan, lessons, small, folder / "first", folder / FIRST_MODEL, progress)
     make_model(plan, lessons, recipe, folder / "run", folder / MODEL, progress)
 
@@ -233,16 +234,33 @@ def _development(config: WakeConfig, sets: _Sets, folder: Path, cache: Path | No
 
 
 def _firmware(folder: Path, config: WakeConfig, single: DetectorSettings, staged: DetectorSettings) -> dict[str, int]:
-    """The models' images for the target, with the detectors' sources beside them."""
+    """Both models' streaming C built for the target, with the detectors' sources beside them."""
     from edgekit.api.wake_stream import output_scale
     from edgekit.deploy.detector.generate import generate_detector
 
     place = folder / FIRMWARE
-    compiled = compile(folder / MODEL, config.target, out=place, name="wake")
+    built = [
+        stream(folder / model, place / part, target=config.target, name=name)
+        for part, model, name in (("word", MODEL, "wake"), ("first", FIRST_MODEL, "wake_first"))
+    ]
     labels = ("unknown", config.set.label)
     scale, first = output_scale(folder / MODEL), output_scale(folder / FIRST_MODEL)
     alone = generate_detector(single, scale, labels, "wake")
     for item in (alone, generate_detector(staged, scale, labels, "wake_staged", first)):
         for name, text in item.files.items():
             write_text(place / name, text)
-    return {"flash": compiled.sizes.flash, "ram": compiled.sizes.ram} if compiled.sizes else {}
+    sizes = {f"{part}_{key}": value for part, item in zip(("word", "first"), built, strict=True)
+             for key, value in _sizes(item).items()}  # fmt: skip
+    return sizes
+
+
+def _sizes(built: StreamResult) -> dict[str, int]:
+    """What a hop of a model costs, and its image with the front-end."""
+    from edgekit.bench.elf import read_elf
+    from edgekit.bench.sizes import image_sizes
+
+    told = {"macs_a_hop": built.hop_macs or 0}
+    if built.image is None or built.image.target.kind != "mcu":
+        return told
+    sizes = image_sizes(read_elf(built.image.path))
+    return {**told, "flash": sizes.flash, "ram": sizes.ram}

@@ -25,6 +25,7 @@ from edgekit.data.synth.voices import EFFECTS
 UNKNOWN = "unknown"
 _TALK_S = 3.0
 _TEXTS = 600
+_TALKERS = 200  # English voices of general speech, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +39,14 @@ class WakeSet:
         neighbours: words that sound alike; each voice says ``takes`` of them.
         talk: clips of general speech by each English voice; voices of other languages say half as many.
         languages: of the general speech.
-        seconds: of a clip of the word, and of the window that the models hear.
+        seconds: of a clip of the word.
         rate: in Hz.
         seed: of everything.
     """
 
     phrase: str
-    voices: int = 200
-    takes: int = 8
+    voices: int = 400
+    takes: int = 4
     neighbours: int = 120
     talk: int = 8
     languages: tuple[str, ...] = LANGUAGES
@@ -97,7 +98,7 @@ def synthesise_talk(plan: WakeSet, folder: Path, progress: Progress) -> tuple[Ma
         english = language == "en"
         config = SynthConfig(
             words=("talk",),  # a set needs a keyword; it is one more text here
-            voices=plan.voices if english else min(plan.voices, variants),
+            voices=min(plan.voices, _TALKERS if english else variants),
             takes=1,
             unknown_words=talk_texts(language, _TEXTS, plan.seed),
             unknown=plan.talk if english else max(1, plan.talk // 2),

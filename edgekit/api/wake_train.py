@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgekit.train.wake.stretches import Stretches
 
 RECIPE = "wake-word"
-SMALL = ("model.arguments.channels=[32,32,32,32]", "model.arguments.dropout=0.0")
+SMALL = ("model.arguments.channels=[32,32,32,32]", "model.arguments.dropout=0.0", "schedule.epochs=8")
 """What the first stage's model has other than the recipe's."""
 _CALIBRATION = 512
 _SNR_DB = (-2.0, 25.0)

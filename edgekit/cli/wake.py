@@ -8,13 +8,20 @@ from pathlib import Path
 import click
 
 from edgekit.cli import training_options as options
+from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
 
-@click.command("wake")
+@click.command(
+    "wake",
+    epilog=examples(
+        'edgekit wake "hey lantern" -o lantern',
+        'edgekit wake "hey lantern" --negatives "esc10?fold=1" --development "esc10?fold=2" -o lantern',
+    ),
+)
 @click.argument("phrase")
-@click.option("--voices", default=200, show_default=True, type=click.IntRange(10), help="Synthetic voices.")
-@click.option("--takes", default=8, show_default=True, type=click.IntRange(1), help="Of the word by each voice.")
+@click.option("--voices", default=400, show_default=True, type=click.IntRange(10), help="Synthetic voices.")
+@click.option("--takes", default=4, show_default=True, type=click.IntRange(1), help="Of the word by each voice.")
 @click.option("--negatives", multiple=True, help="Real recordings without the word: PATH or PATH?SELECTION.")
 @click.option("--development", multiple=True, help="Real recordings without the word, to choose the threshold on.")
 @click.option("--recordings", multiple=True, help="Real takes of the word, for instance your own voice.")
@@ -51,11 +58,7 @@ def command(
     form: str,
     out: Path,
 ) -> None:
-    r"""Make an always-on detector of PHRASE: words from text, training, int8, operating point, C.
-
-    \b
-    edgekit wake "hey lantern" -o lantern
-    edgekit wake "hey lantern" --negatives "esc10?fold=1" --development "esc10?fold=2" -o lantern
+    """Make an always-on detector of PHRASE: words from text, training, int8, operating point, C.
 
     Interrupted, it goes on when the same command is given again.
     """
@@ -88,5 +91,11 @@ def command(
             f"{told.false_accepts} false accepts in {told.hours:.2f} h"
         )
     click.echo(f"  the first stage lets the larger model decide in {100 * result.opened:.1f} % of the time")
-    if result.firmware:
-        click.echo(f"{target}: {result.firmware['flash']:,} B flash, {result.firmware['ram']:,} B RAM")
+    for part, text in (("word", "the word's model"), ("first", "the first stage")):
+        sizes = [
+            f"{result.firmware[f'{part}_{key}']:,} B {key}"
+            for key in ("flash", "ram")
+            if f"{part}_{key}" in result.firmware
+        ]
+        hop = f"{result.firmware[f'{part}_macs_a_hop']:,} MACs a hop"
+        click.echo(f"{target}, {text}: {', '.join([hop, *sizes])}")

@@ -34,9 +34,10 @@ def test_a_word_longer_than_the_window_counts_at_its_end() -> None:
     assert set(last[told[0] == 1.0]) == {130}
 
 
-def test_a_stretch_slid_over_gives_the_logits_of_its_windows() -> None:
+@pytest.mark.parametrize("dilations", [(1, 1), (1, 2)])
+def test_a_stretch_slid_over_gives_the_logits_of_its_windows(dilations: tuple[int, int]) -> None:
     torch.manual_seed(1)
-    model = DsTcn(2, 8, channels=(6, 6), kernels=(3, 5), residual=(False, True)).eval()
+    model = DsTcn(2, 8, channels=(6, 6), kernels=(3, (3, 5)), dilations=dilations, residual=(False, True)).eval()
     x = torch.randn(2, 1, 40, 8)
     with torch.no_grad():
         told = model.sliding(x, 12)

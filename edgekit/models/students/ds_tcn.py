@@ -93,9 +93,11 @@ class DsTcn(nn.Module):
             BadConfigError: a window shorter than what the network looks at.
         """
         need_frames(window, self.frames, "ds-tcn")
-        x = x.permute(0, 3, 2, 1) if self.time == "height" else x.permute(0, 2, 3, 1)
-        frames = self.blocks(x)[..., 0].transpose(1, 2)  # [N, T', C]
-        told = self.dense(frames).transpose(1, 2)  # [N, classes, T']
+        x = x.permute(0, 3, 1, 2) if self.time == "height" else x.permute(0, 2, 1, 3)
+        x = x.contiguous()  # [N, F, 1, T]
+        for block in self.blocks:
+            x = block.across(x)
+        told = self.dense(x[:, :, 0].transpose(1, 2)).transpose(1, 2)  # [N, classes, T']
         averaged: Tensor = nn.functional.avg_pool1d(told, window - self.frames + 1, 1)
         return averaged
 
@@ -138,6 +140,27 @@ class TimeBlock(nn.Module):
         y = self.norm(self.pointwise(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)))
         if self.skip is not None:
             y = y + self.skip(newest(x, (int(y.shape[2]) - 1) * self.stride + 1, 2))
+        out: Tensor = self.dropout(self.relu(y))
+        return out
+
+    def across(self, x: Tensor) -> Tensor:
+        """The same with time as the last axis, [N, in, 1, T] → [N, out, 1, T']: in training twice as fast."""
+        longest = max(self.reach)
+        frames = int(x.shape[3])
+        parts = [
+            nn.functional.conv2d(
+                newest(part, frames - longest + reach, 3),
+                conv.weight.transpose(2, 3),
+                stride=(1, self.stride),
+                dilation=conv.dilation[::-1],
+                groups=conv.groups,
+            )
+            for conv, part, reach in zip(self.depthwise, x.split(self.shares, dim=1), self.reach, strict=True)
+        ]
+        y = self.norm(self.pointwise(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)))
+        if self.skip is not None:
+            latest = newest(x, (int(y.shape[3]) - 1) * self.stride + 1, 3)
+            y = y + self.skip(latest[..., :: self.stride])
         out: Tensor = self.dropout(self.relu(y))
         return out
 
