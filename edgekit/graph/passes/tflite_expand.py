@@ -111,11 +111,11 @@ def parts_of(node: Node, state: State) -> list[Part] | None:
         return _shrunk_slice(node, state)
     if node.op == "GATHER" and len(node.inputs) == 2 and not state.dims(node.inputs[1]):
         return _one_of(node, state)
-    counts, rule = _EXPANDED.get(node.op, ((), None))
+    counts, rule = EXPANDED.get(node.op, ((), None))
     return rule(node, state) if rule is not None and (not counts or len(node.inputs) in counts) else None
 
 
-_EXPANDED: Mapping[str, tuple[tuple[int, ...], Callable[[Node, State], list[Part]]]] = {
+EXPANDED: Mapping[str, tuple[tuple[int, ...], Callable[[Node, State], list[Part]]]] = {
     "SPLIT": ((2,), _split),
     "SPLIT_V": ((3,), _split),
     "UNPACK": ((1,), _unpack),
