@@ -60,19 +60,29 @@ class Case:
         return (frames if self.axis == 1 else frames.T)[..., None]
 
 
-def stream_case(name: str, folder: Path, seed: int = 0) -> Case:
+def stream_case(name: str, folder: Path, seed: int = 0, frames: np.ndarray | None = None) -> Case:
     """A model of SHAPES with weights and statistics that are not those of its start."""
     model, arguments, shape, axis = SHAPES[name]
-    return window_case(build_model(model, **arguments), shape, axis, folder, seed)
+    return window_case(build_model(model, **arguments), shape, axis, folder, seed, frames)
 
 
-def window_case(module: torch.nn.Module, shape: tuple[int, int], axis: int, folder: Path, seed: int = 0) -> Case:
-    """``module`` with statistics of random inputs, exported and lowered."""
+def window_case(
+    module: torch.nn.Module,
+    shape: tuple[int, int],
+    axis: int,
+    folder: Path,
+    seed: int = 0,
+    frames: np.ndarray | None = None,
+) -> Case:
+    """``module`` with statistics of random inputs, or of windows of ``frames``, exported and lowered."""
     torch.manual_seed(seed)
     module.train()
+    for part in module.modules():
+        if isinstance(part, torch.nn.BatchNorm2d) and frames is not None:
+            part.momentum = None  # the mean over all passes
     with torch.no_grad():
         for _ in range(8):
-            module(torch.randn(2, 1, *shape))
+            module(torch.randn(2, 1, *shape) if frames is None else _drawn(frames, shape, axis))
         for name, parameter in module.named_parameters():
             if name.endswith("distance") or parameter.ndim == 1:  # norms, biases, codes of distance
                 parameter += 0.1 * torch.randn_like(parameter)
@@ -85,11 +95,29 @@ def window_case(module: torch.nn.Module, shape: tuple[int, int], axis: int, fold
     return Case(module, lower(load_graph(path)), shape, axis)
 
 
+def _drawn(frames: np.ndarray, shape: tuple[int, int], axis: int) -> torch.Tensor:
+    """Sixteen windows of ``frames`` from anywhere, [16, 1, H, W]."""
+    length = shape[axis - 1]
+    starts = torch.randint(0, len(frames) - length, (16,)).tolist()
+    cut = [frames[start : start + length] for start in starts]
+    return torch.from_numpy(np.stack([w if axis == 1 else w.T for w in cut])[:, None].astype(np.float32))
+
+
 def feature_stream(case: Case, frames: int, seed: int = 1) -> np.ndarray:
     """float32 [frames, bins]: noise over tones that come and go, each bin at its own pace."""
     rng = np.random.default_rng(seed)
     pace = np.arange(frames)[:, None] / rng.uniform(5.0, 25.0, case.bins) + rng.uniform(0.0, 6.0, case.bins)
     return (0.7 * rng.normal(size=(frames, case.bins)) + 2.0 * np.sin(pace)).astype(np.float32)
+
+
+def voice(samples: int, seed: int) -> np.ndarray:
+    """Two tones that wander and a little noise, int16."""
+    rng, n = np.random.default_rng(seed), np.arange(samples)
+    wave = rng.normal(size=samples) * 100.0
+    for pace in rng.uniform(1500.0, 4000.0, 2):
+        pitch = 1600.0 + 1400.0 * np.sin(n / pace)
+        wave += 4000.0 * (1.1 + np.sin(n / (0.7 * pace))) * np.sin(np.cumsum(2.0 * np.pi * pitch / 16_000.0))
+    return wave.astype(np.int16)
 
 
 def quantized(case: Case, frames: np.ndarray) -> Graph:

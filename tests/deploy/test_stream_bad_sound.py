@@ -11,7 +11,8 @@ import subprocess
 
 import numpy as np
 import pytest
-from streams import feature_stream, quantized, stream_case
+import torch
+from streams import quantized, stream_case, voice
 
 from edgekit.bench.host_stream import host_stream
 from edgekit.deploy.detector.generate import generate_detector
@@ -20,19 +21,14 @@ from edgekit.deploy.target import find_target
 from edgekit.detect.detector import Detector, GainState, GateState
 from edgekit.detect.settings import DetectorSettings, Gain, VoiceGate
 from edgekit.features.presets import PRESETS
+from edgekit.features.reference import features
 from edgekit.graph.streaming.step import stream
 
-SPEC = PRESETS["kws-mfcc-49x10"].replace(mean=0.0, std=20.0)
+SPEC = PRESETS["kws-mfcc-49x10"].replace(mean=0.0, std=3.0)
 CHECKED = ("-fsanitize=undefined", "-fno-sanitize-recover=all")
 SETTINGS = DetectorSettings(
     outputs=4, keywords=(1, 3), thresholds=(12000, 12000), smoothing=2, refractory=3, gate=VoiceGate(), gain=Gain()
 )
-
-
-def voice(samples: int, seed: int) -> np.ndarray:
-    """Noise whose loudness comes and goes, int16."""
-    rng = np.random.default_rng(seed)
-    return (rng.normal(size=samples) * 2500.0 * (1.0 + np.sin(np.arange(samples) / 2500.0))).astype(np.int16)
 
 
 def _dropped(pcm: np.ndarray, size: int) -> np.ndarray:
@@ -61,8 +57,11 @@ def bad_sounds() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def step(tmp_path_factory):
     """The int8 step of a DS-CNN."""
-    case = stream_case("ds-cnn", tmp_path_factory.mktemp("model"))
-    graph = quantized(case, feature_stream(case, 90))
+    torch.manual_seed(0)
+    pcm = voice(48_000, 7)
+    frames = features(SPEC.replace(clip_samples=len(pcm)), pcm).astype(np.float32)
+    case = stream_case("ds-cnn", tmp_path_factory.mktemp("model"), frames=frames)
+    graph = quantized(case, frames)
     return stream(graph, case.axis)
 
 
