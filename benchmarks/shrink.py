@@ -4,13 +4,13 @@
 
 ``RUN`` is a float run of benchmarks/quantization.py on DSPSpeech (spk00–17 train, spk21–25 test). Channels are removed
 by magnitude, what is left is trained on as the fake-quantized twin with the float model as teacher. ``weight_bits`` is
-what an entropy coder would need for the weights. Images are built for size, without front-end; instructions are those of
-an inference in unicorn (M0, M4) and QEMU (M55), and every image's bytes are held against the integer interpreter.
+what an entropy coder would need for the weights. Images are built for size, without front-end; instructions are counted in
+unicorn (M0, M4) and QEMU (M55), and every image's bytes are held against the integer interpreter.
 
 ``--models`` adds MLPerf Tiny's keyword spotter (kws_ref_model.tflite) as it is and with its int8 weights moved to
-sixteen values a layer. Nobody trained those on, and no recordings of its task are here: its rows say what packing costs,
-and how often random inputs keep their label, not how well it hears. What is finished in the folder is not quantized
-again, only compiled.
+sixteen values a layer. Nobody trained those on, and no recordings of its task are here: its rows say what packing
+costs, and how often random inputs keep their label, not how well it hears. What is finished in the folder is not
+quantized again, only compiled.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _size(graph: Graph) -> dict[str, Any]:
 
 
 def _images(graph: Graph) -> dict[str, Any]:
-    """Flash, static RAM and instructions by core, and how many layers are packed; bytes must equal the interpreter's."""
+    """Flash, static RAM and instructions by core, and the layers packed; bytes must equal the interpreter's."""
     clips, found = _random_inputs(graph, CHECKED), {}
     expected = run_integer(graph, clips).reshape(CHECKED, -1)
     for core in CORES:
