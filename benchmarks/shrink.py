@@ -4,8 +4,8 @@
 
 ``RUN`` is a float run of benchmarks/quantization.py on DSPSpeech (spk00–17 train, spk21–25 test). Channels are removed
 by magnitude, what is left is trained on as the fake-quantized twin with the float model as teacher. ``weight_bits`` is
-what an entropy coder would need for the weights. Images are built for size, without front-end; instructions are counted in
-unicorn (M0, M4) and QEMU (M55), and every image's bytes are held against the integer interpreter.
+what an entropy coder would need for the weights. Images are built for size, without front-end; instructions are counted
+in unicorn (M0, M4) and QEMU (M55), and every image's bytes are held against the integer interpreter.
 
 ``--models`` adds MLPerf Tiny's keyword spotter (kws_ref_model.tflite) as it is and with its int8 weights moved to
 sixteen values a layer. Nobody trained those on, and no recordings of its task are here: its rows say what packing
