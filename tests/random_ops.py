@@ -22,6 +22,9 @@ from edgekit.export.padding import Axis, same_after_extension
 from edgekit.graph.ops import BINARY_OPS, FIXED_OUTPUTS
 from edgekit.graph.tensor import Tensor
 
+SOFTMAX_VALUES = 511
+"""Beyond so many, TFLM and LiteRT may end the process: tests/graph/integer/test_integer_softmax_limits.py."""
+
 
 def _window(chain: Chain, longest: int) -> tuple[tuple[int, int], dict[str, object]]:
     kernel, stride = chain.pair(1, longest), chain.pair(1, 3)
@@ -125,6 +128,8 @@ def squared_difference(chain: Chain) -> None:
 
 def fixed(chain: Chain, op: str) -> None:
     """softmax, logistic, tanh: outputs of a scale of their own."""
+    if op == "softmax" and chain.x.dims[-1] > SOFTMAX_VALUES:
+        raise Unfit
     scale, zero_point = FIXED_OUTPUTS[op]
     output = chain.activation(chain.name(op), chain.x.dims, scale=scale, zero_point=zero_point)
     attrs = {"beta": float(chain.pick(1.0, 1.0, 0.5, 2.0))} if op == "softmax" else {}  # type: ignore[arg-type]
