@@ -30,6 +30,7 @@ from edgekit.api.export import export
 from edgekit.api.qat import QatOptions, fine_tuned
 from edgekit.api.train import train
 from edgekit.cli.progress import progress_bar
+from edgekit.core.digest import digest_file
 from edgekit.core.files import write_bytes, write_json
 from edgekit.core.progress import Progress
 from edgekit.data.cache import AudioCache
@@ -87,6 +88,8 @@ class Bench:
         """The row of the table; what is finished of it is read back."""
         kept = self.folder / "row.json"
         row: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
+        if row and row["float_digest"] != self._float_digest():
+            row = {}
         if row and (row["qat_epochs"] or not epochs):
             return row
         graph = self.float_model()
@@ -101,6 +104,11 @@ class Bench:
             row |= self._measured("qat", before, self._trained_on(base, int8, epochs)) | {"qat_epochs": epochs}
             write_json(kept, row)
         return row
+
+    def _float_digest(self) -> str | None:
+        """Of the float run's weights, where it is finished: a row of other weights is done again."""
+        weights = self.run / "checkpoint.safetensors"
+        return digest_file(weights) if (self.run / "metrics.json").is_file() else None
 
     def _after_training(self, graph: Graph, int8: Graph, features: np.ndarray, before: Evaluation) -> dict[str, Any]:
         """Post-training quantization as it chooses, and in int8."""
@@ -122,6 +130,7 @@ class Bench:
             **self._measured("int8_ptq", before, int8),
             "qat_epochs": 0,
             "float_epochs": load_checkpoint(self.run).recipe["schedule"]["epochs"],
+            "float_digest": self._float_digest(),
             "recipe": self.case.held.recipe,
         }
 
