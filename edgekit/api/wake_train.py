@@ -101,7 +101,7 @@ def make_lessons(heard: Heard, recipe: Recipe, hours: float, takes: int, seed: i
         plan = StreamPlan(rate=spec.sample_rate, seconds=seconds, words_per_block=0, layers=layers, seed=100 + number)
         parts.append(negative_stretches(spec, spec.frames, replace(plan, seed=plan.seed + 1000 * seed), pcm))
         progress("streams to learn from", number + 1, len(kinds) + 1)
-    around = [pcm for pcm, _, _ in kinds[:-1] for pcm in pcm]
+    around = [pcm for recordings, _, _ in kinds[:-1] for pcm in recordings]
     words = word_stretches(spec, heard.words, around, takes, _SNR_DB, 17 + seed)
     progress("streams to learn from", len(kinds) + 1, len(kinds) + 1)
     others = joined_stretches(parts)

@@ -10,6 +10,7 @@ window of 30.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +97,7 @@ class DsTcn(nn.Module):
         x = x.permute(0, 3, 1, 2) if self.time == "height" else x.permute(0, 2, 1, 3)
         x = x.contiguous()  # [N, F, 1, T]
         for block in self.blocks:
-            x = block.across(x)
+            x = cast(TimeBlock, block).across(x)
         told = self.dense(x[:, :, 0].transpose(1, 2)).transpose(1, 2)  # [N, classes, T']
         averaged: Tensor = nn.functional.avg_pool1d(told, window - self.frames + 1, 1)
         return averaged
@@ -113,7 +114,7 @@ class TimeBlock(nn.Module):
             raise BadConfigError(f"kernels {kernels}, stride {stride}", where="ds-tcn", mend="use sizes of at least 1")
         self.shares = _shares(before, len(kernels))
         self.reach = [(kernel - 1) * dilation for kernel in kernels]
-        self.stride = stride
+        self.stride, self.dilation = stride, dilation
         self.depthwise = nn.ModuleList(
             nn.Conv2d(share, share, (kernel, 1), (stride, 1), dilation=(dilation, 1), groups=share, bias=False)
             for share, kernel in zip(self.shares, kernels, strict=True)
@@ -150,12 +151,14 @@ class TimeBlock(nn.Module):
         parts = [
             nn.functional.conv2d(
                 newest(part, frames - longest + reach, 3),
-                conv.weight.transpose(2, 3),
+                weight.transpose(2, 3),
                 stride=(1, self.stride),
-                dilation=conv.dilation[::-1],
-                groups=conv.groups,
+                dilation=(1, self.dilation),
+                groups=int(part.shape[1]),
             )
-            for conv, part, reach in zip(self.depthwise, x.split(self.shares, dim=1), self.reach, strict=True)
+            for weight, part, reach in zip(
+                self.depthwise.parameters(), torch.split(x, self.shares, dim=1), self.reach, strict=True
+            )
         ]
         y = self.norm(self.pointwise(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)))
         if self.skip is not None:
