@@ -1,11 +1,13 @@
-"""Four models with their front-ends, from PCM to a label, on emulated M4, M7 and M55.
+"""Five models with their front-ends, from PCM to a label, on emulated M4, M7 and M55.
 
     python benchmarks/pcm.py [--clips 10] [--profile]
 
 Weights are random and the ranges calibrated (pcm_models.py): instructions, flash and RAM are those of trained weights,
 labels mean nothing. Each model hears clips of synthetic sounds; its label from PCM is compared with that of the integer
 interpreter on the reference front-end's features, its scores on those features byte by byte. Instructions are counted
-in unicorn (M4, M7) and QEMU (M55), exactly; they are no cycles. ``--profile`` prints each layer's share on the M4.
+in unicorn (M4, M7) and QEMU (M55), exactly; they are no cycles. ``unfused`` figures are those of the same model with
+layer norms, response norms and chains of element-wise operators as operators by themselves (graph/fused_group.py).
+``--profile`` prints each layer's share on the M4.
 Exits 1 where a byte or a label differs.
 """
 
@@ -17,6 +19,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from layer_profile import profile
@@ -67,6 +70,7 @@ def _row(name: str, model: PcmModel, core: str, purpose: str) -> dict[str, Any]:
         scores = _run(image, model.inputs, "features", model).scores
         heard = _run(image, model.pcm, "pcm", model)
         sizes, bound = image_sizes(elf), stack_bound(elf, ENTRY)
+    apart, unfused_arena = _unfused(model, core, purpose)
     inside = int(median(count.model for count in heard.counts))
     front = int(median(count.frontend or 0 for count in heard.counts))
     macs = sum(layer.work.true for layer in count(model.graph).layers if layer.work is not None)
@@ -77,6 +81,9 @@ def _row(name: str, model: PcmModel, core: str, purpose: str) -> dict[str, Any]:
         "macs": macs,
         "model_instructions": inside,
         "per_mac": inside / macs,
+        "unfused_instructions": apart,
+        "arena": sources.manifest["arena_bytes"],
+        "unfused_arena": unfused_arena,
         "frontend_instructions": front,
         "instructions_a_hop": front / model.spec.frames,
         "frontend_precision": sources.manifest["frontend_precision"],
@@ -92,6 +99,20 @@ def _row(name: str, model: PcmModel, core: str, purpose: str) -> dict[str, Any]:
     }
     print(name, core, purpose, f"{inside:,} + {front:,}", f"{sizes.flash:,}", f"{sizes.ram:,}", flush=True)
     return row
+
+
+def _unfused(model: PcmModel, core: str, purpose: str) -> tuple[int, int]:
+    """Instructions of the model and bytes of its arena where no operators are fused but attention."""
+    target = find_target(core)
+    with mock.patch("edgekit.graph.firmware.fused_groups", lambda graph: ()):
+        sources = generate(model.graph, None, target, "model", purpose)  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder:
+        image = build(sources, target, Path(folder) / "image")
+        if core in CPU_MODELS:
+            run = emulate(image, model.inputs[:1], counted=1)
+        else:
+            run = run_in_qemu(image, model.inputs[:1], model.scores.shape[1], counted=True)
+    return int(median(count.model for count in run.counts)), int(sources.manifest["arena_bytes"])
 
 
 def _run(image: Image, clips: np.ndarray, kind: Kind, model: PcmModel) -> Emulation:

@@ -1,10 +1,11 @@
-"""The four models of ``pcm.py``: random weights, norms that have seen data, int8 with calibrated ranges."""
+"""The models of ``pcm.py``: random weights, norms that have seen data, int8 with calibrated ranges."""
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,20 +47,21 @@ class PcmModel:
     scores: np.ndarray
 
 
-MODELS: dict[str, tuple[str, str]] = {
-    "CP-Mobile 61 k": ("cp-mobile", "dcase2024-baseline"),
-    "BC-ResNet-1": ("bc-resnet-1", "kws-logmel-40"),
-    "Tiny-AST 103 k": ("tiny-ast", "thesis-128x100"),
-    "MobileViT-small": ("mobile-vit", "thesis-128x100"),
+MODELS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "CP-Mobile 61 k": ("cp-mobile", {}, "dcase2024-baseline"),
+    "CP-Mobile with GRN": ("cp-mobile", {"grn": True}, "dcase2024-baseline"),
+    "BC-ResNet-1": ("bc-resnet-1", {}, "kws-logmel-40"),
+    "Tiny-AST 103 k": ("tiny-ast", {}, "thesis-128x100"),
+    "MobileViT-small": ("mobile-vit", {}, "thesis-128x100"),
 }
-"""Name in the table: name in the registry, preset of the front-end."""
+"""Name in the table: name in the registry with its arguments, preset of the front-end."""
 
 
 def make_model(name: str, clips: int) -> PcmModel:
     """One row of MODELS with ``clips`` clips to compare labels on."""
-    registered, preset = MODELS[name]
+    registered, arguments, preset = MODELS[name]
     spec = PRESETS[preset]
-    graph = _quantized(registered, spec)
+    graph = _quantized(registered, arguments, spec)
     pcm = _pcm(spec, CHECKED, clips)
     scale, zero_point = graph.tensor(graph.inputs[0]).scale_zero()
     inputs = quantize_features(_features(spec, pcm), scale, zero_point)[..., None]
@@ -83,9 +85,9 @@ def _features(spec: FrontendSpec, pcm: np.ndarray) -> np.ndarray:
     return np.stack([features(spec, clip) for clip in pcm]).astype(np.float32)
 
 
-def _quantized(registered: str, spec: FrontendSpec) -> Graph:
+def _quantized(registered: str, arguments: dict[str, Any], spec: FrontendSpec) -> Graph:
     torch.manual_seed(0)
-    module = build_model(registered, classes=CLASSES).train()
+    module = build_model(registered, classes=CLASSES, **arguments).train()
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if parameter.ndim <= 1 or "gamma" in name or "beta" in name:
