@@ -27,11 +27,14 @@ from edgekit.adapt.picture_source import train_picture_source
 from edgekit.api.data import synthesise
 from edgekit.api.train import train
 from edgekit.data.synth.config import SynthConfig
+from edgekit.data.synth.words import UNKNOWN_WORDS
 
 WORDS = (
-    "right,left,house,tree,cat,dog,bird,happy,wow,learn,forward,backward,follow,visual,bed,marvin,"
-    "sheila,table,garden,winter,yellow,orange,music,river"
+    *("right", "left", "house", "tree", "cat", "dog", "bird", "happy", "wow", "learn", "forward", "backward"),
+    *("follow", "visual", "bed", "marvin", "sheila", "table", "garden", "winter", "yellow", "orange", "music", "river"),
 )
+MANY_WORDS = tuple(sorted({*WORDS, *UNKNOWN_WORDS[::2]}))
+"""None of them a word of FSDD or DSPSpeech: the picture source of spectrograms learns to tell them apart."""
 NARROW = (
     "frontend.fields.sample_rate=8000",
     "frontend.fields.clip_samples=8000",
@@ -40,17 +43,22 @@ NARROW = (
     "frontend.fields.hop_length=128",
     "frontend.fields.padding=none",
     "frontend.fields.f_max=4000",
-    "model.arguments.hidden=32",
 )
-"""The source of Voice2Series at half the rate and width: a quarter of the time."""
+"""The sources of Voice2Series at half the rate: half the time."""
+ACOUSTIC = {
+    "attention-bilstm-8k": ("v2s-attention-bilstm", "model.arguments.hidden=32"),
+    "unet-8k": ("v2s-unet-attention-bilstm", "model.arguments.hidden=32"),
+    "vggish-8k": ("v2s-vggish",),
+}
+"""Runs by name: recipe, and what makes the network narrower."""
 PARTS = ("reprogram", "adapter", "voice2series", "partition", "edge")
 
 
-def words(work: Path, rate: int, voices: int) -> Path:
+def words(work: Path, rate: int, voices: int, spoken: tuple[str, ...] = WORDS) -> Path:
     """Synthesised words at ``rate``, split by voice."""
-    folder = work / f"words-{rate}"
+    folder = work / (f"words-{rate}" if spoken is WORDS else f"words-{rate}-{len(spoken)}")
     config = SynthConfig(
-        words=tuple(WORDS.split(",")),
+        words=spoken,
         voices=voices,
         takes=1,
         rate=rate,
@@ -70,6 +78,12 @@ def source_run(recipe: str, data: Path, out: Path, further: tuple[str, ...] = ()
     return out
 
 
+def word_pictures(work: Path) -> Path:
+    """A classifier of spectrograms of many words: the acoustic source of reprogramming."""
+    data = words(work, 8000, 60, MANY_WORDS)
+    return source_run("words-mobilenet", data, work / "words-mobilenet")
+
+
 def picture_source(work: Path) -> Path:
     """The source of pictures, trained or found."""
     file = work / "pictures.safetensors"
@@ -78,18 +92,23 @@ def picture_source(work: Path) -> Path:
     return file
 
 
-def measured(parts: list[str], rows: Rows, root: Path, work: Path) -> Iterator[Row]:
-    """All rows of the parts."""
+def measured(parts: list[str], sets: list[str], rows: Rows, root: Path, work: Path) -> Iterator[Row]:
+    """All rows of the parts; those of few clips on the named sets."""
     if "reprogram" in parts:
-        for task in tasks(root):
-            yield from adapt_few.reprogrammed(rows, task, picture_source(work), work)
+        for task in (task for task in tasks(root) if task.name in sets):
+            for source in (picture_source(work), word_pictures(work)):
+                yield from adapt_few.reprogrammed(rows, task, source, work)
+            yield from adapt_few.from_scratch(rows, task, work)
     if "adapter" in parts:
         ast = source_run("ast-small", words(work, 8000, 80), work / "ast-small")
         yield from adapt_few.adapted(rows, tasks(root)[0], ast, work)
     if "voice2series" in parts:
         data = words(work, 8000, 80)
-        recurrent = source_run("v2s-attention-bilstm", data, work / "attention-bilstm-8k", NARROW)
-        yield from adapt_series.reprogrammed(rows, recurrent, data, work)
+        sources = tuple(
+            source_run(recipe, data, work / name, (*NARROW, *narrower))
+            for name, (recipe, *narrower) in ACOUSTIC.items()
+        )
+        yield from adapt_series.reprogrammed(rows, sources, data, work)
     if "partition" in parts:
         yield from adapt_speakers.partitioned(rows, root, work)
     if "edge" in parts:
@@ -101,11 +120,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder of sources, runs and finished rows")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--sets", default="fsdd,dspspeech", help="of few clips")
     parser.add_argument("--report", action="store_true", help="write the results of the finished rows only")
     arguments = parser.parse_args()
     rows = Rows(arguments.work / "rows.jsonl")
     if not arguments.report:
-        for _ in measured(arguments.parts.split(","), rows, Path(os.environ["EDGEKIT_DATA"]), arguments.work):
+        root = Path(os.environ["EDGEKIT_DATA"])
+        for _ in measured(arguments.parts.split(","), arguments.sets.split(","), rows, root, arguments.work):
             pass
     found: list[dict[str, Any]] = list(rows.done.values())
     summary = summarise(found)

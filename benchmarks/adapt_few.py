@@ -17,9 +17,16 @@ from edgekit.data.manifest import Manifest
 from edgekit.train.checkpoint import load_checkpoint
 
 STEPS = 160
+"""Of an adapter."""
+PROGRAM_STEPS = 200
+"""Of a program, and of the network from scratch beside it."""
 BATCH = 32
+FEWEST = (2, 5)
+"""Clips a class below the sizes of the comparison, where programs and training from scratch may cross."""
 REPROGRAMMED = ("reprogram-dual", "reprogram-waveform", "reprogram-frame", "reprogram-static", "reprogram-probe")
 SCRATCH = "kws-dscnn-8khz"
+LEVELLED, LEVELLED_STEPS = "kws-dscnn-8khz-level", 600
+"""The strongest network from scratch: it too sees each clip at one level, and is trained three times as long."""
 ADAPTERS = (
     "ast-linear-probe",
     "ast-bitfit",
@@ -36,27 +43,37 @@ ADAPTERS = (
 def reprogrammed(rows: Rows, task: Task, source: Path, work: Path) -> Iterator[Row]:
     """Dual-domain, single domains, static map, linear probe, and DS-CNN from scratch, at every size and seed."""
     for seed in SEEDS:
-        for size in SIZES:
-            for recipe in (*REPROGRAMMED, SCRATCH):
+        for size in (*FEWEST, *SIZES):
+            for recipe in (*REPROGRAMMED, SCRATCH) if size in SIZES else (REPROGRAMMED[0], SCRATCH):
                 about = {"part": "reprogram", "dataset": task.name, "clips_per_class": size, "method": recipe}
-                about |= {"seed": seed, "steps": STEPS}
-                yield rows.get(about, lambda: _train(recipe, source, task, size, seed, work))  # noqa: B023
+                about |= {"seed": seed, "steps": PROGRAM_STEPS}
+                about |= {} if recipe == SCRATCH else {"source": source.stem}
+                yield rows.get(about, lambda: _train(recipe, source, task, size, seed, work, PROGRAM_STEPS))  # noqa: B023
+
+
+def from_scratch(rows: Rows, task: Task, work: Path) -> Iterator[Row]:
+    """DS-CNN of one level, long trained, at every size and seed."""
+    for seed in SEEDS:
+        for size in (*FEWEST, *SIZES):
+            about = {"part": "reprogram", "dataset": task.name, "clips_per_class": size, "method": LEVELLED}
+            about |= {"seed": seed, "steps": LEVELLED_STEPS}
+            yield rows.get(about, lambda: _train(LEVELLED, work, task, size, seed, work, LEVELLED_STEPS))  # noqa: B023
 
 
 def adapted(rows: Rows, task: Task, source: Path, work: Path) -> Iterator[Row]:
-    """Every adapter at about equal parameters, linear probe, biases and full fine-tuning, at every size; one seed."""
-    for seed in SEEDS[:1]:
+    """Every adapter at about equal parameters, linear probe, biases and full fine-tuning, at every size and seed."""
+    for seed in SEEDS:
         for size in SIZES:
             for recipe in ADAPTERS:
                 about = {"part": "adapter", "dataset": task.name, "clips_per_class": size, "method": recipe}
                 about |= {"seed": seed, "steps": STEPS}
-                yield rows.get(about, lambda: _train(recipe, source, task, size, seed, work))  # noqa: B023
+                yield rows.get(about, lambda: _train(recipe, source, task, size, seed, work, STEPS))  # noqa: B023
 
 
-def _train(recipe: str, source: Path, task: Task, size: int, seed: int, work: Path) -> dict[str, Any]:
+def _train(recipe: str, source: Path, task: Task, size: int, seed: int, work: Path, steps: int) -> dict[str, Any]:
     """One run, judged on the test speakers at its last epoch."""
     clips = few(task.train, size, seed)
-    epochs = steps_to_epochs(STEPS, len(clips), BATCH)
+    epochs = steps_to_epochs(steps, len(clips), BATCH)
     overrides = [
         f"seed={seed}",
         f"schedule.epochs={epochs}",
@@ -70,7 +87,7 @@ def _train(recipe: str, source: Path, task: Task, size: int, seed: int, work: Pa
     overrides += [] if recipe.startswith("ast-") else [f"frontend.fields.clip_samples={task.samples}"]
     marked = with_splits(clips, task.test)
     began = time.perf_counter()
-    if recipe == SCRATCH:
+    if recipe in (SCRATCH, LEVELLED):
         train(recipe, marked, out, overrides=overrides, device="cpu")
         parameters = sum(value.numel() for value in load_checkpoint(out).build().parameters())
     else:

@@ -41,7 +41,7 @@ class PictureSource:
 
 
 def train_picture_source(
-    file: Path, *, width: float = 0.4, per_class: int = 200, epochs: int = 8, seed: int = 0, progress: Progress
+    file: Path, *, width: float = 0.4, per_class: int = 100, epochs: int = 8, seed: int = 0, progress: Progress
 ) -> PictureSource:
     """Train "mobilenet-v3" on :func:`make_pictures` and write it.
 

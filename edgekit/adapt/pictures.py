@@ -1,21 +1,18 @@
-"""Pictures without a download: scikit-learn's digits and drawn patterns, to train a source of picture classes on."""
+"""Pictures without a download: scikit-learn's digits, drawn patterns, characters and fractals, to train a source on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from edgekit.adapt.shapes import SIDE, Draw, Painter, character, fractal
 from edgekit.core.optional import require
 
-SIDE = 64
-"""Height and width of a picture."""
+CHARACTERS, FRACTALS = 96, 48
+"""Classes of each kind that a random draw makes."""
 _ANGLES = 4  # orientations of what has one: 0°, 45°, 90°, 135°
 _WAVELENGTHS = (5.0, 11.0)  # fine and coarse, in pixels
-
-Draw = np.random.Generator
-Painter = Callable[[Draw], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Pictures:
 
 
 def make_pictures(per_class: int, seed: int, *, held_out: bool = False) -> Pictures:
-    """Digits under random size, place, turn and noise, and patterns drawn at random.
+    """Digits under random size, place, turn and noise, and patterns, characters and fractals drawn at random.
 
     Args:
         per_class: pictures of each class.
@@ -46,9 +43,13 @@ def make_pictures(per_class: int, seed: int, *, held_out: bool = False) -> Pictu
     """
     draw = np.random.default_rng([seed, int(held_out)])
     painters = {**_digit_painters(held_out), **_pattern_painters()}
-    pixels = [_finished(painter(draw), draw) for name, painter in painters.items() for _ in range(per_class)]
-    targets = np.repeat(np.arange(len(painters)), per_class)
-    return Pictures(np.stack(pixels)[:, None].astype(np.float32), targets, tuple(painters))
+    painters |= {f"character-{number}": character(number) for number in range(CHARACTERS)}
+    painters |= {f"fractal-{number}": fractal(number) for number in range(FRACTALS)}
+    pixels = np.empty((len(painters) * per_class, 1, SIDE, SIDE), np.float32)
+    for number, painter in enumerate(painters.values()):
+        for row in range(number * per_class, (number + 1) * per_class):
+            pixels[row, 0] = _finished(painter(draw), draw)
+    return Pictures(pixels, np.repeat(np.arange(len(painters)), per_class), tuple(painters))
 
 
 def _digit_painters(held_out: bool) -> dict[str, Painter]:
@@ -161,7 +162,8 @@ def _polygon(corners: int) -> Painter:
             np.cos(turn + 2 * np.pi * k / corners) * x + np.sin(turn + 2 * np.pi * k / corners) * y
             for k in range(corners)
         ]
-        return (np.max(sides, axis=0) < size * 0.8).astype(np.float64)
+        inside: np.ndarray = (np.max(sides, axis=0) < size * 0.8).astype(np.float64)
+        return inside
 
     return paint
 

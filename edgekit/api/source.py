@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def train_picture_source(
-    out: str | Path, *, per_class: int = 200, epochs: int = 8, seed: int = 0, progress: Progress = silent
+    out: str | Path, *, per_class: int = 100, epochs: int = 8, seed: int = 0, progress: Progress = silent
 ) -> PictureSource:
-    """Train a MobileNetV3 of width 0.4 on scikit-learn's digits and drawn patterns; minutes on one core.
+    """Train a MobileNetV3 of width 0.4 on scikit-learn's digits and drawn shapes; minutes on one core.
 
     Args:
         out: ``.safetensors`` file for ``edgekit adapt --source``.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekit.api.train import Data, read_data
+from edgekit.api.training_clips import Data, read_data
 from edgekit.api.voice2series_result import Candidate, Voice2SeriesResult
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.core.files import write_json
@@ -27,7 +28,7 @@ _SOURCE_CLIPS = 500
 
 
 def voice2series(
-    source: str | Path,
+    source: str | Path | Sequence[str | Path],
     train: str | Path,
     test: str | Path,
     source_data: Data,
@@ -41,17 +42,17 @@ def voice2series(
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> Voice2SeriesResult:
-    """Reprogram an acoustic model to a problem of the UCR/UEA archive; the candidate closest to its own sounds wins.
+    """Reprogram acoustic models to a problem of the UCR/UEA archive; the candidate with the smallest risk bound wins.
 
     Args:
-        source: run of an acoustic model ("attention-bilstm", "unet-attention-bilstm", "vggish", any other of audio).
+        source: runs of acoustic models ("attention-bilstm", "unet-attention-bilstm", "vggish", any other of audio).
         train: ``.ts`` or ``.arff`` file of training series.
         test: likewise of test series, with the same classes.
-        source_data: recordings like those that the source was trained on, with its labels: for its risk and latents.
+        source_data: recordings like those that the sources were trained on, with its labels: for its risk and latents.
         out: folder for ``result.json``, ``program.safetensors`` of the chosen candidate, and pictures.
         placements: "pad", "repeat" or both.
         each: source classes a class; what the source has too few classes for is left out.
-        epochs: passes over the training series; as many as make 400 steps when None.
+        epochs: passes over the training series; as many as make 200 steps when None.
         seed: of the program and the class map.
         pictures: draw attention, class activation, t-SNE before and after, and the distances.
         cache: folder of decoded audio.
@@ -68,26 +69,58 @@ def voice2series(
     known, unseen = read_series(Path(train)), read_series(Path(test))
     if known.labels != unseen.labels:
         raise DataError("the test set has other classes", where=str(test), mend="give both parts of one problem")
-    model = read_source(Path(source))
-    heard, risk = _source_latents(model, read_data(source_data), cache, progress)
     options = FitOptions(epochs=epochs or epochs_for(len(known)), seed=seed)
-    possible = [(p, m) for p in placements for m in each if m * len(known.labels) <= len(model.labels)]
-    if not possible:
-        text = f"{len(known.labels)} classes, the source has {len(model.labels)}"
+    manifest = read_data(source_data)
+    tried: list[_Tried] = []
+    for path in [source] if isinstance(source, str | Path) else source:
+        model = read_source(Path(path))
+        heard = _hear(model, manifest, cache, progress)
+        possible = [(p, m) for p in placements for m in each if m * len(known.labels) <= len(model.labels)]
+        tried += [_try(model, known, unseen, heard, p, m, options, progress) for p, m in possible]
+    if not tried:
+        text = f"{len(known.labels)} classes are more than any source has"
         raise BadConfigError(text, where=known.name, mend="use a source with more classes")
-    tried = [_try(model, known, unseen, heard, risk, p, m, options, progress) for p, m in possible]
-    chosen = int(np.argmin([candidate.distance for _, candidate, _ in tried]))
-    result = Voice2SeriesResult(
-        known.name, len(known.labels), len(known), len(unseen), risk, tuple(item[1] for item in tried), chosen
-    )
-    _write(Path(out), result, tried[chosen][0], tried[chosen][2], known, heard, pictures)
+    chosen = int(np.argmin([item.candidate.bound for item in tried]))
+    candidates = tuple(item.candidate for item in tried)
+    result = Voice2SeriesResult(known.name, len(known.labels), len(known), len(unseen), candidates, chosen)
+    _write(Path(out), result, tried[chosen], known, pictures)
     return result
 
 
-def _source_latents(
-    source: Source, manifest: Manifest, cache: Path | None, progress: Progress
-) -> tuple[np.ndarray, float]:
-    """Latents of the source's own clips [n, D], and the share that it gets wrong."""
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    """A candidate with what its pictures are drawn from.
+
+    Attributes:
+        model: trained.
+        candidate: measured.
+        train: placed training series, float32 [N, samples].
+        heard: what the source says to its own clips.
+    """
+
+    model: Voice2Series
+    candidate: Candidate
+    train: np.ndarray
+    heard: _Heard
+
+
+@dataclass(frozen=True, eq=False)
+class _Heard:
+    """A source on its own clips.
+
+    Attributes:
+        latents: what its last layer reads, float64 [n, D].
+        logits: float64 [n, K].
+        risk: share that it gets wrong.
+    """
+
+    latents: np.ndarray
+    logits: np.ndarray
+    risk: float
+
+
+def _hear(source: Source, manifest: Manifest, cache: Path | None, progress: Progress) -> _Heard:
+    """What the source says to its own clips."""
     import torch
 
     from edgekit.adapt.reprogram.model import last_linear, latent
@@ -106,29 +139,29 @@ def _source_latents(
     model.load_state_dict(source.weights())
     frontend = TorchFrontend(source.frontend, torch.float32)
     with torch.no_grad():
-        vectors = [latent(model, frontend(part)) for part in torch.from_numpy(pcm).split(64)]
+        vectors = [latent(model, frontend(part)) for part in torch.from_numpy(pcm).split(64)]  # type: ignore[no-untyped-call]
         together = torch.cat(vectors)
-        said = last_linear(model)(together).argmax(dim=1).numpy()
+        logits = last_linear(model)(together)
     targets = np.array([order[clips.manifest.clips[row].label] for row in rows])
-    return together.double().numpy(), float((said != targets).mean())
+    wrong = logits.argmax(dim=1).numpy() != targets
+    return _Heard(together.double().numpy(), logits.double().numpy(), float(wrong.mean()))
 
 
 def _try(
     source: Source,
     known: SeriesSet,
     unseen: SeriesSet,
-    heard: np.ndarray,
-    risk: float,
+    heard: _Heard,
     placement: str,
     each: int,
     options: FitOptions,
     progress: Progress,
-) -> tuple[Voice2Series, Candidate, np.ndarray]:
-    """One candidate: trained, measured; with the placed training series."""
+) -> _Tried:
+    """One candidate, trained and measured."""
     import torch
 
     from edgekit.adapt.reprogram.class_map import many_to_one
-    from edgekit.adapt.series.fit import accuracy, fit, latents
+    from edgekit.adapt.series.fit import accuracy, fit, source_logits
     from edgekit.adapt.series.model import Voice2Series
     from edgekit.adapt.series.place import place_series
     from edgekit.adapt.series.risk import risk_bound, sliced_wasserstein
@@ -143,39 +176,34 @@ def _try(
         torch.manual_seed(options.seed)
         model = Voice2Series(len(known.labels), source.mark(), both.free, assignment)
     model.load_source(source.weights())
-    before = sliced_wasserstein(heard, latents(model, train))
+    before = sliced_wasserstein(heard.logits, source_logits(model, train))
     fit(model, train, known.targets, options, progress)
-    distance = sliced_wasserstein(heard, latents(model, train))
+    distance = sliced_wasserstein(heard.logits, source_logits(model, train))
     candidate = Candidate(
+        source.model,
+        heard.risk,
         placement,
         each,
-        model.trained_formula(),
+        model.trained_parameters(),
         accuracy(model, train, known.targets),
         accuracy(model, test, unseen.targets),
         distance,
         before,
-        risk_bound(risk, distance, len(source.labels)),
+        risk_bound(heard.risk, distance, len(source.labels)),
     )
-    return model, candidate, train
+    return _Tried(model, candidate, train, heard)
 
 
-def _write(
-    folder: Path,
-    result: Voice2SeriesResult,
-    model: Voice2Series,
-    train: np.ndarray,
-    known: SeriesSet,
-    heard: np.ndarray,
-    pictures: bool,
-) -> None:
+def _write(folder: Path, result: Voice2SeriesResult, chosen: _Tried, known: SeriesSet, pictures: bool) -> None:
     from edgekit.core.files import atomic_path
 
     folder.mkdir(parents=True, exist_ok=True)
-    own = {"delta": model.delta.detach() * model.free, "free": model.free, "table": model.mapping.table}
+    model = chosen.model
+    own = {"delta": model.program().detach(), "free": model.free, "table": model.mapping.table}
     with atomic_path(folder / "program.safetensors") as temporary:
         require("safetensors.torch", "train").save_file({k: v.contiguous() for k, v in own.items()}, temporary)
     if pictures:
         from edgekit.api.voice2series_page import draw_pictures
 
-        draw_pictures(folder, result, model, train, known, heard)
-    write_json(folder / "result.json", {"schema_version": 1, **result.to_json()})
+        draw_pictures(folder, result, model, chosen.train, known, chosen.heard.latents)
+    write_json(folder / "result.json", {"schema_version": 2, **result.to_json()})

@@ -26,7 +26,7 @@ def draw_pictures(
     known: SeriesSet,
     heard: np.ndarray,
 ) -> tuple[Path, ...]:
-    """SVG files in ``folder``: saliency, attention, t-SNE before and after, distances against accuracy.
+    """SVG files in ``folder``: saliency, attention, t-SNE before and after, risk bounds against accuracy.
 
     Args:
         folder: exists.
@@ -39,7 +39,7 @@ def draw_pictures(
     from edgekit.adapt.series.saliency import attention_over_time, class_activation
     from edgekit.models.acoustic.attention_bilstm import AttentionBiLstm
     from edgekit.report.evaluation_figures import attention_images
-    from edgekit.report.series_figures import attention_lines, distance_scatter
+    from edgekit.report.series_figures import attention_lines, bound_scatter
 
     some = np.unique(np.linspace(0, len(train) - 1, min(len(train), _EXAMPLES)).astype(int))
     maps = class_activation(model, train[some])
@@ -49,8 +49,8 @@ def draw_pictures(
         "saliency.svg": attention_images(
             features[0], [(caption, item) for caption, item in zip(captions, maps, strict=True)]
         ),
-        "distances.svg": distance_scatter(
-            [(f"{c.placement}, {c.each} a class", c.distance, c.test_accuracy) for c in result.candidates]
+        "bounds.svg": bound_scatter(
+            [(f"{c.source}, {c.placement}, {c.each} a class", c.bound, c.test_accuracy) for c in result.candidates]
         ),
         **_projections(model, train, known, heard),
     }

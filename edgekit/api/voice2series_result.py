@@ -12,16 +12,20 @@ class Candidate:
     """One way to reprogram, and what it gave.
 
     Attributes:
+        source: architecture of the frozen model.
+        source_risk: share of its own clips that it gets wrong.
         placement: "pad" or "repeat".
         each: source classes a class.
         trained_parameters: samples of the program that act.
         train_accuracy: on the training series.
         test_accuracy: on the test series; not used to choose.
-        distance: sliced Wasserstein-1 between the latents of the source's data and of the programmed training series.
+        distance: sliced Wasserstein-1 of the source's logits, of its own data against the programmed training series.
         distance_before: the same before the program was trained.
         bound: source risk + 2·√K · distance.
     """
 
+    source: str
+    source_risk: float
     placement: str
     each: int
     trained_parameters: int
@@ -39,16 +43,14 @@ class Voice2SeriesResult:
     Attributes:
         problem: its name.
         classes, train, test: sizes.
-        source_risk: share of its own clips that the source gets wrong.
         candidates: in the order in which they were tried.
-        chosen: place of the one with the smallest distance.
+        chosen: place of the one with the smallest bound.
     """
 
     problem: str
     classes: int
     train: int
     test: int
-    source_risk: float
     candidates: tuple[Candidate, ...]
     chosen: int
 

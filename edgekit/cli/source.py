@@ -18,12 +18,12 @@ def command() -> None:
 
 
 @command.command("pictures", epilog=examples("edgekit source pictures -o source.safetensors"))
-@click.option("--per-class", default=200, show_default=True, type=click.IntRange(2), help="Pictures of each class.")
+@click.option("--per-class", default=100, show_default=True, type=click.IntRange(2), help="Pictures of each class.")
 @click.option("--epochs", default=8, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True)
 @_OUT
 def pictures(per_class: int, epochs: int, seed: int, out: Path) -> None:
-    """Train one on scikit-learn's digits and drawn patterns; minutes, no download."""
+    """Train one on scikit-learn's digits and drawn shapes; minutes, no download."""
     from edgekit.api.source import train_picture_source
 
     with progress_bar() as progress:

@@ -25,16 +25,16 @@ def attention_lines(weights: np.ndarray, captions: Sequence[str]) -> str:
     return to_svg(figure)
 
 
-def distance_scatter(rows: Sequence[tuple[str, float, float]]) -> str:
-    """Accuracy against the sliced Wasserstein distance.
+def bound_scatter(rows: Sequence[tuple[str, float, float]]) -> str:
+    """Accuracy against the risk bound.
 
     Args:
-        rows: (name, distance, accuracy from 0 to 1).
+        rows: (name, bound, accuracy from 0 to 1).
     """
     figure, axes = figure_axes(6.4, 3.4)
-    for number, (name, distance, accuracy) in enumerate(rows):
-        axes.scatter(distance, 100 * accuracy, color=SERIES[number % len(SERIES)], s=28)
-        axes.annotate(plain_label(name), (distance, 100 * accuracy), fontsize=7, color=INK)
-    axes.set_xlabel("sliced Wasserstein-1 distance of the latents")
+    for number, (name, bound, accuracy) in enumerate(rows):
+        axes.scatter(bound, 100 * accuracy, color=SERIES[number % len(SERIES)], s=28)
+        axes.annotate(plain_label(name), (bound, 100 * accuracy), fontsize=7, color=INK)
+    axes.set_xlabel("risk bound: source risk + 2·√K · sliced Wasserstein-1")
     axes.set_ylabel("accuracy on test series, %")
     return to_svg(figure)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from edgekit.adapt.pictures import SIDE, make_pictures
+from edgekit.adapt.shapes import character, fractal
 from edgekit.adapt.source import read_source
 from edgekit.api.source import torchvision_source, train_picture_source
 from edgekit.core.errors import BadConfigError, BadFileError, MissingDependencyError
@@ -24,7 +25,7 @@ def test_pictures_are_standardised_distinct_and_follow_from_the_seed() -> None:
     assert not np.array_equal(one.pixels, other.pixels)
     np.testing.assert_allclose(one.pixels.mean(axis=(1, 2, 3)), 0.0, atol=1e-5)
     np.testing.assert_allclose(one.pixels.std(axis=(1, 2, 3)), 1.0, atol=1e-4)
-    assert len(set(one.labels)) == len(one.labels) == 36
+    assert len(set(one.labels)) == len(one.labels) == 180
 
 
 def test_gratings_have_the_orientation_of_their_class() -> None:
@@ -83,3 +84,13 @@ def test_without_torchvision_its_extra_is_named(monkeypatch: pytest.MonkeyPatch,
     torch.save({"w": torch.zeros(1)}, tmp_path / "weights.pth")
     with pytest.raises(MissingDependencyError, match="torchvision"):
         torchvision_source("resnet18", tmp_path / "weights.pth", tmp_path / "source.safetensors")
+
+
+def test_a_drawn_class_looks_like_itself_more_than_like_others() -> None:
+    for kind in (character, fractal):
+        draw = np.random.default_rng(5)
+        means = [np.mean([kind(number)(draw) for _ in range(24)], axis=0) for number in (0, 1, 2)]
+        for number, own in enumerate(means):
+            fresh = np.mean([kind(number)(draw) for _ in range(8)], axis=0)
+            alike = [float(np.corrcoef(fresh.ravel(), mean.ravel())[0, 1]) for mean in means]
+            assert own.shape == (SIDE, SIDE) and int(np.argmax(alike)) == number

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from edgekit.adapt.reprogram.class_map import StaticMap, cluster_assignment, many_to_one
-from edgekit.adapt.reprogram.model import Reprogrammed, latent, standardised
-from edgekit.adapt.reprogram.programs import FrameProgram
+from edgekit.adapt.reprogram.model import Reprogrammed, latent, levelled, standardised
+from edgekit.adapt.reprogram.programs import FrameProgram, WaveformProgram
 from edgekit.adapt.source import read_source, without_none
 from edgekit.core.errors import BadConfigError
 from edgekit.features.presets import PRESETS
@@ -102,3 +102,19 @@ def test_the_latent_vector_makes_the_logits(picture_source: Path) -> None:
 
 def test_silence_makes_no_infinite_picture() -> None:
     assert bool(torch.isfinite(standardised(torch.full((1, 1, 8, 8), -11.5))).all())
+
+
+def test_the_waveform_program_is_added_to_clips_of_one_level() -> None:
+    tone = 0.3 * torch.sin(torch.arange(800.0))[None]
+    torch.testing.assert_close(levelled(tone), levelled(0.01 * tone), rtol=1e-3, atol=1e-5)
+    assert float(levelled(tone).square().mean().sqrt()) == pytest.approx(0.1, rel=1e-4)
+    assert not levelled(torch.zeros(1, 800)).any()
+    program = WaveformProgram(800)
+    torch.testing.assert_close(program(tone) - tone, program.waveform(), atol=1e-6, rtol=0.0)
+
+
+def test_silence_moves_the_waveform_program(picture_source: Path) -> None:
+    model = _reprogrammed(picture_source).train()
+    torch.nn.functional.cross_entropy(model(torch.zeros(2, 1, 1, SPEC.clip_samples)), torch.tensor([0, 1])).backward()
+    assert model.waveform is not None and model.waveform.delta.grad is not None
+    assert bool((model.waveform.delta.grad != 0).any())

@@ -11,6 +11,7 @@ import torch
 from scipy.stats import wasserstein_distance
 
 from edgekit.adapt.series.dtw import dtw_distances, nearest_neighbour
+from edgekit.adapt.series.fit import FitOptions, fit
 from edgekit.adapt.series.model import Voice2Series
 from edgekit.adapt.series.place import place_series
 from edgekit.adapt.series.risk import risk_bound, sliced_wasserstein, wasserstein_1
@@ -99,8 +100,22 @@ def test_the_program_stays_off_the_series(acoustic: Path) -> None:
     heard = model.programmed(torch.from_numpy(placed.clips)).detach().numpy()
     np.testing.assert_array_equal(heard[:, ~placed.free], placed.clips[:, ~placed.free])
     assert np.all(heard[:, placed.free] == 1.0)
-    assert model.trained_formula() == SPEC.clip_samples - 50
+
+
+@pytest.mark.parametrize(("placement", "copies"), [("pad", 1), ("repeat", 3)])
+def test_only_the_free_samples_are_trained(acoustic: Path, placement: str, copies: int) -> None:
+    source = read_source(acoustic)
+    series = [np.sin(np.arange(50.0)), np.cos(np.arange(50.0))]
+    placed = place_series(series, SPEC.clip_samples, placement)  # type: ignore[arg-type]
+    model = Voice2Series(2, source.mark(), placed.free, [0, 1, 0, 1])
+    model.load_source(source.weights())
+    assert model.trained_parameters() == SPEC.clip_samples - 50 * copies
     assert [name for name, _ in model.learning()] == ["delta"]
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    fit(model, placed.clips, np.array([0, 1]), FitOptions(epochs=3), lambda *_: None)
+    after = model.state_dict()
+    assert not torch.equal(before.pop("delta"), after["delta"])
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
 def _problem(path: Path, seed: int) -> None:
@@ -123,15 +138,15 @@ def test_a_problem_is_reprogrammed_and_drawn(acoustic: Path, tones: Path, tmp_pa
     result = voice2series(acoustic, tmp_path / "train.ts", tmp_path / "test.ts", tones, out, epochs=12)
     assert (acoustic / "checkpoint.safetensors").read_bytes() == before
     assert len(result.candidates) == 4
-    closest = min(item.distance for item in result.candidates)
-    assert result.candidates[result.chosen].distance == closest
+    smallest = min(item.bound for item in result.candidates)
+    assert result.candidates[result.chosen].bound == smallest
     written = json.loads((out / "result.json").read_text())
-    assert written["problem"] == "Pitch" and written["schema_version"] == 1
+    assert written["problem"] == "Pitch" and written["schema_version"] == 2
     assert {path.name for path in out.iterdir()} >= {
         "program.safetensors",
         "saliency.svg",
         "attention.svg",
-        "distances.svg",
+        "bounds.svg",
     }
 
 

@@ -23,6 +23,7 @@ from edgekit.features.torch_frontend import TorchFrontend
 from edgekit.models.registry import register
 
 MAPPINGS = ("static", "trainable", "probe")
+_LEVEL = 0.1  # RMS of a clip beside the waveform program, out of 1
 
 
 @register("reprogrammed")
@@ -83,7 +84,7 @@ class Reprogrammed(Adapted):
         """What the source sees: [N, 1, 1, samples] → [N, C, H, W]."""
         pcm = samples.flatten(1)
         if self.waveform is not None:
-            pcm = self.waveform(pcm)
+            pcm = self.waveform(levelled(pcm))
         out: Tensor = self.frame(standardised(self._features(pcm)))
         return out
 
@@ -101,6 +102,11 @@ class Reprogrammed(Adapted):
 def _front_end(spec: FrontendSpec, device: torch.device) -> TorchFrontend:
     """Its tables follow from the spec: they are no part of a model, its copies or its checkpoint."""
     return TorchFrontend(spec, torch.float32).to(device)
+
+
+def levelled(pcm: Tensor) -> Tensor:
+    """[N, samples] at an RMS of 0.1: one program weighs the same beside loud and quiet voices; silence stays silent."""
+    return _LEVEL * pcm / pcm.square().mean(dim=1, keepdim=True).add(1e-10).sqrt()
 
 
 def standardised(features: Tensor) -> Tensor:

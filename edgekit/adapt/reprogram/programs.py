@@ -8,9 +8,15 @@ from torch.nn import functional
 
 from edgekit.core.errors import BadConfigError
 
+_STEP = 0.1  # of the waveform program, as a share of the other parameters' steps: samples are small beside weights
+_FIRST = 1e-4  # deviation of δ at the start, out of 1: below what is heard
+
 
 class WaveformProgram(nn.Module):
-    """P1D: x + δ, the same δ for every clip (Aironi et al., eq. 1); zero at the start.
+    """P1D: x + δ, the same δ for every clip (Aironi et al., eq. 1).
+
+    δ begins as faint noise: in digital silence the gradient of a power spectrum is 0, and a program that began there at
+    0 would stay there. It is stored divided by ``_STEP``, so that one learning rate suits samples and weights.
 
     Args:
         samples: of a clip.
@@ -18,11 +24,15 @@ class WaveformProgram(nn.Module):
 
     def __init__(self, samples: int) -> None:
         super().__init__()
-        self.delta = nn.Parameter(torch.zeros(1, samples))
+        self.delta = nn.Parameter(torch.randn(1, samples) * (_FIRST / _STEP))
 
     def forward(self, pcm: Tensor) -> Tensor:
         """[N, samples] in [-1, 1) → [N, samples], not clipped."""
-        return pcm + self.delta
+        return pcm + self.waveform()
+
+    def waveform(self) -> Tensor:
+        """δ itself, [1, samples], out of 1."""
+        return _STEP * self.delta
 
 
 class FrameProgram(nn.Module):

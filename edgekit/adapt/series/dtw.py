@@ -18,20 +18,21 @@ def dtw_distances(one: np.ndarray, others: np.ndarray, band: int) -> np.ndarray:
     Returns:
         float64 [N], the sum of squared differences along the best path.
     """
-    count, length = others.shape
-    previous = np.full((count, length + 1), np.inf)
-    previous[:, 0] = 0.0
-    for row in range(1, length + 1):
-        current = np.full((count, length + 1), np.inf)
-        first, last = max(1, row - band), min(length, row + band)
-        cost = (others[:, first - 1 : last] - one[row - 1]) ** 2
-        best = np.minimum(previous[:, first - 1 : last], previous[:, first : last + 1])
-        left = current[:, first - 1]
-        for place in range(last - first + 1):
-            left = cost[:, place] + np.minimum(best[:, place], left)
-            current[:, first + place] = left
-        previous = current
-    return np.asarray(previous[:, length])
+    length = others.shape[1]
+    columns = np.ascontiguousarray(others.T)  # [length, N]
+    # three anti-diagonals of the table, by row: a cell needs those left, above and left above it
+    before, last, current = (np.full((length + 2, len(others)), np.inf) for _ in range(3))
+    before[0] = 0.0
+    for diagonal in range(2, 2 * length + 1):
+        low = max(1, diagonal - length, -(-(diagonal - band) // 2))
+        high = min(length, diagonal - 1, (diagonal + band) // 2)
+        rows = np.arange(low, high + 1)
+        cost = (columns[diagonal - rows - 1] - one[rows - 1, None]) ** 2
+        reached = np.minimum(np.minimum(last[low - 1 : high], last[low : high + 1]), before[low - 1 : high])
+        current[low : high + 1] = cost + reached
+        current[low - 1] = current[high + 1] = np.inf
+        before, last, current = last, current, before
+    return np.asarray(last[length])
 
 
 def nearest_neighbour(

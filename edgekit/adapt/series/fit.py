@@ -29,12 +29,12 @@ class FitOptions:
 
     epochs: int = 60
     batch: int = 32
-    learning_rate: float = 2e-2
+    learning_rate: float = 5e-3
     weight_decay: float = 1e-4
     seed: int = 0
 
 
-def epochs_for(series: int, batch: int = 32, steps: int = 400) -> int:
+def epochs_for(series: int, batch: int = 32, steps: int = 200) -> int:
     """Passes over so many series that make about ``steps`` steps: small sets are shown more often."""
     return max(10, round(steps / max(1, series // batch)))
 
@@ -82,7 +82,7 @@ def _batches(order: np.ndarray, size: int) -> list[np.ndarray]:
 def _step(model: nn.Module, optimiser: torch.optim.Optimizer, clips: np.ndarray, targets: np.ndarray) -> float:
     loss = functional.cross_entropy(model(torch.from_numpy(clips)), torch.from_numpy(targets))
     optimiser.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     optimiser.step()
     return float(loss.detach())
 
@@ -91,7 +91,7 @@ def _step(model: nn.Module, optimiser: torch.optim.Optimizer, clips: np.ndarray,
 def outputs(model: nn.Module, clips: np.ndarray) -> Tensor:
     """What ``model`` says in evaluation, [N, classes]."""
     model.eval()
-    return torch.cat([model(part) for part in torch.from_numpy(clips).split(_BATCH)])
+    return torch.cat([model(part) for part in torch.from_numpy(clips).split(_BATCH)])  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()
@@ -99,6 +99,15 @@ def latents(model: nn.Module, clips: np.ndarray) -> np.ndarray:
     """``model.latent`` of each series, float64 [N, D]."""
     model.eval()
     read = model.latent
+    parts = [read(part) for part in torch.from_numpy(clips).split(_BATCH)]  # type: ignore[operator, no-untyped-call]
+    return np.asarray(torch.cat(parts).double().numpy())
+
+
+@torch.no_grad()
+def source_logits(model: nn.Module, clips: np.ndarray) -> np.ndarray:
+    """``model.source_logits`` of each series, float64 [N, K]."""
+    model.eval()
+    read = model.source_logits
     parts = [read(part) for part in torch.from_numpy(clips).split(_BATCH)]  # type: ignore[operator]
     return np.asarray(torch.cat(parts).double().numpy())
 

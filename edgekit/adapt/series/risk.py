@@ -1,8 +1,9 @@
 """How far reprogrammed series are from the source's sounds, and the bound on the risk that follows.
 
 Yang et al., "Voice2Series: Reprogramming Acoustic Models for Time Series Classification", ICML 2021, theorem 1:
-target risk ≤ source risk + 2·√K · W₁(latent of the source's data, latent of the reprogrammed target data), with K
-source classes and W₁ the Wasserstein-1 distance; its figure is computed with the sliced distance.
+target risk ≤ source risk + 2·√K · W₁(logits of the source's data, logits of the reprogrammed target data), with K
+source classes and W₁ the Wasserstein-1 distance. As in the paper's figure the sliced distance stands for W₁, which it
+never exceeds: what is printed follows the bound, it does not prove it.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def risk_bound(source_risk: float, distance: float, classes: int) -> float:
 
     Args:
         source_risk: share of the source's own data that it gets wrong.
-        distance: Wasserstein-1 between latent distributions, in the theorem of logits.
+        distance: Wasserstein-1 between the distributions of the source's logits.
         classes: K, of the source.
     """
     return source_risk + 2.0 * math.sqrt(classes) * distance

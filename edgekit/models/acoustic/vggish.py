@@ -49,6 +49,11 @@ class Vggish(nn.Module):
             given = round(size * width)
         self.embedding = nn.Sequential(*dense, nn.Linear(given, _EMBEDDING), nn.ReLU())
         self.head = nn.Linear(_EMBEDDING, classes)
+        for module in (*self.features, *self.embedding):
+            if isinstance(module, nn.Conv2d | nn.Linear):  # no norm follows: PyTorch's own start fades over nine layers
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, 1, T, F] of at least 16×16 → logits [N, classes]."""
