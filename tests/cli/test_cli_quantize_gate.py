@@ -195,7 +195,7 @@ def test_a_qdq_model_keeps_its_integers(
     assert "is quantized already" in line
 
 
-@pytest.mark.parametrize("content", ["silence", "a lower rate", "no recordings"])
+@pytest.mark.parametrize("content", ["silence", "a lower rate", "no recordings", "NaN"])
 def test_recordings_that_cannot_calibrate_are_refused(
     content: str,
     model: Path,
@@ -211,10 +211,16 @@ def test_recordings_that_cannot_calibrate_are_refused(
     for label in LABELS:
         (tmp_path / "set" / label).mkdir(parents=True)
         if content != "no recordings":
-            soundfile.write(tmp_path / "set" / label / "a.wav", wave, rate)
+            sound = np.full(rate // 2, np.nan) if content == "NaN" else wave
+            soundfile.write(tmp_path / "set" / label / "a.wav", sound, rate, subtype="FLOAT")
     line = failure([str(model), "--calib", str(tmp_path / "set")], tmp_path / "o.tflite", capsys)
-    told = {"silence": "silent", "a lower rate": "4,000 Hz, the model's front-end takes 8,000 Hz"}
-    assert told.get(content, "set") in line
+    told = {
+        "silence": "silent",
+        "a lower rate": "4,000 Hz, the model's front-end takes 8,000 Hz",
+        "no recordings": "holds no data set",
+        "NaN": "holds samples that are not finite",
+    }
+    assert told[content] in line
 
 
 @pytest.mark.parametrize("ram, wide", [("1 kB", False), ("100 kB", True)])

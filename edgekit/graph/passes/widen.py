@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import INT16_OPS, LSTM_CELL, LSTM_HIDDEN, SAME_SCALE_OPS, SVDF_MEMORY, TIE, activation_inputs
+from edgekit.graph.passes.open_gates import open_gates
 from edgekit.graph.tensor import Tensor
 
 WIDTH = "width"
@@ -28,9 +29,11 @@ def widen(graph: Graph, mode: str, further: Collection[str] = ()) -> Graph:
         graph: float edge graph.
         mode: a key of :data:`MODES`. "none": the graph as it is; "norms": layer norms, the sums that run
             through the blocks of a transformer, and the steps of a GRU;
-            "attention": these, and products and softmax of attention; "all": every operator that has an int16 form.
+            "attention": these, and products and softmax of attention; "all": every operator that has an int16 form,
+            gates (passes/open_gates.py) among them.
         further: names of nodes that are int16 as well, where their operator has such a form.
     """
+    graph = open_gates(graph) if mode == "all" else graph
     wide = MODES[mode](graph) | {node.name for node in graph.nodes if node.name in further and node.op in INT16_OPS}
     if not wide:
         return graph
