@@ -66,6 +66,7 @@ def adapt(
     kind: str = "auto",
     device: str = "auto",
     overwrite: bool = False,
+    pictures: bool = False,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> AdaptResult:
@@ -82,6 +83,7 @@ def adapt(
         kind: of data set.
         device: "auto", "cpu" or "cuda".
         overwrite: throw away what ``out`` holds.
+        pictures: draw the trained programs into ``out``, if there are any.
         cache: folder of decoded audio.
         progress: told about decoding and training.
 
@@ -117,6 +119,8 @@ def adapt(
         stand_in=StandIn(module, resolved.model.name, lambda epoch: None),
     )
     link_source(folder, model.file)
+    if pictures:
+        _draw(folder, clips[0], cache)
     trained = module.trained_parameters()
     return AdaptResult(
         run,
@@ -125,6 +129,16 @@ def adapt(
         sum(p.numel() for p in module.parameters()) - trained,
         (folder / FILE_NAME).stat().st_size,
     )
+
+
+def _draw(folder: Path, clips: Manifest, cache: Path | None) -> None:
+    from edgekit.adapt.reprogram.model import Reprogrammed
+    from edgekit.api.program_pictures import draw_programs
+    from edgekit.train.checkpoint import load_checkpoint
+
+    model = load_checkpoint(folder).build()
+    if isinstance(model, Reprogrammed):
+        draw_programs(folder, model, clips, cache)
 
 
 def _with_source(chosen: Recipe, source: Source, train: Manifest, cache: Path | None, progress: Progress) -> Recipe:

@@ -56,6 +56,7 @@ def verify_speakers(
     most: int = 50_000,
     p_target: float = 0.05,
     seed: int = 0,
+    det: Path | None = None,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> VerifyResult:
@@ -68,6 +69,7 @@ def verify_speakers(
         most: trials at most, drawn at random.
         p_target: prior of minDCF.
         seed: of the draw.
+        det: SVG file of the detection error trade-off.
         cache: folder of decoded audio.
         progress: told about decoding.
 
@@ -100,7 +102,19 @@ def verify_speakers(
     pairs, same = all_pairs(voices, np.array(sets), most, seed)
     together = np.concatenate(embeddings)
     scores = np.einsum("nc,nc->n", together[pairs[:, 0]], together[pairs[:, 1]])
-    return VerifyResult(str(run), len(set(speakers)), len(voices), verify_trials(scores, same, p_target))
+    told = verify_trials(scores, same, p_target)
+    if det is not None:
+        _draw(det, scores, same, told.eer)
+    return VerifyResult(str(run), len(set(speakers)), len(voices), told)
+
+
+def _draw(file: Path, scores: np.ndarray, same: np.ndarray, eer: float) -> None:
+    from edgekit.core.files import write_text
+    from edgekit.report.det_figure import det_curve
+    from edgekit.train.evaluation.verification import error_rates
+
+    _, missed, false = error_rates(scores, same)
+    write_text(file, det_curve(missed, false, eer))
 
 
 def _embeddings(

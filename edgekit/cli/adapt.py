@@ -27,6 +27,7 @@ from edgekit.cli.progress import progress_bar
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
 @options.DEVICE
 @options.OVERWRITE
+@click.option("--pictures", is_flag=True, help="Draw the trained programs into the run folder.")
 @options.FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
 def command(
@@ -38,6 +39,7 @@ def command(
     overrides: tuple[str, ...],
     device: str,
     overwrite: bool,
+    pictures: bool,
     form: str,
     out: Path,
 ) -> None:
@@ -58,6 +60,7 @@ def command(
             overrides=overrides,
             device=device,
             overwrite=overwrite,
+            pictures=pictures,
             progress=progress,
         )
     if form == "json":

@@ -27,13 +27,22 @@ from edgekit.cli.progress import progress_bar
 @click.option(
     "--p-target", default=0.05, show_default=True, type=click.FloatRange(0.0001, 0.9999), help="Prior of minDCF."
 )
+@click.option("--det", type=click.Path(path_type=Path, dir_okay=False), help="Draw misses against false alarms (.svg).")
 @options.FORMAT
-def command(run: Path, data: tuple[str, ...], select: str | None, trials: int, p_target: float, form: str) -> None:
+def command(
+    run: Path,
+    data: tuple[str, ...],
+    select: str | None,
+    trials: int,
+    p_target: float,
+    det: Path | None,
+    form: str,
+) -> None:
     """Equal error rate and minDCF of a speaker model's RUN on voices that it never heard."""
     from edgekit.api.verify import verify_speakers
 
     with progress_bar() as progress:
-        result = verify_speakers(run, data, select=select, most=trials, p_target=p_target, progress=progress)
+        result = verify_speakers(run, data, select=select, most=trials, p_target=p_target, det=det, progress=progress)
     if form == "json":
         click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
         return

@@ -59,6 +59,22 @@ def test_a_reprogrammed_run_teaches_a_student(picture_source: Path, tones: Path,
     for recipe in ("reprogram-dual", "reprogram-static", "reprogram-probe"):
         result = adapt(recipe, picture_source, tones, tmp_path / recipe, train_select="all", overrides=overrides)
         assert result.frozen_parameters > 100 * len(result.run.clips)
+    for name, more in {
+        "reprogram-frame": ["frame-program.svg"],
+        "reprogram-dual": ["frame-program.svg", "waveform-program.svg"],
+    }.items():
+        out = tmp_path / f"{name}-drawn"
+        adapt(
+            name,
+            picture_source,
+            tones,
+            out,
+            train_select="all",
+            overrides=(*overrides, "schedule.epochs=1"),
+            pictures=True,
+        )
+        assert sorted(path.name for path in out.glob("*.svg")) == more
+        assert all("<image" in (out / file).read_text() for file in more)
     student = distill(
         "kws-dscnn-8khz",
         [tmp_path / "reprogram-dual"],

@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from edgekit.core.errors import DataError
-from edgekit.train.evaluation.verification import all_pairs, verify_trials
+from edgekit.report.det_figure import det_curve
+from edgekit.train.evaluation.verification import all_pairs, error_rates, verify_trials
 
 
 def test_rates_lie_on_scikit_learns_curve() -> None:
@@ -40,3 +41,21 @@ def test_pairs_stay_within_a_set() -> None:
     assert pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
     assert same.tolist() == [True, False, False]
     assert len(all_pairs(groups, sets, most=2)[0]) == 2
+
+
+def test_error_rates_count_both_kinds_at_every_threshold() -> None:
+    scores, same = np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, True, False, True])
+    thresholds, missed, false = error_rates(scores, same)
+    assert thresholds.tolist() == [0.1, 0.4, 0.8]
+    assert missed.tolist() == [0.0, 0.0, 0.5, 1.0]
+    assert false.tolist() == [1.0, 0.5, 0.0, 0.0]
+
+
+def test_the_trade_off_of_normal_scores_is_drawn_with_its_equal_error_rate() -> None:
+    draw = np.random.default_rng(1)
+    scores = np.concatenate([draw.normal(2.0, 1.0, 4000), draw.normal(0.0, 1.0, 4000)])
+    same = np.arange(8000) < 4000
+    told = verify_trials(scores, same)
+    assert told.eer == pytest.approx(0.1587, abs=0.01)  # the normal distribution's share above one deviation
+    _, missed, false = error_rates(scores, same)
+    assert f"equal error rate {100 * told.eer:.1f} %" in det_curve(missed, false, told.eer)

@@ -45,6 +45,31 @@ def verify_trials(scores: np.ndarray, same: np.ndarray, p_target: float = 0.05) 
     Raises:
         DataError: no trials of one kind.
     """
+    thresholds, missed, false = error_rates(scores, same)
+    gap = missed - false  # rises from −1 to 1
+    after = int(np.argmax(gap >= 0))
+    step = gap[after] - gap[after - 1]
+    share = -gap[after - 1] / step
+    eer = float(missed[after - 1] + share * (missed[after] - missed[after - 1]))
+    cost = p_target * missed + (1.0 - p_target) * false
+    least = float(cost.min() / min(p_target, 1.0 - p_target))
+    return Verification(len(scores), int(np.sum(same)), eer, least, p_target, float(thresholds[after - 1]))
+
+
+def error_rates(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both errors at every threshold, which is the detection error trade-off (Martin et al., Eurospeech 1997).
+
+    Args:
+        scores: float [N].
+        same: bool [N], whether a trial is of one voice.
+
+    Returns:
+        The T different scores in rising order [T]; then, from below the first of them to above the last, [T + 1]: the
+        share of trials of one voice that are missed, and the share of trials of two that are let in.
+
+    Raises:
+        DataError: no trials of one kind.
+    """
     same = np.asarray(same, bool)
     targets, others = int(same.sum()), int((~same).sum())
     if not targets or not others:
@@ -54,16 +79,7 @@ def verify_trials(scores: np.ndarray, same: np.ndarray, p_target: float = 0.05) 
     last = np.flatnonzero(np.append(np.diff(ranked) > 0, True))  # ties cross a threshold together
     missed = np.concatenate([[0.0], np.cumsum(kinds)[last] / targets])
     false = np.concatenate([[1.0], 1.0 - np.cumsum(~kinds)[last] / others])
-    gap = missed - false  # rises from −1 to 1
-    after = int(np.argmax(gap >= 0))
-    step = gap[after] - gap[after - 1]
-    share = -gap[after - 1] / step
-    eer = float(missed[after - 1] + share * (missed[after] - missed[after - 1]))
-    cost = p_target * missed + (1.0 - p_target) * false
-    threshold = float(ranked[last[after - 1]])
-    return Verification(
-        len(ranked), targets, eer, float(cost.min() / min(p_target, 1.0 - p_target)), p_target, threshold
-    )
+    return ranked[last], missed, false
 
 
 def all_pairs(groups: np.ndarray, sets: np.ndarray, most: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
