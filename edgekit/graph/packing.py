@@ -13,11 +13,10 @@ from math import ceil, inf, prod
 
 import numpy as np
 
+from edgekit.graph.few_values import MOST_VALUES, few_valued
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.scratch import CODES, dense_patches, patches_of
 
-MOST_VALUES = 16
-"""Different values that four bits tell apart."""
 CODE_BYTES = 400
 """Allowance for the functions of a packed layer of a shape of its own; others of the shape share them."""
 A_PACKED_PRODUCT = 0.1
@@ -26,11 +25,6 @@ A_LONE_PACKED_PRODUCT = 0.6
 """The same where a weight meets one patch."""
 A_TABLE = 1600.0
 """Instructions to work out the pairs of a codebook."""
-
-
-def few_valued(values: np.ndarray) -> bool:
-    """Whether four bits tell the weights apart."""
-    return len(np.unique(values)) <= MOST_VALUES
 
 
 def packable(graph: Graph, node: Node) -> bool:

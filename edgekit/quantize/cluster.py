@@ -82,10 +82,5 @@ def books(graph: Graph, integer: Graph) -> Mapping[str, np.ndarray]:
     }
 
 
-def few_valued(tensor: Tensor, most: int = 16) -> bool:
-    """Whether int8 weights have at most ``most`` different values, whoever made them so."""
-    return tensor.dtype == "int8" and tensor.data is not None and len(np.unique(tensor.data)) <= most
-
-
 def _weights(graph: Graph, node: Node) -> Tensor:
     return graph.tensor(node.inputs[1])

@@ -17,14 +17,18 @@ from edgekit.bench.elf import read_elf
 from edgekit.bench.emulate import emulate
 from edgekit.bench.qemu import PROGRAM, run_in_qemu
 from edgekit.bench.sizes import image_sizes
+from edgekit.budget.counting import count
+from edgekit.deploy.c.choice import Bent
 from edgekit.deploy.generate import generate
 from edgekit.deploy.project import build
 from edgekit.deploy.target import find_target
 from edgekit.deploy.toolchain import find_toolchain
+from edgekit.export.tflite_writer import write_tflite
 from edgekit.graph.firmware import firmware
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.packing import packed_bytes, packed_layers
+from edgekit.graph.readers.load import load_graph
 from edgekit.graph.scratch import CODES
 
 HOST = find_target("cpu")
@@ -178,3 +182,27 @@ def test_working_memory_is_in_the_plan() -> None:
     graph = clustered(dense(5))
     plain, packed = firmware(graph, "speed").plan.arena_bytes, firmware(graph, "size").plan.arena_bytes
     assert packed >= plain + 1024
+
+
+def test_the_budget_s_numbers_are_the_firmware_s(tmp_path: Path) -> None:
+    """RAM of the balanced plan exactly; flash between its lower bound, which packed weights keep, and its estimate."""
+    graph, target = clustered(lone_positions(5)), find_target("cortex-m4")
+    write_tflite(graph, tmp_path / "m.tflite")
+    tallies = count(load_graph(tmp_path / "m.tflite")).tallies
+    weights = sum(graph.tensor(node.inputs[1]).elements for node in graph.nodes)
+    balanced = generate(graph, None, target, "m")
+    assert tallies["peak_ram"].known == balanced.manifest["arena_bytes"]
+    small = generate(graph, None, target, "m", "size")
+    flash = image_sizes(read_elf(build(small, target, tmp_path / "image").path)).flash
+    at_least, estimate = tallies["flash"].at_least, tallies["flash"].known
+    assert at_least is not None and weights / 2 <= at_least < 0.75 * weights
+    assert at_least < flash < estimate
+
+
+def test_short_flash_makes_a_balanced_image_pack() -> None:
+    graph, target = clustered(convolutions(5)), find_target("cortex-m4")
+    packed = [
+        len(_packed_kernels(generate(graph, None, target, "m", "balanced", Bent(flash_price=price)).manifest["layers"]))
+        for price in (20.0, float("inf"))
+    ]
+    assert packed[0] < packed[1]

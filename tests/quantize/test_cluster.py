@@ -10,13 +10,19 @@ from int8_oracles import tflm_outputs
 from edgekit.core.errors import BadConfigError
 from edgekit.export.tflite_writer import tflite_bytes
 from edgekit.features.quantized import quantize_features
+from edgekit.graph.few_values import few_valued as _few_valued
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
-from edgekit.quantize.cluster import LEAST_WEIGHTS, codebook, few_valued, marked, nearest
+from edgekit.graph.tensor import Tensor
+from edgekit.quantize.cluster import LEAST_WEIGHTS, codebook, marked, nearest
 from edgekit.quantize.compare import compare
 from edgekit.quantize.ptq import PtqOptions, prepared, quantize_graph, quantize_prepared
+
+
+def few_valued(tensor: Tensor) -> bool:
+    return tensor.dtype == "int8" and tensor.data is not None and _few_valued(tensor.data)
 
 
 def network() -> Graph:

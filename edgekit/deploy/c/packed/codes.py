@@ -6,7 +6,7 @@ import numpy as np
 
 from edgekit.deploy.c.kernel import int8_array
 from edgekit.deploy.c.text import array_lines
-from edgekit.graph.packing import MOST_VALUES
+from edgekit.graph.few_values import MOST_VALUES
 
 BESIDE = (0, 1)
 """Of two neighbouring values the first is in the lower half of a byte."""
