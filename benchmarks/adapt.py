@@ -96,9 +96,9 @@ def measured(parts: list[str], sets: list[str], rows: Rows, root: Path, work: Pa
     """All rows of the parts; those of few clips on the named sets."""
     if "reprogram" in parts:
         for task in (task for task in tasks(root) if task.name in sets):
-            for source in (picture_source(work), word_pictures(work)):
-                yield from adapt_few.reprogrammed(rows, task, source, work)
+            yield from adapt_few.reprogrammed(rows, task, picture_source(work), work)
             yield from adapt_few.from_scratch(rows, task, work)
+            yield from adapt_few.reprogrammed(rows, task, word_pictures(work), work)
     if "adapter" in parts:
         ast = source_run("ast-small", words(work, 8000, 80), work / "ast-small")
         yield from adapt_few.adapted(rows, tasks(root)[0], ast, work)

@@ -19,24 +19,28 @@ from edgekit.data.manifest import Manifest
 from edgekit.data.selector import select_clips
 from edgekit.train.checkpoint import Checkpoint, load_checkpoint
 
-MODELS = {"speaker-ecapa": "ecapa-tdnn", "speaker-resnet34": "speaker-resnet34"}
+MODELS = {
+    "speaker-ecapa": ("ecapa-tdnn", 15, (0, 1, 2), ()),
+    "speaker-resnet34": ("speaker-resnet34", 10, (0,), ("model.arguments.width=8",)),
+    "speaker-amcrn": ("amcrn", 6, (0,), ("model.arguments.width=16",)),
+}
+"""Recipe: model, epochs, seeds, and what makes it small enough to train here."""
 PARTITIONS = (1, 2, 4)
-EPOCHS = 15
 TRAIN = {"fsdd": "speaker=george,jackson,nicolas", "dspspeech": "speaker=spk00..spk17"}
 TEST = {"fsdd": "speaker=lucas,theo,yweweler", "dspspeech": "speaker=spk18..spk25"}
 
 
-def partitioned(rows: Rows, root: Path, work: Path, seeds: tuple[int, ...] = (0,)) -> Iterator[Row]:
+def partitioned(rows: Rows, root: Path, work: Path) -> Iterator[Row]:
     """Every model plain and with 2 and 4 subsets."""
-    for seed in seeds:
-        for recipe in MODELS:
+    for recipe, (model, epochs, seeds, small) in MODELS.items():
+        for seed in seeds:
             for partition in PARTITIONS:
-                about = {"part": "partition", "model": MODELS[recipe], "partition": partition, "seed": seed}
-                about |= {"epochs": EPOCHS}
-                yield rows.get(about, lambda: _speakers(recipe, partition, seed, root, work))  # noqa: B023
+                about = {"part": "partition", "model": model, "partition": partition, "seed": seed, "epochs": epochs}
+                overrides = [f"seed={seed}", f"schedule.epochs={epochs}", f"model.arguments.partition={partition}"]
+                yield rows.get(about, lambda: _speakers(recipe, [*overrides, *small], root, work))  # noqa: B023
 
 
-def _speakers(recipe: str, partition: int, seed: int, root: Path, work: Path) -> dict[str, Any]:
+def _speakers(recipe: str, overrides: list[str], root: Path, work: Path) -> dict[str, Any]:
     """Train on 21 speakers, verify 11 others; pairs lie within one data set."""
     work.mkdir(parents=True, exist_ok=True)
     lists = []
@@ -47,7 +51,6 @@ def _speakers(recipe: str, partition: int, seed: int, root: Path, work: Path) ->
     both.write_text(lists[0].read_text() + "".join(lists[1].read_text().splitlines(keepends=True)[1:]))
     out = work / "speakers-run"
     shutil.rmtree(out, ignore_errors=True)
-    overrides = [f"seed={seed}", f"schedule.epochs={EPOCHS}", f"model.arguments.partition={partition}"]
     train(recipe, both, out, train_select="all", overrides=overrides, device="cpu")
     checkpoint = load_checkpoint(out)
     told = {name: verify_speakers(out, root / name, select=select).verification for name, select in TEST.items()}

@@ -6,53 +6,75 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from adapt_few import SCRATCH
+from adapt_few import LEVELLED, SCRATCH
 from adapt_rows import Row
 from adapt_series import rank_correlation
 
 _DUAL, _SINGLES = "reprogram-dual", ("reprogram-waveform", "reprogram-frame")
+Table = dict[str, dict[str, dict[str, float]]]
 
 
 def summarise(rows: list[Row]) -> dict[str, Any]:
     """Means over seeds, whether two domains beat one, where training from scratch overtakes, rank correlation."""
-    few = _means([row for row in rows if row["part"] == "reprogram"])
+    few = [row for row in rows if row["part"] == "reprogram"]
     series = [row for row in rows if row["part"] == "voice2series"]
+    means = _means(few)
     return {
-        "reprogram": few,
+        "reprogram": means,
+        "reprogram_deviation": _means(few, np.std),
         "adapter": _means([row for row in rows if row["part"] == "adapter"]),
-        "dual_against_single_domains": _dual(few),
-        "reprogramming_ahead_of_scratch": _crossing(few),
+        "dual_against_single_domains": {name: _dual(methods) for name, methods in means.items()},
+        "reprogramming_ahead_of_scratch": {
+            name: {scratch: _ahead(methods, means[name.split("/")[0]], scratch) for scratch in (SCRATCH, LEVELLED)}
+            for name, methods in means.items()
+            if "/" in name and name.split("/")[0] in means
+        },
         "voice2series_rank_correlation": rank_correlation(series) if series else None,
-        "voice2series_wins": sum(row["voice2series_accuracy"] >= row["scratch_accuracy"] for row in series),
+        "voice2series_at_least_scratch": sum(row["voice2series_accuracy"] >= row["scratch_accuracy"] for row in series),
+        "voice2series_at_least_dtw": sum(row["voice2series_accuracy"] >= row["dtw_accuracy"] for row in series),
         "voice2series_problems": len(series),
+        "partition": _speakers([row for row in rows if row["part"] == "partition"]),
     }
 
 
-def _means(rows: list[Row]) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean accuracy over seeds by data set, method and clips a class."""
+def _means(rows: list[Row], reduce: Any = np.mean) -> Table:
+    """Accuracy over seeds by "set/source" (or "set" where there is none), method and clips a class."""
     found: dict[tuple[str, str, int], list[float]] = defaultdict(list)
     for row in rows:
-        found[row["dataset"], row["method"], row["clips_per_class"]].append(row["accuracy"])
+        name = "/".join([row["dataset"], *([row["source"]] if "source" in row else [])])
+        found[name, row["method"], row["clips_per_class"]].append(row["accuracy"])
     table: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
-    for (dataset, method, size), values in sorted(found.items()):
-        table[dataset][method][str(size)] = float(np.mean(values))
-    return {dataset: dict(methods) for dataset, methods in table.items()}
+    for (name, method, size), values in sorted(found.items()):
+        table[name][method][str(size)] = float(reduce(values))
+    return {name: dict(methods) for name, methods in table.items()}
 
 
-def _dual(few: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """Mean over all sizes of the dual programs, and of each single one."""
-    return {
-        dataset: {name: float(np.mean(list(methods[name].values()))) for name in (_DUAL, *_SINGLES) if name in methods}
-        for dataset, methods in few.items()
-    }
+def _dual(methods: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Mean of the dual programs, and of each single one, over the sizes that all of them have."""
+    shared = [size for size in methods.get(_DUAL, {}) if all(size in methods.get(name, {}) for name in _SINGLES)]
+    if not shared:
+        return {}
+    return {name: float(np.mean([methods[name][size] for size in shared])) for name in (_DUAL, *_SINGLES)}
 
 
-def _crossing(few: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """Dual-domain accuracy minus DS-CNN's from scratch at each size: positive where reprogramming is ahead."""
-    return {
-        dataset: {
-            size: value - methods[SCRATCH][size] for size, value in methods[_DUAL].items() if size in methods[SCRATCH]
+def _ahead(methods: dict[str, dict[str, float]], alone: dict[str, dict[str, float]], scratch: str) -> dict[str, float]:
+    """Dual-domain accuracy minus that of the network from scratch: positive where reprogramming is ahead."""
+    other = alone.get(scratch, {})
+    return {size: value - other[size] for size, value in methods.get(_DUAL, {}).items() if size in other}
+
+
+def _speakers(rows: list[Row]) -> dict[str, dict[str, dict[str, float]]]:
+    """Equal error rate over seeds, parameters and MACs by model and subsets."""
+    found: dict[tuple[str, int], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["model"], row["partition"]].append(row)
+    table: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+    for (model, partition), same in sorted(found.items()):
+        table[model][str(partition)] = {
+            "eer": float(np.mean([row["eer"] for row in same])),
+            "min_dcf": float(np.mean([row["min_dcf"] for row in same])),
+            "seeds": len(same),
+            "parameters": same[0]["parameters"],
+            "macs_true": same[0]["macs_true"],
         }
-        for dataset, methods in few.items()
-        if _DUAL in methods and SCRATCH in methods
-    }
+    return dict(table)
