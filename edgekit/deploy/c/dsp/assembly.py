@@ -7,13 +7,14 @@ A naked function has no prologue of the compiler's: arguments are in r0 to r3, a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from edgekit.deploy.c.text import fill, indent
 from edgekit.graph.integer.params import Accumulate
 
 _FUNCTION = """\
 /* @comment@ */
-#if defined(__ARM_FEATURE_DSP)
+#if defined(__ARM_FEATURE_@feature@)
 __attribute__((naked, noinline)) static void @self@(@unused@) {
     __asm__(
         ".syntax unified\\n\\t"
@@ -26,20 +27,23 @@ static void @self@(@parameters@) {
 """
 
 
-def function(comment: str, parameters: Sequence[str], lines: Sequence[str], twin: str) -> str:
-    """Text of a function: ``lines`` of assembly on cores with the DSP extension, the C statements ``twin`` elsewhere.
+def function(
+    comment: str, parameters: Sequence[str], lines: Sequence[str], twin: str, feature: Literal["DSP", "MVE"] = "DSP"
+) -> str:
+    """Text of a function: ``lines`` of assembly on cores with an extension, the C statements ``twin`` elsewhere.
 
     Args:
         comment: what it does.
         parameters: up to four declarations of pointers.
         lines: instructions and labels; the last returns.
         twin: body in C, not indented.
+        feature: the extension.
     """
     text = "".join(f'        "{line}\\n\\t"\n' for line in lines)
     unused = ", ".join(f"{parameter} __attribute__((unused))" for parameter in parameters)
     return fill(
         _FUNCTION, self="@self@", comment=comment, unused=unused, lines=text, parameters=", ".join(parameters),
-        twin=indent(twin),
+        twin=indent(twin), feature=feature,
     )  # fmt: skip
 
 

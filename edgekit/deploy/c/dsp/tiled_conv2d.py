@@ -5,48 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from edgekit.deploy.c.conv2d import gather_patch, layer_patches
+from edgekit.deploy.c.conv2d import layer_patches
 from edgekit.deploy.c.dsp import tile
 from edgekit.deploy.c.dsp.dot import weight_type, widen
 from edgekit.deploy.c.dsp.requantize import applies
-from edgekit.deploy.c.kernel import Code, Function, Layer, whole
+from edgekit.deploy.c.kernel import Code, Layer
+from edgekit.deploy.c.patch_loop import BlockParts, patch_loop
 from edgekit.deploy.c.text import fill
-from edgekit.graph.integer.params import ConvParams
+from edgekit.graph.integer.params import Accumulate, ConvParams
 from edgekit.graph.scratch import Patches
 
-_LAYER = """\
-static void @self@(const @weight@ *w, const uint8_t *c, const int8_t *x, int8_t *y, int8_t *scratch) {
-    uint32_t *block = (uint32_t *)(void *)scratch;
-@begin@    for (int32_t left = @pixels@; left > 0; left -= 3) {
-        block[0] = left > 1 ? @outputs@ : 0;
-        block[1] = left > 2 ? @two_outputs@ : 0;
-        for (int32_t p = 0; p < 3 && p < left; p++) {
-@fetch@        }
-        @f0@(block, w, c, y);
-        y += @three_outputs@;
-    }
-}
-"""
-
-_DIRECT = """\
-            @f1@(x, block + 2 + p);
-            x += @depth@;
-"""
-
-_POSITION = """\
-    int8_t *patch = scratch + @block_bytes@;
-    int32_t row = 0;
-    int32_t column = 0;
-"""
-
-_GATHERED = """\
-            @f2@(x, row, column, patch);
-            @f1@(patch, block + 2 + p);
-            column++;
-            if (column == @out_width@) {
-                column = 0;
-                row++;
-            }
+_PRODUCTS = """\
+block[0] = left > 1 ? @outputs@ : 0;
+block[1] = left > 2 ? @two_outputs@ : 0;
+@p0@(block, w, c, y);
 """
 
 
@@ -75,28 +47,19 @@ def emitter(wide: bool, step: int) -> Callable[[Layer], Code]:
             tile.filter_pairs(arithmetic, weights, wide),
             tile.table(table, arithmetic, patches.padded, wide, step),
         )
-        functions = [tile.tile_kernel(arithmetic, wide, step), widen(patches.depth, tile.PATCHES, twice=True)]
-        if not patches.direct:
-            functions.append(gather_patch(layer, params))
-        functions.append(_layer(layer, patches, wide))
+        functions = patch_loop(layer, params, patches, _parts(arithmetic, patches, wide, step))
         call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
-        return Code(call, tuple(functions), data, patches.nbytes, kernel=f"dsp {functions[-1].name}")
+        return Code(call, functions, data, patches.nbytes, kernel=f"dsp {functions[-1].name}{'_wide' * wide}")
 
     return emit
 
 
-def _layer(layer: Layer, patches: Patches, wide: bool) -> Function:
-    _, out_height, out_width, outputs = whole(layer.output, 4, layer)
-    kernel_h, kernel_w, channels = patches.kernel
-    if patches.direct:
-        begin, fetch = "", fill(_DIRECT, f1="@f1@", depth=patches.depth)
-        name = f"pointwise_{patches.pixels}x{patches.depth}_to_{outputs}"
-    else:
-        begin = fill(_POSITION, block_bytes=tile.block_bytes(patches.padded))
-        fetch = fill(_GATHERED, f1="@f1@", f2="@f2@", out_width=out_width)
-        name = f"conv2d_{kernel_h}x{kernel_w}x{channels}_to_{out_height}x{out_width}x{outputs}"
-    text = fill(
-        _LAYER, self="@self@", f0="@f0@", weight=weight_type(wide), begin=begin, pixels=patches.pixels, fetch=fetch,
-        outputs=outputs, two_outputs=2 * outputs, three_outputs=3 * outputs,
+def _parts(arithmetic: Accumulate, patches: Patches, wide: bool, step: int) -> BlockParts:
+    outputs = arithmetic.weights.shape[0]
+    return BlockParts(
+        functions=(tile.tile_kernel(arithmetic, wide, step), widen(patches.depth, tile.PATCHES, twice=True)),
+        count=tile.PATCHES, weight=weight_type(wide), channel="uint8_t",
+        begin="uint32_t *block = (uint32_t *)(void *)scratch;\n",
+        place=f"@p1@(@from@, block + {tile.PLACES} + p);", gathered=f"scratch + {tile.block_bytes(patches.padded)}",
+        products=fill(_PRODUCTS, p0="@p0@", outputs=outputs, two_outputs=2 * outputs),
     )  # fmt: skip
-    return Function(name + ("_wide" if wide else ""), text)

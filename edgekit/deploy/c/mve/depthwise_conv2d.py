@@ -13,8 +13,11 @@ from typing import cast
 import numpy as np
 
 from edgekit.deploy.c.accumulate import paren
+from edgekit.deploy.c.dsp.assembly import constant, function
 from edgekit.deploy.c.dsp.requantize import applies
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
+from edgekit.deploy.c.mve import depthwise_rows
+from edgekit.deploy.c.mve.lines import add
 from edgekit.deploy.c.mve.requantize import finish, finish_one
 from edgekit.deploy.c.mve.requantize import table as channels
 from edgekit.deploy.c.text import fill, indent
@@ -26,6 +29,8 @@ ROWS = 5
 """Output rows at a time: their sums stay in vector registers."""
 GATHERED = 8
 """Values that one gathering load takes, with offsets of 16 bits."""
+STRAIGHT = 8
+"""Vectors of a row up to which gathering is straight code."""
 _MAX_STEP = 0xFFFF // (GATHERED - 1)
 
 _LAYER = """\
@@ -35,9 +40,7 @@ static void @self@(const int8_t *w, const mve_channel *c, const int8_t *x, int8_
         plane[i] = @zero@;
     }
     for (int32_t channels = 0; channels < @channels@; channels++) {
-        for (int32_t i = 0; i < @rows@; i++) {
-            @f0@(x + i * @across_step@, plane + @first@ + i * @length@);
-        }
+        @f0@(x, plane + @first@);
         x++;
         for (int32_t m = 0; m < @multiplier@; m++) {
             @f1@(plane, w, c, y);
@@ -50,21 +53,10 @@ static void @self@(const int8_t *w, const mve_channel *c, const int8_t *x, int8_
 """
 
 _GATHER = """\
-/* @count@ values, @step@ bytes apart, widened to int16. */
-static void @self@(const int8_t *from, int16_t *to) {
-#if defined(__ARM_FEATURE_MVE)
-    const uint16x8_t places = vmulq_n_u16(vidupq_n_u16(0, 1), @step@);
-    for (int32_t left = @count@; left > 0; left -= @lanes@) {
-        const mve_pred16_t live = vctp16q((uint32_t)left);
-        vstrhq_p_s16(to, vldrbq_gather_offset_z_s16(from, places, live), live);
-        from += @lanes@ * @step@;
-        to += @lanes@;
+for (int32_t i = 0; i < @rows@; i++) {
+    for (int32_t j = 0; j < @count@; j++) {
+        to[i * @length@ + j] = from[i * @across_step@ + j * @step@];
     }
-#else
-    for (int32_t i = 0; i < @count@; i++) {
-        to[i] = from[i * @step@];
-    }
-#endif
 }
 """
 
@@ -77,18 +69,21 @@ static void @self@(const int16_t *plane, const int8_t *w, const mve_channel *c, 
     const int32_t factor = c->multiplier;
     const int32_t power = c->power;
 @constants@@groups@#else
-    for (int32_t i = 0; i < @across@; i++) {
-        for (int32_t j = 0; j < @along@; j++) {
-            int32_t s = c->bias;
-            for (int32_t k = 0; k < @tap_rows@; k++) {
-                for (int32_t t = 0; t < @tap_columns@; t++) {
-                    s += plane[i * @row@ + j * @stride@ + k * @tap_row@ + t * @tap@] * w[k * @w_row@ + t * @w_tap@];
-                }
+@twin@#endif
+}
+"""
+
+_TWIN = """\
+for (int32_t i = 0; i < @across@; i++) {
+    for (int32_t j = 0; j < @along@; j++) {
+        int32_t s = c->bias;
+        for (int32_t k = 0; k < @tap_rows@; k++) {
+            for (int32_t t = 0; t < @tap_columns@; t++) {
+                s += plane[i * @row@ + j * @stride@ + k * @tap_row@ + t * @tap@] * w[k * @w_row@ + t * @w_tap@];
             }
-            y[i * @across_step@ + j * @step@] = @value@;
         }
+        y[i * @across_step@ + j * @step@] = @value@;
     }
-#endif
 }
 """
 
@@ -141,22 +136,53 @@ def _layer(shape: TurnedPlane) -> str:
     (top, _), (left, _) = params.pad
     before = shape.turned((top, left))
     return fill(
-        _LAYER, self="@self@", f0="@f0@", f1="@f1@", size=rows * length, length=length, rows=_kept(shape)[0],
-        zero=paren(params.arithmetic.input_zero_point), channels=shape.channels, multiplier=params.multiplier,
-        across_step=shape.inputs[0], first=before[0] * length + before[1],
+        _LAYER, self="@self@", f0="@f0@", f1="@f1@", size=rows * length, channels=shape.channels,
+        zero=paren(params.arithmetic.input_zero_point), multiplier=params.multiplier,
+        first=before[0] * length + before[1],
         taps=shape.plane.kernel[0] * shape.plane.kernel[1],
     )  # fmt: skip
 
 
 def _gather(shape: TurnedPlane) -> str:
-    return fill(_GATHER, self="@self@", count=_kept(shape)[1], step=shape.inputs[1], lanes=GATHERED)
+    """``(from, to)``: a channel of the image into its plane."""
+    rows, count = _kept(shape)
+    twin = fill(
+        _GATHER, rows=rows, count=count, length=shape.plane.wide[1], across_step=shape.inputs[0], step=shape.inputs[1]
+    )
+    comment = f"A channel: {rows} rows of {count} values, widened to int16."
+    return function(comment, ("const int8_t *from", "int16_t *to"), _gather_lines(shape), twin, "MVE")
+
+
+def _gather_lines(shape: TurnedPlane) -> list[str]:
+    """Image r0, plane r1, rows r2, values r3, their number r4 and lr, places q0, values q1."""
+    rows, count = _kept(shape)
+    if not rows or not count:
+        return ["bx lr"]
+    vectors = -(-count // GATHERED)
+    taken = ["vldrb.s16 q1, [r3, q0]", "vstrh.16 q1, [r1], #16", *add("r3", GATHERED * shape.inputs[1])]
+    if vectors <= STRAIGHT:
+        tail = ["vctp.16 r4", "vpstt", "vldrbt.s16 q1, [r3, q0]", "vstrht.16 q1, [r1], #16"]
+        if count % GATHERED == 1:
+            tail = ["ldrsb ip, [r3]", "strh ip, [r1], #16"]
+        row = [*taken * (count // GATHERED), *(tail if count % GATHERED else [])]
+    else:
+        row = ["mov lr, r4", "dlstp.16 lr, lr", "2:", *taken, "letp lr, 2b"]
+    return [
+        "push {r4, lr}", "mov r4, #0", "vidup.u16 q0, r4, #1", *constant("r4", shape.inputs[1]), "vmul.i16 q0, q0, r4",
+        *constant("r2", rows), *constant("r4", count if vectors > STRAIGHT else count % GATHERED),
+        "1:", "mov r3, r0", *row, *add("r0", shape.inputs[0]),
+        *add("r1", 2 * (shape.plane.wide[1] - vectors * GATHERED)), "subs r2, r2, #1", "bne 1b", "pop {r4, pc}",
+    ]  # fmt: skip
 
 
 def _taps(shape: TurnedPlane) -> str:
-    params, length = shape.params, shape.plane.wide[1]
+    """``(plane, w, c, y)``: in assembly where it can be, else in intrinsics."""
+    if depthwise_rows.fits(shape):
+        parameters = ("const int16_t *plane", "const int8_t *w", "const mve_channel *c", "int8_t *y")
+        lines = depthwise_rows.row_lines(shape)
+        return function("One channel's plane with one filter.", parameters, lines, _twin(shape), "MVE")
     across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
-    kernel, stride, dilation = (shape.turned(pair) for pair in (shape.plane.kernel, params.stride, params.dilation))
-    w_row, w_tap = shape.turned((shape.plane.kernel[1], 1))
+    kernel, stride = shape.plane.kernel, shape.turned(shape.params.stride)
     weights = "".join(f"    const int32_t w{place} = w[{place}];\n" for place in range(kernel[0] * kernel[1]))
     steps = "" if stride[1] == 1 else f"    const uint32x4_t steps = vmulq_n_u32(vidupq_n_u32(0, 1), {stride[1]});\n"
     live = "" if along >= LANES else f"    const mve_pred16_t live = vctp32q({along});\n"
@@ -164,10 +190,20 @@ def _taps(shape: TurnedPlane) -> str:
     groups = _group(shape, rows, across // rows)
     groups += _group(shape, across % rows, 1) if across % rows else ""
     return fill(
-        _TAPS, self="@self@", step=shape.outputs[1], across_step=shape.outputs[0], constants=weights + steps + live,
-        across=across, along=along, row=stride[0] * length, stride=stride[1], tap_row=dilation[0] * length,
-        tap=dilation[1], tap_rows=kernel[0], tap_columns=kernel[1], w_row=w_row, w_tap=w_tap, groups=indent(groups),
-        value=finish_one(params.arithmetic),
+        _TAPS, self="@self@", step=shape.outputs[1], constants=weights + steps + live, groups=indent(groups),
+        twin=indent(_twin(shape)),
+    )  # fmt: skip
+
+
+def _twin(shape: TurnedPlane) -> str:
+    params, length = shape.params, shape.plane.wide[1]
+    across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
+    kernel, stride, dilation = (shape.turned(pair) for pair in (shape.plane.kernel, params.stride, params.dilation))
+    w_row, w_tap = shape.turned((shape.plane.kernel[1], 1))
+    return fill(
+        _TWIN, step=shape.outputs[1], across_step=shape.outputs[0], across=across, along=along, row=stride[0] * length,
+        stride=stride[1], tap_row=dilation[0] * length, tap=dilation[1], tap_rows=kernel[0], tap_columns=kernel[1],
+        w_row=w_row, w_tap=w_tap, value=finish_one(params.arithmetic),
     )  # fmt: skip
 
 

@@ -36,6 +36,17 @@ typedef struct {
 """,
     ),
     (
+        "mve_four",
+        """\
+/* The same of four channels, one a lane. */
+typedef struct {
+    int32_t bias[4];
+    int32_t multiplier[4];
+    int32_t power[4];
+} mve_four;
+""",
+    ),
+    (
         "mve_int8",
         """\
 #if defined(__ARM_FEATURE_MVE)
@@ -66,7 +77,8 @@ static inline int8_t mve_value(int32_t sum, const mve_channel *c, int32_t zero, 
 /* 16 bytes from anywhere to anywhere. */
 static inline void mve_copy16(int8_t *to, const int8_t *from) {
 #if defined(__ARM_FEATURE_MVE)
-    vstrbq_s8(to, vldrbq_s8(from));
+    const int32x4_t bytes = vreinterpretq_s32_s8(vldrbq_s8(from));
+    vstrbq_s8(to, vreinterpretq_s8_s32(bytes));
 #else
     memcpy(to, from, 16);
 #endif

@@ -11,11 +11,12 @@ from typing import cast
 
 import numpy as np
 
-from edgekit.deploy.c.conv2d import gather_patch, layer_patches
+from edgekit.deploy.c.conv2d import layer_patches
 from edgekit.deploy.c.dsp.requantize import applies
-from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, whole
+from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
 from edgekit.deploy.c.neon.requantize import finish, finish_one
 from edgekit.deploy.c.neon.requantize import table as channels
+from edgekit.deploy.c.patch_loop import BlockParts, full_or_rest, patch_loop
 from edgekit.deploy.c.text import fill, indent
 from edgekit.graph.integer.params import Accumulate, ConvParams
 from edgekit.graph.scratch import Patches
@@ -51,51 +52,6 @@ static void @self@(const int8_t *block, const int8_t *w, const int32_t *c, int8_
 }
 """
 
-_DIRECT = """\
-static void @self@(const int8_t *w, const int32_t *c, const int8_t *x, int8_t *y, int8_t *block) {
-    memset(block, 0, @block_bytes@);
-    for (int32_t n = 0; n < @blocks@; n++) {
-        for (int32_t p = 0; p < @patches@; p++) {
-            memcpy(block + p * @padded@, x, @depth@);
-            x += @depth@;
-        }
-        @f0@(block, w, c, y);
-        y += @block_outputs@;
-    }
-@rest@}
-"""
-
-_DIRECT_REST = """\
-    for (int32_t p = 0; p < @rest@; p++) {
-        memcpy(block + p * @padded@, x, @depth@);
-        x += @depth@;
-    }
-    @f1@(block, w, c, y);
-"""
-
-_GATHERED = """\
-static void @self@(const int8_t *w, const int32_t *c, const int8_t *x, int8_t *y, int8_t *block) {
-    int32_t row = 0;
-    int32_t column = 0;
-    int32_t p = 0;
-    memset(block, 0, @block_bytes@);
-    for (int32_t pixel = 0; pixel < @pixels@; pixel++) {
-        @f1@(x, row, column, block + p * @padded@);
-        column++;
-        if (column == @out_width@) {
-            column = 0;
-            row++;
-        }
-        p++;
-        if (p == @patches@) {
-            @f0@(block, w, c, y);
-            y += @block_outputs@;
-            p = 0;
-        }
-    }
-@rest@}
-"""
-
 
 def padded(depth: int) -> int:
     """Values of a patch with what fills it up to whole chunks."""
@@ -122,7 +78,7 @@ def emit_conv2d(layer: Layer) -> Code:
     arithmetic, patches = params.arithmetic, layer_patches(layer, params)
     weights, table = f"weights_{layer.index}", f"channels_{layer.index}"
     data = (int8_array(weights, filled_up(arithmetic)), channels(table, arithmetic))
-    functions = _direct(arithmetic, patches) if patches.direct else _gathered(layer, params, patches)
+    functions = patch_loop(layer, params, patches, _parts(arithmetic, patches))
     call = f"{{f{len(functions) - 1}}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
     return Code(call, functions, data, patches.nbytes, kernel=f"neon {functions[-1].name}")
 
@@ -156,33 +112,18 @@ def block_kernel(arithmetic: Accumulate, count: int) -> Function:
     return Function(f"block_{count}x{depth}_to_{outputs}", text)
 
 
-def _direct(arithmetic: Accumulate, patches: Patches) -> tuple[Function, ...]:
-    outputs, left = arithmetic.weights.shape[0], patches.pixels % BLOCK
-    functions, rest = [block_kernel(arithmetic, BLOCK)], ""
-    if left:
-        functions.append(block_kernel(arithmetic, left))
-        rest = fill(_DIRECT_REST, rest=left, depth=patches.depth, padded=padded(patches.depth), f1="@f1@")
-    text = fill(
-        _DIRECT, self="@self@", block_bytes=BLOCK * padded(patches.depth), blocks=patches.pixels // BLOCK,
-        patches=BLOCK, padded=padded(patches.depth), depth=patches.depth, block_outputs=BLOCK * outputs, rest=rest,
-        f0="@f0@",
+def _parts(arithmetic: Accumulate, patches: Patches) -> BlockParts:
+    size, left = padded(patches.depth), patches.pixels % BLOCK
+    functions = [block_kernel(arithmetic, count) for count in (BLOCK, left) if count and count <= patches.pixels]
+    place = f"block + p * {size}"
+    return BlockParts(
+        functions=tuple(functions), count=BLOCK, weight="int8_t", channel="int32_t",
+        begin=f"int8_t *block = scratch;\nmemset(block, 0, {BLOCK * size});\n",
+        place=f"memcpy({place}, @from@, {patches.depth});", gathered=place, placed=True,
+        products=full_or_rest(
+            patches, BLOCK, "@p0@(block, w, c, y);", f"@p{len(functions) - 1}@(block, w, c, y);"
+        ),
     )  # fmt: skip
-    return (*functions, Function(f"pointwise_{patches.pixels}x{patches.depth}_to_{outputs}", text))
-
-
-def _gathered(layer: Layer, params: ConvParams, patches: Patches) -> tuple[Function, ...]:
-    arithmetic, left = params.arithmetic, patches.pixels % BLOCK
-    _, out_height, out_width, outputs = whole(layer.output, 4, layer)
-    functions = [block_kernel(arithmetic, BLOCK), gather_patch(layer, params)]
-    if left:
-        functions.append(block_kernel(arithmetic, left))
-    text = fill(
-        _GATHERED, self="@self@", block_bytes=BLOCK * padded(patches.depth), pixels=patches.pixels,
-        padded=padded(patches.depth), out_width=out_width, patches=BLOCK, block_outputs=BLOCK * outputs, f0="@f0@",
-        f1="@f1@", rest="    @f2@(block, w, c, y);\n" if left else "",
-    )  # fmt: skip
-    height, width, count = patches.kernel
-    return (*functions, Function(f"conv2d_{height}x{width}x{count}_to_{out_height}x{out_width}x{outputs}", text))
 
 
 def _lines(lines: list[str], levels: int) -> str:
