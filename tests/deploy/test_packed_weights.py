@@ -96,15 +96,15 @@ def _packed_kernels(layers: list[dict[str, str]]) -> list[str]:
 
 @pytest.mark.parametrize("isa", TWINS)
 def test_bytes_are_the_interpreter_s_under_sanitizers(isa: str, tmp_path: Path) -> None:
-    graphs = [clustered(make(seed), seed=seed) for make in GRAPHS.values() for seed in (1, 2)]
+    graphs = [clustered(make(1)) for make in GRAPHS.values()]
     made = [generate(graph, None, TWINS[isa], f"m{i}", "size") for i, graph in enumerate(graphs)]
     program = SanitizedProgram(made, tmp_path)
     for i, graph in enumerate(graphs):
         clips = _clips(graph, i)
         np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips), err_msg=f"graph {i}")
     names = [name for sources in made for name in _packed_kernels(sources.manifest["layers"])]
-    assert len(names) >= 18
-    assert isa == "portable" or sum(name.startswith(isa) for name in names) >= 18
+    assert len(names) >= 9
+    assert isa == "portable" or sum(name.startswith(isa) for name in names) >= 9
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -119,7 +119,7 @@ def test_bytes_on_emulated_cores(core: str, name: str, tmp_path: Path) -> None:
 
 
 @needs_qemu
-@pytest.mark.parametrize("compiler", ["zig", "arm-none-eabi-gcc"])
+@pytest.mark.parametrize("compiler", ["zig", pytest.param("arm-none-eabi-gcc", marks=pytest.mark.slow)])
 def test_bytes_on_the_emulated_m55(compiler: str, tmp_path: Path) -> None:
     if compiler != "zig" and shutil.which(compiler) is None:
         pytest.skip("install gcc-arm-none-eabi (Debian package)")
