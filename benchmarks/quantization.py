@@ -9,7 +9,8 @@ beside it), and trains the int8 model's fake-quantized twin on, unless ``--epoch
 not done again; a float run that lies elsewhere is taken with ``--run CASE=FOLDER``.
 
 A drop is float minus integer, in points; its 95 % interval is a paired bootstrap over the test clips. ``float_ops``
-counts the operators of the written TFLite that read or write a float.
+counts the operators of the written TFLite that read or write a float. The files are run in TFLM's interpreter (its
+bytes must be edgekit's) and in LiteRT's reference kernels (``litert_steps``: how far the logits are apart at most).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,9 @@ from typing import Any
 import numpy as np
 from quantization_cases import Case, cases
 from results_file import write_results
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from int8_oracles import litert_outputs, tflm_outputs
 
 from edgekit.api.calibration import calibration_clips
 from edgekit.api.export import export
@@ -37,8 +42,10 @@ from edgekit.data.cache import AudioCache
 from edgekit.data.datasets import read_manifest
 from edgekit.data.selector import select_clips
 from edgekit.export.tflite_writer import tflite_bytes
+from edgekit.features.quantized import quantize_features
 from edgekit.features.spec import from_json
 from edgekit.graph.graph import Graph
+from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.ops import FRONTEND_KEY
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
@@ -50,6 +57,8 @@ from edgekit.train.evaluation.comparison import compare
 from edgekit.train.evaluation.evaluation import Evaluation, evaluate_clips
 from edgekit.train.predictors import graph_predictor
 
+RUN_ELSEWHERE = 48
+"""Test clips that other interpreters are asked, too."""
 BARS = {"ptq_cnn_points": 0.5, "ptq_attention_points": 1.0, "qat_points": 0.2}
 
 
@@ -90,20 +99,27 @@ class Bench:
         row: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
         if row and row["float_digest"] != self._float_digest():
             row = {}
-        if row and (row["qat_epochs"] or not epochs):
-            return row
+        if not row or row["qat_epochs"] < epochs:
+            self._measure(row, epochs, kept)
+        if "tflm_equal_bytes" not in row:
+            row |= self._run_elsewhere("qat" if row["qat_epochs"] else "ptq")
+            write_json(kept, row)
+        return row
+
+    def _measure(self, row: dict[str, Any], epochs: int, kept: Path) -> None:
+        """Add what ``row`` does not have yet, and write it to ``kept``."""
         graph = self.float_model()
         features = calibration_clips(graph, self.data, select=self.case.held.train, progress=self.progress)
         base = prepared(graph, PtqOptions())
         int8 = quantize_prepared(base, features, PtqOptions(), self.progress)
         before = self._evaluated(graph, "float")
         if not row:
-            row = self._after_training(graph, int8, features, before)
+            row |= self._after_training(graph, int8, features, before)
             write_json(kept, row)
         if epochs:
             row |= self._measured("qat", before, self._trained_on(base, int8, epochs)) | {"qat_epochs": epochs}
+            row.pop("tflm_equal_bytes", None)
             write_json(kept, row)
-        return row
 
     def _float_digest(self) -> str | None:
         """Of the float run's weights, where it is finished: a row of other weights is done again."""
@@ -135,7 +151,7 @@ class Bench:
         }
 
     def _trained_on(self, base: Graph, integer: Graph, epochs: int) -> Graph:
-        folder, select = self.folder / "qat", self.case.held.train
+        folder, select = self.folder / f"qat-{epochs}", self.case.held.train
         options = QatOptions(
             run=self.run, folder=folder, data=self.data, train=select, valid="none", epochs=epochs, device="cpu"
         )
@@ -162,6 +178,21 @@ class Bench:
             "float_ops": _float_operators(read),
             f"{kind}_bytes": path.stat().st_size,
         }
+
+    def _run_elsewhere(self, kind: str) -> dict[str, Any]:
+        """The int8 file and what ``--widths auto`` chose, in TFLM's and LiteRT's interpreters, on some test clips."""
+        equal, steps, labels = [], [], []
+        for name in dict.fromkeys(("ptq", kind)):
+            path = self.folder / f"{name}.tflite"
+            integer = lower(load_graph(path))
+            clips = calibration_clips(integer, self.data, select=self.case.held.test, clips=RUN_ELSEWHERE)
+            fed = quantize_features(clips, *integer.tensor(integer.inputs[0]).scale_zero())
+            own = run_integer(integer, fed).reshape(len(fed), -1).astype(int)
+            tflm, litert = (run(path.read_bytes(), fed).reshape(own.shape) for run in (tflm_outputs, litert_outputs))
+            equal.append(bool(np.array_equal(own, tflm)))
+            steps.append(int(np.abs(own - litert).max()))
+            labels.append(float((own.argmax(axis=1) == litert.argmax(axis=1)).mean()))
+        return {"tflm_equal_bytes": all(equal), "litert_steps": max(steps), "litert_equal_labels": min(labels)}
 
 
 def _in_order(row: dict[str, Any]) -> dict[str, Any]:
