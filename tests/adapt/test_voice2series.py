@@ -17,6 +17,7 @@ from edgekit.adapt.series.place import place_series
 from edgekit.adapt.series.risk import risk_bound, sliced_wasserstein, wasserstein_1
 from edgekit.adapt.source import read_source
 from edgekit.api.voice2series import voice2series
+from edgekit.cli.main import main
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.features.presets import PRESETS
 from edgekit.models.registry import build_model
@@ -148,6 +149,37 @@ def test_a_problem_is_reprogrammed_and_drawn(acoustic: Path, tones: Path, tmp_pa
         "attention.svg",
         "bounds.svg",
     }
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small VGGish with the same classes."""
+    torch.manual_seed(6)
+    folder = tmp_path_factory.mktemp("second")
+    arguments = {"classes": 4, "width": 1 / 64}
+    weights = build_model("vggish", **arguments).state_dict()
+    checkpoint = Checkpoint("vggish", arguments, SPEC, ("low", "high", "third", "fourth"), weights)
+    save_checkpoint(checkpoint, folder / "checkpoint.safetensors")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_command_chooses_among_sources_by_their_bound(
+    acoustic: Path, second: Path, tones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    _problem(tmp_path / "train.ts", 1)
+    _problem(tmp_path / "test.ts", 2)
+    files = ["--train", str(tmp_path / "train.ts"), "--test", str(tmp_path / "test.ts")]
+    sources = ["--source", str(acoustic), "--source", str(second), "--source-data", str(tones)]
+    few = ["--placement", "pad", "--epochs", "2", "--format", "json"]
+    assert main(["voice2series", *sources, *files, *few, "-o", str(tmp_path / "out")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [item["source"] for item in told["candidates"]] == ["attention-bilstm"] * 2 + ["vggish"] * 2
+    bounds = [item["bound"] for item in told["candidates"]]
+    for item in told["candidates"]:
+        assert item["bound"] == pytest.approx(item["source_risk"] + 2 * 2.0 * item["distance"])  # K = 4
+    assert told["chosen"] == int(np.argmin(bounds))
 
 
 def test_a_test_set_of_another_problem_is_refused(acoustic: Path, tones: Path, tmp_path: Path) -> None:
