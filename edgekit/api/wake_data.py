@@ -25,6 +25,9 @@ from edgekit.data.synth.voices import EFFECTS
 UNKNOWN = "unknown"
 _TALK_S = 3.0
 _TEXTS = 600
+_APART = 3.0
+"""Phonemes between the word and its neighbours. Nearer ones cannot be told apart in noise: a model that must learn to
+is sure of nothing."""
 _TALKERS = 200  # English voices of general speech, at most
 
 
@@ -36,7 +39,7 @@ class WakeSet:
         phrase: the word, lower-case, spaces allowed.
         voices: synthetic voices; 15 % each are kept for development and test.
         takes: renderings of the word by each voice.
-        neighbours: words that sound alike; each voice says ``takes`` of them.
+        neighbours: words that sound alike, three phonemes apart at least; each voice says ``takes`` of them.
         talk: clips of general speech by each English voice; voices of other languages say half as many.
         languages: of the general speech.
         seconds: of a clip of the word.
@@ -71,7 +74,9 @@ def synthesise_words(plan: WakeSet, folder: Path, progress: Progress) -> Manifes
     """
     if not plan.phrase.strip() or plan.phrase != plan.phrase.strip().lower():
         raise BadConfigError(f"{plan.phrase!r} is no wake word", mend="write lower-case words")
-    others = dict.fromkeys((*confusable_words(plan.phrase, plan.neighbours, plan.seed), *plan.phrase.split()))
+    others = dict.fromkeys(
+        (*confusable_words(plan.phrase, plan.neighbours, plan.seed, least=_APART), *plan.phrase.split())
+    )
     config = SynthConfig(
         words=(plan.phrase,),
         voices=plan.voices,

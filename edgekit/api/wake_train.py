@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgekit.train.wake.stretches import Stretches
 
 RECIPE = "wake-word"
-SMALL = ("model.arguments.channels=[32,32,32,32]", "model.arguments.dropout=0.0", "schedule.epochs=8")
+SMALL = ("model.arguments.channels=[32,32,32,32]", "model.arguments.dropout=0.0", "schedule.epochs=6")
 """What the first stage's model has other than the recipe's."""
 _CALIBRATION = 512
 _SNR_DB = (-2.0, 25.0)
@@ -54,12 +54,14 @@ class Lessons:
     """What the models learn from.
 
     Attributes:
-        words, others: stretches with and without the word.
+        words, others: stretches with and without the word; those of its neighbours are the last of these.
+        neighbours: how many these are.
         spec: front-end with the mean and deviation of these.
     """
 
     words: Stretches
     others: Stretches
+    neighbours: int
     spec: FrontendSpec
 
 
@@ -106,7 +108,7 @@ def make_lessons(heard: Heard, recipe: Recipe, hours: float, takes: int, seed: i
     progress("streams to learn from", len(kinds) + 1, len(kinds) + 1)
     others = joined_stretches(parts)
     some = others.features[:: max(1, len(others.ends) // 400)].astype(np.float32)
-    return Lessons(words, others, spec.replace(mean=float(some.mean()), std=float(some.std())))
+    return Lessons(words, others, len(parts[-1].ends), spec.replace(mean=float(some.mean()), std=float(some.std())))
 
 
 def _negatives(heard: Heard, rate: int, seed: int) -> list[tuple[list[np.ndarray], float, int]]:
@@ -115,10 +117,10 @@ def _negatives(heard: Heard, rate: int, seed: int) -> list[tuple[list[np.ndarray
     talk = list(heard.talk)
     lively = [*heard.recordings, *_speeds(heard.recordings, seed)]
     crowd = [*talk, *heard.recordings, *played]
-    kinds = [(talk, 0.3, 2), (played, 0.05, 2), (crowd, 0.2, 5)]
+    kinds = [(talk, 0.35, 2), (played, 0.05, 2), (crowd, 0.2, 5)]
     if lively:
-        kinds.append((lively, 0.25, 2))
-    return [*kinds, ([*heard.neighbours], 0.2, 2)]
+        kinds.append((lively, 0.3, 2))
+    return [*kinds, ([*heard.neighbours], 0.1, 2)]
 
 
 def _speeds(recordings: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
@@ -172,8 +174,9 @@ def make_model(
     from edgekit.train.wake.fit import fit
 
     if not (folder / FILE_NAME).is_file():
-        module = fit(_fresh(recipe, plan.seed), lessons.words, lessons.others, lessons.spec,
-                     lesson_of(recipe, plan.seed), progress)  # fmt: skip
+        fresh, lesson = _fresh(recipe, plan.seed), lesson_of(recipe, plan.seed)
+        mined = len(lessons.others.ends) - lessons.neighbours
+        module = fit(fresh, lessons.words, lessons.others, lessons.spec, lesson, progress, mined)
         folder.mkdir(parents=True, exist_ok=True)
         checkpoint = Checkpoint(
             model=recipe.model.name,

@@ -32,7 +32,9 @@ _TRIED = 600
 _SECONDS = 120
 
 
-def confusable_words(phrase: str, count: int, seed: int = 0, language: str = "en") -> tuple[str, ...]:
+def confusable_words(
+    phrase: str, count: int, seed: int = 0, language: str = "en", least: float = NEAREST
+) -> tuple[str, ...]:
     """``count`` phrases that sound like ``phrase`` and are not it, nearest first.
 
     Args:
@@ -40,12 +42,18 @@ def confusable_words(phrase: str, count: int, seed: int = 0, language: str = "en
         count: how many, at most.
         seed: of the candidates.
         language: espeak-ng's voice that pronounces them.
+        least: distance that they have at least, in phonemes.
 
     Raises:
         DataError: espeak-ng has no such language.
         MissingDependencyError: espeak-ng is not installed.
     """
-    job = {"phrase": phrase, "seed": seed, "language": "en-us" if language == "en" else language}
+    job = {
+        "phrase": phrase,
+        "seed": seed,
+        "least": max(least, NEAREST),
+        "language": "en-us" if language == "en" else language,
+    }
     command = [sys.executable, "-m", "edgekit.data.synth.confusable"]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, timeout=_SECONDS, check=False)
     if done.returncode != 0:
@@ -62,7 +70,7 @@ def main() -> int:
     near: list[tuple[float, str]] = []
     for text in dict.fromkeys(candidates(job["phrase"], job["seed"])):
         distance = phoneme_distance(own, espeak.phonemes(text, job["language"]))
-        if distance >= NEAREST:
+        if distance >= job["least"]:
             near.append((distance, text))
     json.dump([text for _, text in sorted(near)], sys.stdout)
     return 0

@@ -45,14 +45,20 @@ class Lesson:
     ema_decay: float = 0.995
     after: int = 16
     heard: float = 0.6
-    hard: float = 0.5
+    hard: float = 0.4
     extra: float = 0.5
     variation: Variation = field(default_factory=Variation)
     seed: int = 0
 
 
 def fit(
-    model: DsTcn, words: Stretches, others: Stretches, spec: FrontendSpec, lesson: Lesson, progress: Progress = silent
+    model: DsTcn,
+    words: Stretches,
+    others: Stretches,
+    spec: FrontendSpec,
+    lesson: Lesson,
+    progress: Progress = silent,
+    mined: int | None = None,
 ) -> DsTcn:
     """Train ``model`` of two outputs, the second of which is the word.
 
@@ -63,6 +69,8 @@ def fit(
         spec: front-end with mean and deviation; its window is the model's.
         lesson: how.
         progress: told about steps.
+        mined: how many of ``others``, from the first, are searched for the hardest: the word's neighbours always are,
+            and would be all that is found. None searches all.
 
     Returns:
         The mean of the weights, in evaluation mode.
@@ -70,11 +78,14 @@ def fit(
     Raises:
         EdgekitError: the loss is no longer finite.
     """
-    return _Course(model, words, others, spec, lesson).run(progress)
+    return _Course(model, words, others, spec, lesson, len(others.ends) if mined is None else mined).run(progress)
 
 
 class _Course:
-    def __init__(self, model: DsTcn, words: Stretches, others: Stretches, spec: FrontendSpec, lesson: Lesson) -> None:
+    def __init__(
+        self, model: DsTcn, words: Stretches, others: Stretches, spec: FrontendSpec, lesson: Lesson, mined: int
+    ) -> None:
+        self.mined = mined
         self.model, self.words, self.others, self.spec, self.lesson = model, words, others, spec, lesson
         self.mean = copy.deepcopy(model).eval().requires_grad_(False)
         self.chance = np.random.default_rng(lesson.seed)
@@ -137,10 +148,10 @@ class _Course:
     def _hardest(self) -> np.ndarray:
         """Numbers of the negatives in which a window is most like the word."""
         tops = []
-        for place in range(0, len(self.others.ends), 128):
-            part = torch.from_numpy(self.others.features[place : place + 128].astype(np.float32))
+        for place in range(0, self.mined, 128):
+            part = torch.from_numpy(self.others.features[place : min(place + 128, self.mined)].astype(np.float32))
             tops.append(self._margins(self.mean, part).amax(dim=1))
-        count = max(1, round(_HARD_SHARE * len(self.others.ends)))
+        count = max(1, round(_HARD_SHARE * self.mined))
         return np.asarray(torch.cat(tops).topk(count).indices)
 
     def _margins(self, model: DsTcn, features: Tensor) -> Tensor:
