@@ -24,3 +24,10 @@ def test_neighbours_sound_alike_and_are_not_the_phrase() -> None:
     assert any(text.endswith("lantern") for text in found)
     assert found == confusable_words("hey lantern", 60)
     assert NEAREST == 1.0
+
+
+def test_a_distance_keeps_what_is_hardly_another_word_away() -> None:
+    pytest.importorskip("espeakng_loader", reason="pip install 'edgekit[synth]'")
+    near, far = confusable_words("okay robin", 40), confusable_words("okay robin", 40, least=3.0)
+    assert "kay robin" in near and "kay robin" not in far
+    assert len(far) == 40 and not set(near) & set(far)
