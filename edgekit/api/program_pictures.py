@@ -32,7 +32,8 @@ def draw_programs(folder: Path, model: Reprogrammed, clips: Manifest, cache: Pat
     from edgekit.report.program_figures import frame_program, waveform_program
 
     model.eval()
-    shown = [clips.where(lambda clip, label=label: clip.label == label).clips[0] for label in clips.labels[:_EXAMPLES]]
+    first = {clip.label: clip for clip in reversed(clips.clips)}
+    shown = [first[label] for label in clips.labels if label in first][:_EXAMPLES]
     with torch.no_grad():
         seen = model.picture(_samples(model, clips, shown, cache))[:, 0].numpy()
         blank = model.frame(torch.zeros(1, 1, *model.frame.inner))[0, 0].numpy()

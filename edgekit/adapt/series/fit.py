@@ -108,7 +108,7 @@ def source_logits(model: nn.Module, clips: np.ndarray) -> np.ndarray:
     """``model.source_logits`` of each series, float64 [N, K]."""
     model.eval()
     read = model.source_logits
-    parts = [read(part) for part in torch.from_numpy(clips).split(_BATCH)]  # type: ignore[operator]
+    parts = [read(part) for part in torch.from_numpy(clips).split(_BATCH)]  # type: ignore[operator, no-untyped-call]
     return np.asarray(torch.cat(parts).double().numpy())
 
 
