@@ -10,6 +10,7 @@ import re
 from edgekit.deploy.c.dsp.channels import HELPERS as DSP_CHANNELS
 from edgekit.deploy.c.dsp.intrinsics import DSP_HELPERS
 from edgekit.deploy.c.dsp.requantize import HELPERS as DSP_REQUANTIZE
+from edgekit.deploy.c.linear import LINEAR_HELPERS
 from edgekit.deploy.c.mve.requantize import HELPERS as MVE_HELPERS
 from edgekit.deploy.c.neon.requantize import HELPERS as NEON_HELPERS
 from edgekit.deploy.c.recurrent_helpers import RECURRENT_HELPERS
@@ -108,7 +109,8 @@ typedef struct {
     ),
 )
 HELPERS = (
-    *_PORTABLE, *RECURRENT_HELPERS, *DSP_HELPERS, *DSP_CHANNELS, *DSP_REQUANTIZE, *MVE_HELPERS, *NEON_HELPERS,
+    *_PORTABLE, *LINEAR_HELPERS.items(), *RECURRENT_HELPERS, *DSP_HELPERS, *DSP_CHANNELS, *DSP_REQUANTIZE,
+    *MVE_HELPERS, *NEON_HELPERS,
 )  # fmt: skip
 """(name, definition), callees first."""
 

@@ -16,7 +16,10 @@ from edgekit.deploy.c.dsp import avg_pool2d as dsp_avg_pool
 from edgekit.deploy.c.dsp import conv2d as dsp_conv2d
 from edgekit.deploy.c.dsp import depthwise_conv2d as dsp_depthwise
 from edgekit.deploy.c.dsp import depthwise_point as dsp_point
+from edgekit.deploy.c.dsp import depthwise_row as dsp_row
 from edgekit.deploy.c.dsp import fully_connected as dsp_dense
+from edgekit.deploy.c.dsp import linear_add as dsp_linear_add
+from edgekit.deploy.c.dsp import linear_mean as dsp_linear_mean
 from edgekit.deploy.c.dsp import tiled_conv2d as dsp_tiled
 from edgekit.deploy.c.dsp import wide_dense as dsp_wide_dense
 from edgekit.deploy.c.kernel import Code, Layer
@@ -176,6 +179,7 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
         ),
         ("depthwise_conv2d", "dsp"): (
             _only(dsp_point.emit_depthwise_point, dsp_point.fits),
+            _only(dsp_row.emit_depthwise_row, dsp_row.fits),
             _depthwise(1, dsp_depthwise.fits),
             _depthwise(2, dsp_depthwise.fits_unrolled),
         ),
@@ -187,8 +191,11 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
         ("depthwise_conv2d", "neon"): (_only(neon_depthwise.emit_depthwise_conv2d, neon_depthwise.fits),),
         ("fully_connected", "neon"): (_only(neon_dense.emit_fully_connected, neon_dense.fits),),
         **{(op, "mve"): (kernel,) for op, kernel in _VECTOR_ELEMENTWISE.items()},
-        ("add", "dsp"): (_only(dsp_add.emit_add, dsp_add.fits),),
-        ("sub", "dsp"): (_only(dsp_add.emit_add, dsp_add.fits),),
+        **dict.fromkeys(
+            (("add", "dsp"), ("sub", "dsp")),
+            (_only(dsp_linear_add.emit_add, dsp_linear_add.fits), _only(dsp_add.emit_add, dsp_add.fits)),
+        ),
+        **dict.fromkeys((("mean", "dsp"), ("sum", "dsp")), (_only(dsp_linear_mean.emit_mean, dsp_linear_mean.fits),)),
         ("avg_pool2d", "dsp"): (_only(dsp_avg_pool.emit_avg_pool2d, dsp_avg_pool.fits),),
     }
 )

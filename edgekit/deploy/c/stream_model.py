@@ -11,6 +11,7 @@ from edgekit.deploy.c.emitters import EMITTERS
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.merged import MergedFunctions, constant_inputs, constant_place
 from edgekit.deploy.c.rings import Held, Ring, held_of, rings_of
+from edgekit.deploy.c.stream_bands import emit_bands, find_bands
 from edgekit.deploy.target import Target
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.interpreter import prepare_node
@@ -94,13 +95,18 @@ class _Emitter:
             self._views[held.state.input] = held, 0
             if held.state.output not in self._views and self._overwrites(held):
                 self._views[held.state.output] = held, 0
-        self._nodes = [node for node in self._graph.nodes if not self._lies_there(node)]
+        self._bands = find_bands(self._graph) if target.dsp else {}
+        inside = {name for bands in self._bands.values() for name in bands.members}
+        self._nodes = [node for node in self._graph.nodes if node.name not in inside and not self._lies_there(node)]
         self._plan = self._planned()
 
     def model(self) -> StreamModel:
         """Everything emitted."""
         codes: dict[str, tuple[Layer, Code]] = {}
         for index, node in enumerate(self._nodes):
+            if node.name in self._bands:
+                codes[node.name] = self._banded(index, node)
+                continue
             if node.op not in EMITTERS:
                 raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
             inputs = tuple(self._graph.tensor(name) for name in activation_inputs(node))
@@ -121,6 +127,14 @@ class _Emitter:
             {name: code.kernel for name, (_, code) in codes.items()},
             self._place(self._graph.inputs[0]), self._place(self._graph.outputs[0]),
         )  # fmt: skip
+
+    def _banded(self, index: int, node: Node) -> tuple[Layer, Code]:
+        """Slices, factors and the concatenation ``node`` as one layer."""
+        bands = self._bands[node.name]
+        graph, member = self._graph, bands.factors[0]
+        source, output = graph.tensor(bands.source), graph.tensor(node.outputs[0])
+        layer = Layer(index, node, prepare_node(graph, member), (source,), output, self._target)
+        return layer, emit_bands(graph, bands, index)
 
     def _lies_there(self, node: Node) -> bool:
         """What a ring does without any code: joining, going on, and reading a part of its window, noted as a view."""
@@ -170,6 +184,8 @@ class _Emitter:
             if output in self._views:
                 output = f"{output}@made"
                 tensors[output] = Tensor(output, (1,), "int8")
+            if node.name in self._bands:
+                node = node.replace(op="bands", inputs=(self._bands[node.name].source,))
             nodes.append(node.replace(outputs=(output,)))
         inputs = tuple(name for name in self._graph.inputs[:1] if name not in self._views)
         outputs = tuple(name for name in self._graph.outputs[:1] if name not in self._views)

@@ -20,8 +20,8 @@ from edgekit.deploy.c.text import array_lines, fill, int32
 from edgekit.graph.integer.params import Accumulate, ConvParams, FullyConnectedParams
 
 FILTERS = 4
-STEP = 8
-"""Values that a row is a multiple of; a pass takes as many, or half of them in half the code."""
+LEAST_STEP = 4
+"""Values that a row is a multiple of; a pass takes as many, or twice as many where they go into the row."""
 HEADER = 5
 """Words in front of a table's biases: values of a row, groups of filters, 2 · zero point + 1, shift, factor."""
 _SUMS = ("r8", "r9", "r10", "r11")
@@ -74,7 +74,7 @@ def fits(layer: Layer) -> bool:
     arithmetic = _arithmetic(layer)
     outputs = arithmetic.weights.shape[0]
     depth = arithmetic.weights.size // outputs
-    return depth % STEP == 0 and outputs % FILTERS == 0 and applies(arithmetic, 0)
+    return depth % LEAST_STEP == 0 and outputs % FILTERS == 0 and applies(arithmetic, 0)
 
 
 def fits_pointwise(layer: Layer) -> bool:
@@ -95,11 +95,11 @@ def _emit(layer: Layer, step: int) -> Code:
     outputs = arithmetic.weights.shape[0]
     weights, table = f"weights_{layer.index}", f"channels_{layer.index}"
     data = (_filters(arithmetic, weights), _table(arithmetic, table))
-    row = _row(arithmetic, step)
+    depth = arithmetic.weights.size // outputs
+    row = _row(arithmetic, step if depth % step == 0 else LEAST_STEP)
     rows = layer.output.elements // outputs
     functions: tuple[Function, ...] = (row,)
     if rows > 1:
-        depth = arithmetic.weights.size // outputs
         text = fill(_ROWS, self="@self@", f0="@f0@", rows=rows, depth=depth, outputs=outputs)
         functions = (row, Function(f"rows_{rows}x{depth}_to_{outputs}", text))
     call = f"{{f{len(functions) - 1}}}({{x}}, {weights}, {table}, {{y}});"
