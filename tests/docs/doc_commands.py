@@ -1,0 +1,111 @@
+"""Commands of documents: found in their blocks, and filled in so that they run on small things (tests/shelf.py)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shelf import QUICK
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_INLINE = re.compile(r"`(edgekit [a-z][^`]*)`")
+_DIRECTIVE = re.compile(r"<!-- docs: (.*?) -->")
+_OPTIONAL = re.compile(r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of a block: its words as written, and why it is not run ("" where it is)."""
+
+    page: str
+    text: str
+    not_run: str = ""
+
+
+def name(page: Path) -> str:
+    """Path of a page below the checkout, without ``docs/``."""
+    return str(page.relative_to(ROOT)).removeprefix("docs/")
+
+
+def mentions(page: Path) -> Iterator[str]:
+    """Every command of a page, in blocks and in the text."""
+    yield from (command.text for command in commands(page))
+    joined = re.sub(r"\\\n\s+", " ", page.read_text("utf-8"))
+    yield from _INLINE.findall(re.sub(r"\s*\n\s*", " ", joined))
+
+
+def commands(page: Path) -> Iterator[Command]:
+    """Commands of a page's blocks in their order; a directive holds for the block behind it."""
+    text = re.sub(r"\\\n\s+", " ", page.read_text("utf-8"))
+    reason, fence = "", ""
+    for line in text.splitlines():
+        plain = line.strip()
+        if directive := _DIRECTIVE.fullmatch(plain):
+            reason = directive[1]
+        elif plain.startswith("```"):
+            fence = "" if fence else plain[3:] or "text"
+            reason = reason if fence else ""
+        elif fence == "sh" or (not fence and line.startswith("    ")):
+            plain = plain.removeprefix("$ ").removeprefix(".venv/bin/")
+            if plain.startswith(("edgekit ", "python examples/")):
+                yield from _split(name(page), plain, reason)
+
+
+def _split(page: str, line: str, reason: str) -> Iterator[Command]:
+    for part in re.split(r"\s+#\s|\s{3,}", line)[0].split("&&"):
+        yield Command(page, part.strip(), reason)
+
+
+_PLACEHOLDERS = {
+    "MODEL": "model.tflite", "MANIFEST": "words", "DATA": "words", "SET": "words", "REAL": "words",
+    "RECIPE": "kws-dscnn", "NAME": "thesis-128kB-30MMAC", "BASE": "model.onnx", "HEAD": "head.onnx", "A": "run",
+    "B": "second", "SPEC": "kws-logmel-40", "PLAN": "one-of-each", "T": "cortex-m4", "SPACE.toml": "space.toml",
+    "AUDIO": "clip.wav", "TABLE.csv": "table.csv", "fsdd:DIR": "fsdd:words",
+    "MODEL.tflite": "model.tflite", "M": "model.tflite",
+}  # fmt: skip
+"""Words in capitals that stand for something of the reader's."""
+
+
+def words_of(command: Command) -> list[str]:
+    """The arguments of a command, without the program: what is optional left out, placeholders filled, sizes small."""
+    text = _OPTIONAL.sub(" ", command.text) if "[" in command.text and "{" not in command.text else command.text
+    text = re.sub(r"(?<=\S)\|\S+", "", text.replace('"…"', "anything").replace("…", " "))
+    runs = iter(("run", "second", "plain"))  # RUN RUN RUN are three runs
+    found = [
+        next(runs) if word == "RUN" else _PLACEHOLDERS.get(word, word) for word in shlex.split(text.split(" > ")[0])
+    ]
+    for position, word in enumerate(found):
+        prefix, mark, rest = word.partition("@")
+        if mark and prefix in _PLACEHOLDERS:
+            found[position] = f"{_PLACEHOLDERS[prefix]}@{rest}"
+    return [*_small(found)]
+
+
+def redirected(command: Command) -> str:
+    """File that a command's output goes into, "" where it goes to the terminal."""
+    _, mark, file = command.text.partition(" > ")
+    return file.strip() if mark else ""
+
+
+_SMALLER = {"--voices": "10", "--takes": "1", "--views": "1", "--trials": "1", "--seconds": "1"}
+
+
+def _small(words: list[str]) -> Iterator[str]:
+    """Fewer voices, epochs and clips than a reader wants."""
+    for before, word in zip(["", *words], words, strict=False):
+        yield _SMALLER.get(before, word)
+    if words[1] in ("train", "distill", "sweep") and "-o" in words and words[2].startswith("kws-"):
+        kept = [word for word in words if word.startswith(("model.", "frontend."))]
+        for setting in QUICK:
+            if not (kept and setting.startswith("model.")):
+                yield from ("--set", setting)
+    elif words[1] in ("train", "distill") and "-o" in words:
+        yield from ("--set", "schedule.epochs=1")
+    if words[1] == "bench" and "--clips" not in words:
+        yield from ("--clips", "2")
+    if words[1] == "quantize" and "--qat" in words:
+        yield from ("--epochs", "1")

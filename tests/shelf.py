@@ -1,0 +1,146 @@
+"""Things that documents and examples start from, made once and small: recordings, runs, models, by their names there.
+
+A test that runs a document's commands works in a folder of its own, into which :meth:`Shelf.lend` links what a command
+names and what is not there yet.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import soundfile
+from onnx import TensorProto, helper, numpy_helper
+
+import edgekit
+from edgekit.features.spec_file import load_spec
+
+RATE, WORDS, SPEAKERS = 16_000, ("no", "stop", "yes"), ("spk00", "spk01", "theo", "lucas", "george", "spk21")
+QUICK = (
+    "schedule.epochs=1",
+    "schedule.batch_size=8",
+    "schedule.warmup_epochs=0",
+    "model.arguments.channels=[8,8]",
+    "model.arguments.block_strides=[[2,2]]",
+)
+"""Settings with which kws-dscnn trains in about a second."""
+_SPLITS = {"theo": "validation", "lucas": "test", "spk21": "test"}
+
+
+class Shelf:
+    """Makes each thing when it is first asked for.
+
+    Args:
+        folder: where they are kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._made: dict[str, Callable[[Path], object]] = {
+            "words": _words,
+            "recordings": _words,
+            "clip.wav": _clip,
+            "space.toml": _space,
+            "table.csv": _table,
+            "features.npz": self._features,
+            "run": lambda path: edgekit.train("kws-dscnn", self["words"], path, overrides=QUICK),
+            "second": lambda path: edgekit.train("kws-dscnn", self["words"], path, overrides=(*QUICK, "seed=1")),
+            "plain": self._copy("run"),
+            "distilled": self._copy("second"),
+            "runs/a": self._copy("run"),
+            "runs/b": self._copy("second"),
+            "exported": lambda path: edgekit.export(self["run"], path),
+            **dict.fromkeys(("model.onnx", "head.onnx"), self._copy("exported/model.onnx")),
+            "model.tflite": lambda path: edgekit.quantize(
+                self["exported"] / "model.onnx", calibration=self["words"], out=path
+            ),
+            "model.qdq.onnx": lambda path: self["model.tflite"],  # written beside it
+            **dict.fromkeys(("model.int8.tflite", "a.tflite", "b.tflite"), self._copy("model.tflite")),
+            "models": self._models,
+        }
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._made
+
+    def __getitem__(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._made[name](path)
+        return path
+
+    def lend(self, name: str, folder: Path, called: str | None = None) -> None:
+        """Put a copy of the thing into ``folder``, unless something of that name is there."""
+        place = folder / (called or name)
+        if place.exists():
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        source = self[name]
+        if name == "words":
+            place.symlink_to(source)
+        elif source.is_dir():
+            shutil.copytree(source, place)
+        else:
+            shutil.copy(source, place)
+
+    def _copy(self, name: str) -> Callable[[Path], object]:
+        def copy(path: Path) -> None:
+            thing, _, part = name.partition("/")
+            source = self[thing] / part if part else self[thing]
+            _ = shutil.copytree(source, path) if source.is_dir() else shutil.copy(source, path)
+
+        return copy
+
+    def _features(self, path: Path) -> None:
+        shape = load_spec(self["exported"] / "frontend.json").input_shape
+        np.savez(path, np.random.default_rng(0).normal(size=(16, *shape[1:])).astype(np.float32))
+
+    def _models(self, path: Path) -> None:
+        """A folder for the gate: one model within a budget of 128 kB, one over it."""
+        path.mkdir()
+        shutil.copy(self["model.tflite"], path / "good.tflite")
+        weights = numpy_helper.from_array(np.zeros((40_000, 4), np.float32), "w")
+        x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, size]) for n, size in (("x", 40_000), ("y", 4)))
+        graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "large", [x], [y], [weights])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        onnx.save(model, path / "large.onnx")
+
+
+def _tone(rng: np.random.Generator, word: int) -> np.ndarray:
+    time = np.arange(RATE) / RATE
+    envelope = np.exp(-(((time - 0.5) / 0.15) ** 2))
+    pitch = 300 * 2**word * rng.uniform(0.95, 1.05)
+    return (0.3 * envelope * np.sin(2 * np.pi * pitch * time) + 0.002 * rng.normal(size=RATE)).astype(np.float32)
+
+
+def _words(path: Path) -> None:
+    """Three "words", tones an octave apart, by six speakers of three splits; a CSV manifest beside the recordings."""
+    rng = np.random.default_rng(0)
+    path.mkdir(parents=True)
+    rows = ["path,label,split,speaker"]
+    for speaker in SPEAKERS:
+        for word, label in enumerate(WORDS):
+            for take in range(4):
+                name = f"{label}_{speaker}_{take}.wav"
+                soundfile.write(path / name, _tone(rng, word), RATE)
+                rows.append(f"{name},{label},{_SPLITS.get(speaker, 'train')},{speaker}")
+    (path / "manifest.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def _clip(path: Path) -> None:
+    soundfile.write(path, _tone(np.random.default_rng(1), 2), RATE)
+
+
+def _space(path: Path) -> None:
+    path.write_text(
+        'objectives = ["macro_accuracy", "macs"]\ntrials = 1\n[space]\n'
+        '"optimiser.learning_rate" = { low = 1e-3, high = 1e-2, log = true }\n',
+        encoding="utf-8",
+    )
+
+
+def _table(path: Path) -> None:
+    path.write_text("name,accuracy,memory,macs\na,0.6,60000,1000000\nb,0.5,30000,500000\n", encoding="utf-8")
