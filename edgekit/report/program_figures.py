@@ -30,16 +30,16 @@ def waveform_program(delta: np.ndarray, rate: int) -> str:
 
 
 def frame_program(pictures: list[tuple[str, np.ndarray]]) -> str:
-    """Pictures as the source sees them, all on one symmetric scale: red is positive, blue negative.
+    """Pictures as the source sees them, each on a symmetric scale of its own: red is positive, blue negative.
 
     Args:
         pictures: (caption, float [H, W]) pairs: the frame alone, then clips inside it.
     """
-    bound = float(max(np.abs(picture).max() for _, picture in pictures)) or 1.0
     figure: Any = require("matplotlib.figure", "report").Figure(figsize=(2.2 * len(pictures), 2.4))
     figure.patch.set_alpha(0.0)
     for number, (caption, picture) in enumerate(pictures, 1):
         axes = figure.add_subplot(1, len(pictures), number)
+        bound = float(np.abs(picture).max()) or 1.0
         axes.imshow(picture, origin="lower", cmap="RdBu_r", vmin=-bound, vmax=bound, interpolation="nearest")
         axes.set_title(caption, fontsize=8, color=INK)
         axes.set_axis_off()
