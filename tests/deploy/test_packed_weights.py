@@ -142,7 +142,6 @@ def test_int4_weights_are_packed_whatever_their_codebook(tmp_path: Path) -> None
     for i, sources in enumerate(made):
         assert _packed_kernels(sources.manifest["layers"])
         np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips))
-        assert sum(text.count("static const int8_t codebook_") for text in sources.files.values()) == 1
 
 
 def test_seventeen_values_are_not_packed() -> None:

@@ -11,8 +11,8 @@ from edgekit.deploy.c.dsp.assembly import add, constant, function, requantize, s
 from edgekit.deploy.c.dsp.dot import widen
 from edgekit.deploy.c.dsp.requantize import finish, packed_table, zero_line
 from edgekit.deploy.c.kernel import Function
-from edgekit.deploy.c.packed.codes import EVEN_ODD, numbers
-from edgekit.deploy.c.packed.kernels import Kernels
+from edgekit.deploy.c.packed.codes import BOOK, EVEN_ODD, packed_array
+from edgekit.deploy.c.patch_loop import BlockParts, full_or_rest
 from edgekit.deploy.c.text import fill
 from edgekit.graph.integer.params import Accumulate
 from edgekit.graph.scratch import PAIRS_BYTES, Patches
@@ -68,42 +68,28 @@ static void @self@(const uint32_t *x, const uint32_t *table, const uint8_t *w, c
 }
 """
 
-_REST = """\
-for (int32_t i = 0; i < @left@; i++) {
-    @one@((const uint32_t *)(const void *)block + i, (const uint32_t *)(const void *)scratch, w, c, y);
-    y += @outputs@;
-}
-"""
 
-
-def dsp_kernels(arithmetic: Accumulate, patches: Patches, names: tuple[str, str], *, small: bool) -> Kernels:
-    """Parts for cores with the DSP extension; the requantization is proven (dsp/requantize.py).
-
-    Args:
-        arithmetic: of the layer.
-        patches: of the layer.
-        names: of the arrays of numbers and channels.
-        small: code in loops instead of straight code.
+def dsp_parts(
+    arithmetic: Accumulate, patches: Patches, names: tuple[str, str], *, small: bool
+) -> tuple[tuple[str, ...], BlockParts]:
+    """Definitions of the arrays ``names``, numbers and channels, and the parts of the loop for cores with the DSP
+    extension; the requantization is proven (dsp/requantize.py). ``small``: code in loops instead of straight code.
     """
     outputs, count = arithmetic.weights.shape[0], patches.block or 1
-    left = patches.pixels % count
-    block = "(const uint32_t *)(const void *)block"
-    table = "(const uint32_t *)(const void *)scratch"
-    functions = [Function("pairs_of_numbers", _TABLE), widen(patches.depth, count)]
+    one, block = _one(arithmetic, patches.padded, count), "@p2@(block, w, c, y);"
     if count == 1:
-        functions.append(_one(arithmetic, patches.padded, 1))
-        products = f"@p2@({block}, {table}, w, c, y);"
+        kernels, block = [one], "@p2@(block, table, w, c, y);"
     else:
-        functions.append(_block(arithmetic, patches.padded, count, _UNROLL[small]))
-        products = f"@p2@({block}, w, c, y);"
-    if left:
-        functions.append(_one(arithmetic, patches.padded, count))
-    return Kernels(
-        tuple(functions), count, "dsp_channel",
-        (numbers(arithmetic.weights, EVEN_ODD, names[0]), packed_table(names[1], arithmetic)),
-        start=PAIRS_BYTES, setup="@p0@(book, (uint32_t *)(void *)scratch);",
-        place="@p1@(@from@, (uint32_t *)(void *)block + p);", products=products,
-        rest=fill(_REST, left=left, one="@p3@", outputs=outputs),
+        kernels = [_block(arithmetic, patches.padded, count, _UNROLL[small]), *([one] * bool(patches.pixels % count))]
+    rest = f"for (int32_t p = 0; p < left; p++) {{\n    @p3@(block + p, table, w, c, y + p * {outputs});\n}}"
+    data = (packed_array(arithmetic.weights, EVEN_ODD, names[0]), packed_table(names[1], arithmetic))
+    functions = (Function("pairs_of_numbers", _TABLE), widen(patches.depth, count), *kernels)
+    table = "uint32_t *table = (uint32_t *)(void *)scratch;\n@p0@(book, table);\n"
+    return data, BlockParts(
+        functions=functions, count=count, weight="uint8_t", channel="dsp_channel",
+        begin=f"{BOOK}{table}uint32_t *block = table + {PAIRS_BYTES // 4};\n",
+        place="@p1@(@from@, block + p);", gathered=f"scratch + {patches.packed_nbytes - patches.padded}",
+        products=full_or_rest(patches, count, block, rest),
     )  # fmt: skip
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from edgekit.deploy.c.kernel import Function
 from edgekit.deploy.c.mve.requantize import finish, finish_one
 from edgekit.deploy.c.mve.requantize import table as channels
-from edgekit.deploy.c.packed.codes import BESIDE, numbers
-from edgekit.deploy.c.packed.kernels import Kernels
+from edgekit.deploy.c.packed.codes import BESIDE, BOOK, packed_array
+from edgekit.deploy.c.patch_loop import BlockParts, full_or_rest
 from edgekit.deploy.c.text import fill, indent
 from edgekit.graph.integer.params import Accumulate
 from edgekit.graph.scratch import Patches
@@ -65,24 +65,21 @@ static void @self@(const int8_t *from, int8_t *to) {
 """
 
 
-def mve_kernels(arithmetic: Accumulate, patches: Patches, names: tuple[str, str]) -> Kernels:
-    """Parts for Helium; the requantization is proven (dsp/requantize.py).
-
-    Args:
-        arithmetic: of the layer.
-        patches: of the layer.
-        names: of the arrays of numbers and channels.
+def mve_parts(arithmetic: Accumulate, patches: Patches, names: tuple[str, str]) -> tuple[tuple[str, ...], BlockParts]:
+    """Definitions of the arrays ``names``, numbers and channels, and the parts of the loop for Helium; the
+    requantization is proven (dsp/requantize.py).
     """
-    count = LANES if patches.block else 1
-    left, padded = patches.pixels % count, _padded(patches.depth)
+    count, size = LANES if patches.block else 1, _padded(patches.depth)
+    left = patches.pixels % count
     functions = [_copy(patches.depth), _block(arithmetic, patches.depth, count)]
     if left:
         functions.append(_block(arithmetic, patches.depth, left))
-    return Kernels(
-        tuple(functions), count, "mve_channel",
-        (numbers(arithmetic.weights, BESIDE, names[0], CHUNK // 2), channels(names[1], arithmetic)),
-        start=0, setup=f"memset(block, 0, {count * padded});", place=f"@p0@(@from@, block + p * {padded});",
-        products="@p1@(block, w, book, c, y);", rest="@p2@(block, w, book, c, y);\n",
+    data = (packed_array(arithmetic.weights, BESIDE, names[0], CHUNK // 2), channels(names[1], arithmetic))
+    return data, BlockParts(
+        functions=tuple(functions), count=count, weight="uint8_t", channel="mve_channel",
+        begin=f"{BOOK}memset(scratch, 0, {count * size});\n", place=f"@p0@(@from@, scratch + p * {size});",
+        gathered=f"scratch + {patches.packed_nbytes - patches.padded}",
+        products=full_or_rest(patches, count, "@p1@(scratch, w, book, c, y);", "@p2@(scratch, w, book, c, y);"),
     )  # fmt: skip
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edgekit.deploy.c.accumulate import channel_table, finish
 from edgekit.deploy.c.kernel import Function
-from edgekit.deploy.c.packed.codes import BESIDE, numbers
-from edgekit.deploy.c.packed.kernels import Kernels
+from edgekit.deploy.c.packed.codes import BESIDE, BOOK, packed_array
+from edgekit.deploy.c.patch_loop import BlockParts, full_or_rest
 from edgekit.deploy.c.text import fill
 from edgekit.graph.integer.params import Accumulate
 from edgekit.graph.scratch import Patches
@@ -26,28 +26,24 @@ static void @self@(const int8_t *x, const uint8_t *w, const int8_t *book, const 
 """
 
 
-def portable_kernels(arithmetic: Accumulate, patches: Patches, names: tuple[str, str], where: str) -> Kernels:
-    """Parts for any core.
-
-    Args:
-        arithmetic: of the layer.
-        patches: of the layer.
-        names: of the arrays of numbers and channels.
-        where: layer that errors name.
+def portable_parts(
+    arithmetic: Accumulate, patches: Patches, names: tuple[str, str], where: str
+) -> tuple[tuple[str, ...], BlockParts]:
+    """Definitions of the arrays ``names``, numbers and channels, and the parts of the loop for any core.
 
     Raises:
         UnsupportedOpError: a sum of products could leave int32 for some input.
     """
     depth, count = patches.depth, 2 if patches.block else 1
-    left = patches.pixels % count
     functions = [_rows(arithmetic, depth, count)]
-    if left:
-        functions.append(_rows(arithmetic, depth, left))
-    data = (numbers(arithmetic.weights, BESIDE, names[0]), channel_table(names[1], arithmetic, 0, where))
-    return Kernels(
-        tuple(functions), count, "channel", data, start=0, setup="",
-        place=f"memcpy(block + p * {depth}, @from@, {depth});",
-        products="@p0@(block, w, book, c, y);", rest="@p1@(block, w, book, c, y);\n",
+    if patches.pixels % count:
+        functions.append(_rows(arithmetic, depth, 1))
+    data = (packed_array(arithmetic.weights, BESIDE, names[0]), channel_table(names[1], arithmetic, 0, where))
+    products = full_or_rest(patches, count, "@p0@(scratch, w, book, c, y);", "@p1@(scratch, w, book, c, y);")
+    return data, BlockParts(
+        functions=tuple(functions), count=count, weight="uint8_t", channel="channel", begin=BOOK,
+        place=f"memcpy(scratch + p * {depth}, @from@, {depth});", gathered=f"scratch + p * {depth}", placed=True,
+        products=products,
     )  # fmt: skip
 
 
