@@ -8,6 +8,7 @@ that is used S times: its C² weights fall to C²/S², its multiplications to 1/
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -82,14 +83,15 @@ class PartitionFusion(nn.Module):
         return torch.cat(made, dim=1)
 
 
-def partition_pointwise(model: nn.Module, subsets: int) -> int:
-    """Put the plug-in in the place of every 1×1 convolution of equal width of ``model``; how many there were.
+def partition_convolutions(model: nn.Module, subsets: int, spare: int | None = None) -> int:
+    """Put the plug-in in the place of every convolution of ``model`` that it makes smaller; how many there were.
 
-    Any CNN of the registry can be thinned so: its pointwise layers hold most of its weights.
+    Any CNN of the registry can be thinned so. Depthwise and grouped ones stay, and so does what reads the input.
 
     Args:
         model: changed in place; the new layers have fresh weights.
         subsets: S; layers whose channels it does not divide stay.
+        spare: output channels of layers that stay: the number of classes, whose scores are no features.
 
     Raises:
         BadConfigError: no layer can be replaced.
@@ -98,20 +100,33 @@ def partition_pointwise(model: nn.Module, subsets: int) -> int:
         (parent, name, child)
         for parent in model.modules()
         for name, child in parent.named_children()
-        if isinstance(child, nn.Conv2d) and _replaceable(child, subsets)
+        if isinstance(child, nn.Conv2d) and child.out_channels != spare and _is_thinned(child, subsets)
     ]
     if not found:
-        text = "no pointwise convolution of equal width that the subsets divide"
+        text = "no convolution that the subsets divide and make smaller"
         raise BadConfigError(text, where="partition", mend="choose another number of subsets")
     for parent, name, child in found:
-        parent.register_module(name, PartitionFusion(child.in_channels, subsets, _pointwise, nn.BatchNorm2d))
+        block = functools.partial(_narrow, child, subsets)
+        parent.register_module(name, PartitionFusion(child.in_channels, subsets, block, nn.BatchNorm2d))
     return len(found)
 
 
-def _replaceable(layer: nn.Conv2d, subsets: int) -> bool:
-    plain = layer.kernel_size == (1, 1) and layer.stride == (1, 1) and layer.groups == 1
-    return plain and layer.in_channels == layer.out_channels and layer.in_channels % subsets == 0
+def _is_thinned(layer: nn.Conv2d, subsets: int) -> bool:
+    """Whether the subsets divide it, and weights of block, description and norm are fewer than its own."""
+    if layer.groups != 1 or layer.in_channels % subsets or layer.out_channels % subsets:
+        return False
+    width, taps = layer.in_channels // subsets, layer.weight[0, 0].numel()
+    return width * (layer.out_channels // subsets) * taps + width**2 + 1 + 2 * width < layer.weight.numel()
 
 
-def _pointwise(width: int) -> nn.Module:
-    return nn.Conv2d(width, width, 1, bias=False)
+def _narrow(layer: nn.Conv2d, subsets: int, width: int) -> nn.Module:
+    """The same convolution from ``width`` channels to a subset of its outputs."""
+    return nn.Conv2d(
+        width,
+        layer.out_channels // subsets,
+        layer.kernel_size,  # type: ignore[arg-type]
+        layer.stride,  # type: ignore[arg-type]
+        layer.padding,  # type: ignore[arg-type]
+        layer.dilation,  # type: ignore[arg-type]
+        bias=layer.bias is not None,
+    )

@@ -1,4 +1,4 @@
-"""Any CNN of the registry with the partition plug-in in its pointwise layers, by name."""
+"""Any CNN of the registry with the partition plug-in in its convolutions, by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from edgekit.models.partition import partition_pointwise
+from edgekit.models.partition import partition_convolutions
 from edgekit.models.registry import build_model, register
 
 
@@ -15,7 +15,7 @@ from edgekit.models.registry import build_model, register
 def partitioned(
     classes: int = 10, base: str = "ds-cnn", arguments: Mapping[str, Any] | None = None, subsets: int = 4
 ) -> nn.Module:
-    """``base`` with :func:`partition_pointwise` applied: [N, 1, H, W] → logits [N, classes].
+    """``base`` with :func:`partition_convolutions` applied: [N, 1, H, W] → logits [N, classes].
 
     Args:
         classes: number of outputs.
@@ -27,5 +27,5 @@ def partitioned(
         BadConfigError: an unknown base, or no layer that S subsets fit.
     """
     model = build_model(base, **{**(arguments or {}), "classes": classes})
-    partition_pointwise(model, subsets)
+    partition_convolutions(model, subsets, spare=classes)
     return model

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from edgekit.core.errors import BadConfigError
-from edgekit.models.partition import PartitionFusion, SubsetCorrelation, partition_pointwise
+from edgekit.models.partition import PartitionFusion, SubsetCorrelation, partition_convolutions
 from edgekit.models.registry import build_model
 
 
@@ -55,17 +55,39 @@ def test_subsets_must_divide_the_channels() -> None:
         PartitionFusion(10, 4, _square, nn.BatchNorm2d)
 
 
-def test_any_cnn_takes_the_plug_in_by_name() -> None:
-    plain = build_model("ds-cnn", classes=8)
-    thin = build_model("partitioned", classes=8, base="ds-cnn", subsets=4)
-    x = torch.randn(2, 1, 49, 10)
-    assert thin(x).shape == plain(x).shape
-    assert sum(p.numel() for p in thin.parameters()) < 0.5 * sum(p.numel() for p in plain.parameters())
+@pytest.mark.parametrize(
+    ("base", "share"),
+    [
+        ("ds-cnn", 0.5),
+        ("cp-mobile", 0.6),
+        ("cp-resnet", 0.35),
+        ("tf-sepnet", 0.6),
+        ("bc-resnet", 0.9),
+        ("vggish", 0.9),
+        ("mobile-vit", 0.4),
+    ],
+)
+def test_any_cnn_takes_the_plug_in_by_name(base: str, share: float) -> None:
+    """How much smaller depends on the share of weights that lie in full convolutions."""
+    plain = build_model(base, classes=8).eval()
+    thin = build_model("partitioned", classes=8, base=base, subsets=4).eval()
+    x = torch.randn(2, 1, 40, 61)
+    assert thin(x).shape == plain(x).shape == (2, 8)
+    assert sum(p.numel() for p in thin.parameters()) < share * sum(p.numel() for p in plain.parameters())
+
+
+def test_a_layer_is_thinned_by_the_formula_with_its_stride_and_bias() -> None:
+    model = nn.Sequential(nn.Conv2d(8, 16, 3, stride=2, padding=1, dilation=1), nn.Conv2d(16, 6, 1))
+    assert partition_convolutions(model, 2, spare=6) == 1
+    assert model(torch.randn(1, 8, 10, 12)).shape == (1, 6, 5, 6)
+    counted = sum(p.numel() for p in model[0].parameters())
+    assert counted == 4 * 8 * 9 + 8 + 4**2 + 1 + 2 * 4  # block and its bias, description, sharpness, norm
 
 
 def test_a_model_without_such_layers_is_refused() -> None:
-    with pytest.raises(BadConfigError, match="no pointwise convolution"):
-        partition_pointwise(nn.Sequential(nn.Conv2d(4, 8, 1)), 2)
+    for layer in (nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(32, 2, 1)):
+        with pytest.raises(BadConfigError, match="no convolution that the subsets divide and make smaller"):
+            partition_convolutions(nn.Sequential(layer), 2)
 
 
 @pytest.mark.parametrize("name", ["ecapa-tdnn", "speaker-resnet34", "amcrn"])
