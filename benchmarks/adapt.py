@@ -47,7 +47,6 @@ NARROW = (
 """The sources of Voice2Series at half the rate: half the time."""
 ACOUSTIC = {
     "attention-bilstm-8k": ("v2s-attention-bilstm", "model.arguments.hidden=32"),
-    "unet-8k": ("v2s-unet-attention-bilstm", "model.arguments.hidden=32"),
     "vggish-8k": ("v2s-vggish",),
 }
 """Runs by name: recipe, and what makes the network narrower."""
@@ -92,23 +91,26 @@ def picture_source(work: Path) -> Path:
     return file
 
 
-def measured(parts: list[str], sets: list[str], rows: Rows, root: Path, work: Path) -> Iterator[Row]:
-    """All rows of the parts; those of few clips on the named sets."""
+def measured(parts: list[str], sets: list[str], sources: list[str], rows: Rows, work: Path) -> Iterator[Row]:
+    """All rows of the parts; those of reprogramming on the named sets, from the named sources."""
+    root = Path(os.environ["EDGEKIT_DATA"])
     if "reprogram" in parts:
         for task in (task for task in tasks(root) if task.name in sets):
-            yield from adapt_few.reprogrammed(rows, task, picture_source(work), work)
+            if "pictures" in sources:
+                yield from adapt_few.reprogrammed(rows, task, picture_source(work), work)
             yield from adapt_few.from_scratch(rows, task, work)
-            yield from adapt_few.reprogrammed(rows, task, word_pictures(work), work)
+            if "words" in sources:
+                yield from adapt_few.reprogrammed(rows, task, word_pictures(work), work)
     if "adapter" in parts:
         ast = source_run("ast-small", words(work, 8000, 80), work / "ast-small")
         yield from adapt_few.adapted(rows, tasks(root)[0], ast, work)
     if "voice2series" in parts:
         data = words(work, 8000, 80)
-        sources = tuple(
+        acoustic = tuple(
             source_run(recipe, data, work / name, (*NARROW, *narrower))
             for name, (recipe, *narrower) in ACOUSTIC.items()
         )
-        yield from adapt_series.reprogrammed(rows, sources, data, work)
+        yield from adapt_series.reprogrammed(rows, acoustic, data, work)
     if "partition" in parts:
         yield from adapt_speakers.partitioned(rows, root, work)
     if "edge" in parts:
@@ -120,13 +122,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder of sources, runs and finished rows")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--sets", default="fsdd,dspspeech", help="of few clips")
+    parser.add_argument("--sets", default="fsdd,dspspeech", help="of reprogramming")
+    parser.add_argument("--sources", default="pictures,words", help="of reprogramming")
     parser.add_argument("--report", action="store_true", help="write the results of the finished rows only")
     arguments = parser.parse_args()
     rows = Rows(arguments.work / "rows.jsonl")
     if not arguments.report:
-        root = Path(os.environ["EDGEKIT_DATA"])
-        for _ in measured(arguments.parts.split(","), arguments.sets.split(","), rows, root, arguments.work):
+        chosen = (value.split(",") for value in (arguments.parts, arguments.sets, arguments.sources))
+        for _ in measured(*chosen, rows, arguments.work):
             pass
     found: list[dict[str, Any]] = list(rows.done.values())
     summary = summarise(found)
