@@ -53,8 +53,19 @@ _TWINS: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "ds-tcn": lambda axis: {"time": axis},
     "windowed-ast": lambda axis: {"time": axis},
     "kws-gru": lambda axis: {"time": axis},
+    "kws-lstm": lambda axis: {"time": axis},
 }
-"""Model to the arguments of its causal twin; the last three stream whatever their arguments."""
+"""Model to the arguments of its causal twin; the last four stream whatever their arguments."""
+
+_WHOLE: Mapping[str, str] = {
+    "cp-mobile": "its means, and with GRN its norms, are over the whole window",
+    "cp-resnet": "its borders are part of what it learns, and its field of view is longer than most windows",
+    "tf-sepnet": "its residual norms and its means over time are of the whole window",
+    "small-vit": "every patch looks at every other: windowed-ast is the transformer that streams",
+    "mobile-vit": "every patch looks at every other: windowed-ast is the transformer that streams",
+    "keyword-mlp": "its gates mix all frames of the window",
+}
+"""Student without a twin to the reason."""
 
 
 def causal_arguments(model: str, layout: str) -> dict[str, Any]:
@@ -68,7 +79,9 @@ def causal_arguments(model: str, layout: str) -> dict[str, Any]:
         BadConfigError: the model has no causal twin, or not for this layout.
     """
     if model not in _TWINS:
-        raise BadConfigError(f"{model} has no causal twin", where="--causal", mend=f"use one of {', '.join(_TWINS)}")
+        why = f": {_WHOLE[model]}" if model in _WHOLE else ""
+        mend = f"use one of {', '.join(_TWINS)}"
+        raise BadConfigError(f"{model} has no causal twin{why}", where="--causal", mend=mend)
     if model == "bc-resnet" and layout != "freq_time":
         raise BadConfigError(
             "bc-resnet takes frequency in height", where="--causal", mend='use a front-end of layout "freq_time"'

@@ -1,62 +1,69 @@
-"""Causal twins: what they pad, which frames they see, and which recipe makes them."""
+"""--causal for every student: its twin streams, or the error says why there is none and the pass names the layers."""
 
 from __future__ import annotations
 
-import pytest
-import torch
+from pathlib import Path
 
-from edgekit.api.train import causal_twin
+import pytest
+from streams import feature_stream, window_case
+
 from edgekit.core.errors import BadConfigError
+from edgekit.graph.streaming.runner import StreamRunner
+from edgekit.graph.streaming.step import stream
+from edgekit.graph.streaming.types import NotStreamableError
 from edgekit.models.causal import causal_arguments
 from edgekit.models.registry import build_model
-from edgekit.train.recipe import FrontendChoice, ModelChoice, Recipe
 
+STUDENTS = Path(__file__).parents[2] / "edgekit" / "models" / "students"
 TWINS = {
-    "ds-cnn": ({"causal": "width", "channels": 8}, (10, 49), 48),
-    "bc-resnet": ({"causal": True, "tau": 0.5}, (40, 130), 117),
-    "ds-tcn": ({"time": "width", "bins": 10}, (10, 40), 30),
-    "windowed-ast": ({"time": "width", "bins": 10, "width": 8, "heads": 2, "layers": 2}, (10, 80), 60),
+    # model: its other arguments, (H, W), layout
+    "ds-cnn": ({"channels": 8}, (49, 10), "time_freq"),
+    "bc-resnet": ({"tau": 0.5}, (40, 119), "freq_time"),
+    "ds-tcn": ({}, (30, 40), "time_freq"),
+    "windowed-ast": ({"bins": 20, "width": 16, "heads": 2, "layers": 1, "window": 4}, (40, 20), "time_freq"),
+    "kws-gru": ({"units": 8}, (12, 10), "time_freq"),
+    "kws-lstm": ({"units": 8}, (12, 10), "time_freq"),
 }
-"""Model to (arguments, features (F, T), frames that one output looks at)."""
+OTHERS = {
+    "cp-mobile": ({}, (32, 40)),
+    "cp-resnet": ({}, (64, 64)),
+    "tf-sepnet": ({}, (64, 64)),
+    "small-vit": ({"input_shape": (20, 30), "patch": 10, "layers": 1, "width": 16, "heads": 2}, (20, 30)),
+}
+
+
+def test_every_student_is_accounted_for() -> None:
+    names = {
+        line.split('"')[1]
+        for path in STUDENTS.glob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if line.startswith("@register(")
+    }
+    for name in sorted(names):
+        if name in TWINS:
+            assert causal_arguments(name, TWINS[name][2])
+        else:
+            with pytest.raises(BadConfigError, match=f"{name} has no causal twin: "):
+                causal_arguments(name, "time_freq")
 
 
 @pytest.mark.parametrize("name", TWINS)
-def test_a_twin_weighs_each_of_its_frames_and_looks_at_the_newest_ones_alike(name):
-    arguments, shape, _ = TWINS[name]
-    module = build_model(name, **arguments).eval()
-    frames = torch.randn(1, 1, *shape, requires_grad=True)
-    module(frames)[0, 0].backward()
-    seen = frames.grad.abs().sum(dim=(0, 1, 2)) > 0
-    # No frame between the first and the last that is read is left out: nothing is padded, the past is whole.
-    places = torch.nonzero(seen).flatten()
-    assert seen[places[0] : places[-1] + 1].all()
-    assert len(seen) - 1 - int(places[-1]) <= 3  # at most what a stride leaves over at the end
+def test_the_twin_of_a_student_streams(name: str, tmp_path: Path) -> None:
+    arguments, shape, layout = TWINS[name]
+    module = build_model(name, **arguments, **causal_arguments(name, layout))
+    case = window_case(module, shape, 1 if layout == "time_freq" else 2, tmp_path)
+    form = stream(case.graph, case.axis)
+    frames = feature_stream(case, 2 * form.hop)
+    outputs = StreamRunner(form).run(frames)
+    assert outputs.reshape(2, -1).shape[1] == case.graph.tensor(case.graph.outputs[0]).elements
 
 
-@pytest.mark.parametrize("name", [name for name in TWINS if name != "ds-cnn"])  # it averages as many maps as there are
-def test_a_window_shorter_than_what_a_twin_looks_at_is_refused(name):
-    arguments, shape, frames = TWINS[name]
-    module = build_model(name, **arguments).eval()
-    module(torch.zeros(1, 1, shape[0], frames))
-    with pytest.raises(BadConfigError, match=f"looks at {frames}"):
-        module(torch.zeros(1, 1, shape[0], frames - 1))
-
-
-def test_the_twin_s_axis_is_the_front_end_s():
-    assert causal_arguments("ds-cnn", "time_freq") == {"causal": "height"}
-    assert causal_arguments("ds-cnn", "freq_time") == {"causal": "width"}
-    recipe = Recipe(
-        name="r", model=ModelChoice(name="ds-cnn", arguments={"channels": 8}),
-        frontend=FrontendChoice(preset="kws-mfcc-49x10"),
-    )  # fmt: skip
-    assert causal_twin(recipe).model.arguments == {"channels": 8, "causal": "height"}
-
-
-def test_a_model_without_a_twin_says_which_have_one():
-    with pytest.raises(BadConfigError, match=r"cp-mobile has no causal twin .*bc-resnet"):
-        causal_arguments("cp-mobile", "time_freq")
-
-
-def test_a_stream_has_no_peak_of_its_clip():
-    with pytest.raises(BadConfigError, match="the peak of a clip is not known in a stream"):
-        build_model("ds-cnn", causal="height", peak_range=4.0)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_stands_in_the_way_of_the_others_is_named(name: str, tmp_path: Path) -> None:
+    arguments, shape = OTHERS[name]
+    case = window_case(build_model(name, **arguments), shape, 2, tmp_path)
+    with pytest.raises(NotStreamableError) as caught:
+        stream(case.graph, 2)
+    names = {node.name for node in case.graph.nodes}
+    assert caught.value.obstacles and all(item.layer in names for item in caught.value.obstacles)
