@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgekit import __version__
-from edgekit.core.digest import digest_bytes
-from edgekit.core.errors import BadConfigError, DigestMismatchError
 from edgekit.deploy.c.choice import Optimize
 from edgekit.deploy.c.identifiers import identifier, require_identifier
-from edgekit.deploy.c.interface import API_VERSION, read_labels
+from edgekit.deploy.c.interface import read_labels
 from edgekit.deploy.c.stream_header import StreamInterface, stream_header
 from edgekit.deploy.c.stream_model import emit_stream
 from edgekit.deploy.c.stream_sources import stream_api_source, stream_source, stream_state_header
-from edgekit.deploy.generate import Sources, frontend_precision
+from edgekit.deploy.generate import Sources
+from edgekit.deploy.manifest import common_manifest, file_hashes
 from edgekit.deploy.target import Target
+from edgekit.deploy.with_frontend import add_frontend, check_frames, frontend_precision
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY
 from edgekit.graph.streaming.types import StreamGraph
@@ -45,26 +44,23 @@ def generate_stream(
     safe = identifier(graph.name) if name is None else require_identifier(name)
     digest = graph.metadata.get(FRONTEND_DIGEST_KEY, "")
     if spec is not None:
-        _check_frames(form, spec, digest)
+        check_frames(graph, form.hop, spec, digest)
         digest = spec.digest
     model = emit_stream(form, target, optimize)
     labels = read_labels(graph, graph.tensor(graph.outputs[0]).elements)
-    api = StreamInterface(safe, graph.name, model, labels, spec, digest, warmup_hops(form, spec))
+    api = StreamInterface(safe, graph.name, labels, spec, digest, model, warmup_hops(form, spec))
     files = {
         f"{safe}.h": stream_header(api),
         f"{safe}.c": stream_api_source(api),
         f"{safe}_state.h": stream_state_header(api),
         f"{safe}_model.c": stream_source(api),
     }
-    costs: dict[str, Any] = {}
-    if spec is not None:
-        costs = _add_frontend(files, spec, api, target, optimize)
-    manifest = {**_manifest(api, target, optimize), **costs}
-    manifest["files"] = {file: digest_bytes(text.encode("utf-8")) for file, text in sorted(files.items())}
+    precision = "exact" if spec is None else frontend_precision(spec, target, optimize)
+    costs = add_frontend(files, spec, safe, api.source, precision, stream=True)
     return Sources(
         name=safe,
         files=files,
-        manifest=manifest,
+        manifest={**_manifest(api, target, optimize), **costs, "files": file_hashes(files)},
         has_frontend=spec is not None,
         input_size=api.input_size,
         output_size=api.output_size,
@@ -81,60 +77,10 @@ def warmup_hops(form: StreamGraph, spec: FrontendSpec | None) -> int:
     return -(-(form.window + before) // form.hop)
 
 
-def _check_frames(form: StreamGraph, spec: FrontendSpec, digest: str) -> None:
-    if digest and digest != spec.digest:
-        raise DigestMismatchError(
-            f"the model was made for front-end {digest}, given is {spec.digest}",
-            where=form.graph.name,
-            mend="give the front-end that the model was trained with, or leave it out: it travels in the model",
-        )
-    values = form.graph.tensor(form.graph.inputs[0]).elements // form.hop
-    if values != spec.bins:
-        raise BadConfigError(
-            f"a frame of the front-end has {spec.bins} values, one of the model {values}",
-            where=form.graph.name,
-            mend="give the front-end that the model was trained with",
-        )
-
-
-def _add_frontend(
-    files: dict[str, str], spec: FrontendSpec, api: StreamInterface, target: Target, optimize: Optimize
-) -> dict[str, Any]:
-    # Here, because the front-end's tables need scientific code that a model alone does not.
-    from edgekit.deploy.frontend.generate import generate_frontend
-
-    graph = api.model.form.graph
-    scale, zero_point = graph.tensor(graph.inputs[0]).scale_zero()
-    precision = frontend_precision(spec, target, optimize)
-    made = generate_frontend(spec, api.name, scale, zero_point, precision=precision, stream=True)
-    files[f"{api.name}_frontend.h"] = made.header
-    files[f"{api.name}_frontend.c"] = made.source
-    return {
-        "frontend_state_bytes": made.state_bytes,
-        "frontend_table_bytes": made.table_bytes,
-        "frontend_precision": precision,
-    }
-
-
 def _manifest(api: StreamInterface, target: Target, optimize: Optimize) -> dict[str, Any]:
     model = api.model
     return {
-        "schema_version": 1,
-        "generator": f"edgekit {__version__}",
-        "api_version": API_VERSION,
-        "name": api.name,
-        "model": api.title,
-        "target": target.name,
-        "instruction_set": target.isa,
-        "optimize": optimize,
-        "frontend_digest": api.frontend_digest or None,
-        "frontend_compiled": api.frontend is not None,
-        "sample_rate": None if api.frontend is None else api.frontend.sample_rate,
-        "labels": list(api.labels),
-        "input_bytes": api.input_size,
-        "output_bytes": api.output_size,
-        "arena_bytes": model.plan.arena_bytes,
-        "arena_lower_bound": model.plan.lower_bound,
+        **common_manifest(api, target, optimize),
         "stream": {
             "hop_frames": model.form.hop,
             "window_frames": model.form.window,

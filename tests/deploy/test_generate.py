@@ -12,7 +12,7 @@ import pytest
 from edge_graphs import Builder
 
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError, UnsupportedOpError
-from edgekit.deploy.c.header import float_literal
+from edgekit.deploy.c.public_header import float_literal
 from edgekit.deploy.generate import Sources, choose_frontend, generate
 from edgekit.deploy.project import write_files
 from edgekit.deploy.target import find_target

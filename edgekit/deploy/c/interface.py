@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from edgekit import __version__
 from edgekit.core.errors import BadFileError
+from edgekit.deploy.c.identifiers import comment_text
 from edgekit.deploy.c.model import Model
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import LABELS_KEY
+from edgekit.graph.planner import MemoryPlan
+from edgekit.graph.tensor import Tensor
 
 API_VERSION = 1
 MAX_LABELS = 100_000
@@ -18,13 +22,12 @@ GENERATOR = f"edgekit {__version__}"
 
 
 @dataclass(frozen=True, eq=False)
-class Interface:
-    """Names and numbers of the generated C API.
+class Names(ABC):
+    """Names and numbers of a generated C API.
 
     Attributes:
         name: safe identifier in front of every public name.
         title: the model's own name, for comments only.
-        model: the emitted layers.
         labels: class names in the order of the outputs, or none.
         frontend: the front-end that is compiled in, None without.
         frontend_digest: digest of the front-end that the model was made for, "" when it says none.
@@ -32,10 +35,24 @@ class Interface:
 
     name: str
     title: str
-    model: Model
     labels: tuple[str, ...]
     frontend: FrontendSpec | None
     frontend_digest: str
+
+    @property
+    @abstractmethod
+    def source(self) -> Tensor:
+        """What the caller gives."""
+
+    @property
+    @abstractmethod
+    def output(self) -> Tensor:
+        """What the caller gets."""
+
+    @property
+    @abstractmethod
+    def plan(self) -> MemoryPlan:
+        """Of the arena."""
 
     @property
     def macro(self) -> str:
@@ -45,16 +62,47 @@ class Interface:
     @property
     def input_size(self) -> int:
         """Bytes of the input."""
-        return self.model.input.elements
+        return self.source.elements
 
     @property
     def output_size(self) -> int:
         """Bytes of the output."""
-        return self.model.output.elements
+        return self.output.elements
+
+    @property
+    def common(self) -> dict[str, str]:
+        """Values that every file is filled with."""
+        return {"title": comment_text(self.title), "generator": GENERATOR, "name": self.name, "macro": self.macro}
+
+
+@dataclass(frozen=True, eq=False)
+class Interface(Names):
+    """Of a model that takes windows.
+
+    Attributes:
+        model: the emitted layers.
+    """
+
+    model: Model
+
+    @property
+    def source(self) -> Tensor:
+        """The window."""
+        return self.model.input
+
+    @property
+    def output(self) -> Tensor:
+        """The scores."""
+        return self.model.output
+
+    @property
+    def plan(self) -> MemoryPlan:
+        """Of the arena."""
+        return self.model.plan
 
     def offset(self, tensor: str) -> int:
         """Place of a tensor in the arena."""
-        return self.model.plan.offsets[tensor]
+        return self.plan.offsets[tensor]
 
 
 def read_labels(graph: Graph, outputs: int) -> tuple[str, ...]:

@@ -66,7 +66,8 @@ for (int32_t o = 0; o < header[1]; o += 2) {
 
 def fits(arithmetic: Accumulate) -> bool:
     """Filters come in pairs."""
-    return arithmetic.weights.shape[0] % FILTERS == 0
+    outputs: int = arithmetic.weights.shape[0]
+    return outputs % FILTERS == 0
 
 
 def block_bytes(padded: int) -> int:

@@ -1,4 +1,4 @@
-/* Audio front-end "$name": 16-bit PCM in, model input out. Written by edgekit; do not edit.
+/* Audio front-end "$name"$of_what: 16-bit PCM in, $makes. Written by edgekit; do not edit.
  *
  * $summary
  * Front-end digest: $digest
@@ -11,11 +11,8 @@
 
 #define ${NAME}_FRONTEND_DIGEST "$digest"
 #define ${NAME}_FRONTEND_SAMPLE_RATE ${sample_rate}
-#define ${NAME}_FRONTEND_CLIP_SAMPLES ${clip_samples}
-#define ${NAME}_FRONTEND_HOP_SAMPLES ${hop_length}
-#define ${NAME}_FRONTEND_HEIGHT ${height}
-#define ${NAME}_FRONTEND_WIDTH ${width}
-#define ${NAME}_FRONTEND_SIZE ${size}
+${clip_macro}#define ${NAME}_FRONTEND_HOP_SAMPLES ${hop_length}
+${shape_macros}#define ${NAME}_FRONTEND_SIZE ${size}
 $quantization
 #ifdef __cplusplus
 extern "C" {
@@ -34,19 +31,12 @@ typedef union {
 typedef struct {
     ${name}_frontend_cell cells[${points}]; /* transform */
     int16_t ring[${capacity}];              /* the latest samples; sample i is at i % ${capacity} */
-    int32_t count;                          /* samples of the clip seen so far */
-    int32_t frame;                          /* frames of the clip written so far */
-} ${name}_frontend_state;
+$counters} ${name}_frontend_state;
 
-/* Begin a clip. */
+/* $init */
 void ${name}_frontend_init(${name}_frontend_state *state);
 
-/* Take up to `n` samples, but none past the end of the clip.
- *
- * Writes every frame that these samples complete into `features`: ${height}x${width} values, ${layout_text}.
- * Pass the same `features` until the clip ends. Any division of a clip into pushes gives the same values.
- * Sets `*ready` to 1 when the clip's last sample was taken: then all of `features` is written and the next
- * sample begins a new clip; otherwise to 0.
+/* $push
  * Returns the number of samples taken. */
 size_t ${name}_frontend_push(${name}_frontend_state *state, const int16_t *pcm, size_t n, ${ctype} *features,
                              int *ready);
