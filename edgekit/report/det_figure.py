@@ -19,14 +19,15 @@ def det_curve(missed: np.ndarray, false: np.ndarray, eer: float) -> str:
     Args:
         missed: float [T], share of trials of one voice that are rejected at each threshold.
         false: float [T], share of trials of two voices that are accepted.
-        eer: where both are equal, marked.
+        eer: where both are equal, marked; without any error there is no point to mark.
     """
     inside = (missed > 0) & (missed < 1) & (false > 0) & (false < 1)
     deviate = np.vectorize(NormalDist().inv_cdf, otypes=[float])
     figure, axes = figure_axes(4.6, 4.4)
     axes.plot(deviate(false[inside]), deviate(missed[inside]), color=SERIES[0])
-    axes.plot([deviate(eer)], [deviate(eer)], "o", color=SERIES[1])
-    axes.annotate(f"equal error rate {100 * eer:.1f} %", (deviate(eer), deviate(eer)), fontsize=8, color=INK)
+    if 0 < eer < 1:
+        axes.plot(deviate([eer]), deviate([eer]), "o", color=SERIES[1])
+    axes.set_title(f"equal error rate {100 * eer:.1f} %", fontsize=8, color=INK)
     for ticks in (axes.set_xticks, axes.set_yticks):
         ticks(deviate(_TICKS), [f"{100 * share:g}" for share in _TICKS])
     axes.set_xlabel("false alarms, %")

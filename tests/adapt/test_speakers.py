@@ -59,7 +59,9 @@ def test_voices_that_were_not_trained_on_are_told_apart(voices: Path, tmp_path: 
         overrides=(*overrides, *small),
         device="cpu",
     )
-    told = verify_speakers(tmp_path / "run", voices, select="speaker=s4,s5")
+    det = tmp_path / "det.svg"
+    told = verify_speakers(tmp_path / "run", voices, select="speaker=s4,s5", det=det)
+    assert f"equal error rate {100 * told.verification.eer:.1f} %" in det.read_text()
     assert told.speakers == 2 and told.verification.trials == 16 * 15 // 2
     assert told.verification.eer < 0.25
 

@@ -59,3 +59,8 @@ def test_the_trade_off_of_normal_scores_is_drawn_with_its_equal_error_rate() -> 
     assert told.eer == pytest.approx(0.1587, abs=0.01)  # the normal distribution's share above one deviation
     _, missed, false = error_rates(scores, same)
     assert f"equal error rate {100 * told.eer:.1f} %" in det_curve(missed, false, told.eer)
+
+
+def test_a_model_without_errors_is_drawn_too() -> None:
+    _, missed, false = error_rates(np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True]))
+    assert "equal error rate 0.0 %" in det_curve(missed, false, 0.0)
