@@ -25,8 +25,8 @@ static void @self@(const int8_t *x, int8_t *y) {
                 const int8_t *from = window + channel_in;
                 uint32_t even = 0;
                 uint32_t odd = 0;
-                for (int32_t i = 0; i < @window_h@; i++) {
-                    for (int32_t j = 0; j < @window_w@; j++) {
+                for (int32_t i = 0; i < @rows@; i++) {
+                    for (int32_t j = 0; j < @values@; j++) {
                         const uint32_t word = dsp_word(from);
                         even = dsp_plus_even(even, word);
                         odd = dsp_plus_odd(odd, word);
@@ -66,9 +66,10 @@ def emit_avg_pool2d(layer: Layer) -> Code:
     _, height, width, channels = whole(layer.inputs[0], 4, layer)
     _, out_height, out_width, _ = whole(layer.output, 4, layer)
     count = params.window[0] * params.window[1]
+    rows, values = (1, count) if params.window[1] == width else params.window  # whole rows lie behind each other
     text = fill(
         _POOL, self="@self@", out_height=out_height, out_width=out_width, stride_h=params.stride[0], width=width,
-        stride_w=params.stride[1], channels=channels, window_h=params.window[0], window_w=params.window[1],
+        stride_w=params.stride[1], channels=channels, rows=rows, values=values,
         row_rest=(width - params.window[1]) * channels, count=count, half=count // 2, low=paren(params.clamp.low),
         high=paren(params.clamp.high),
     )  # fmt: skip

@@ -16,6 +16,7 @@ import numpy as np
 from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.dsp import channels
 from edgekit.deploy.c.dsp.assembly import add, constant, function, requantize, zero_of
+from edgekit.deploy.c.dsp.plane_gather import gather_loop, kept
 from edgekit.deploy.c.dsp.requantize import applies, finish, zero_line
 from edgekit.deploy.c.dsp.taps import ASM, TWIN, Row, row_of
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
@@ -39,10 +40,7 @@ static void @self@(const int8_t *w, const uint8_t *c, const int8_t *x, int8_t *y
     }
     for (const uint8_t *end = c + @rows_bytes@; c < end;) {
         const int8_t *in = x++;
-        int8_t *to_row = scratch + @first@;
-        for (int32_t i = 0; i < @rows@; i++) {
-@gather@        }
-        for (int32_t m = 0; m < @multiplier@; m++) {
+@gather@        for (int32_t m = 0; m < @multiplier@; m++) {
             @f0@(scratch, y, c, w);
             c += @row_bytes@;
             y++;
@@ -108,7 +106,7 @@ def fits(layer: Layer) -> bool:
     shape = _Shape.of(layer)
     if (
         not shape.plane.whole
-        or min(_kept(shape)) == 0
+        or min(kept(shape)) == 0
         or shape.turned(params.dilation)[1] != 1
         or not applies(params.arithmetic, 3)
     ):
@@ -153,18 +151,19 @@ def _emit(layer: Layer, unroll: int) -> Code:
     kernel, out = shape.plane.kernel, f"{shape.plane.out_height}x{shape.plane.out_width}x{shape.plane.channels}"
     size = f"{kernel[0]}x{kernel[1]}_of_{shape.height}x{shape.width}x{shape.channels}_to_{out}"
     channel = Function(f"taps_{kernel[0]}x{kernel[1]}_to_{out}", _channel(shape, unroll))
-    functions = (channel, Function(f"depthwise_{size}", _text(shape)))
+    functions = (channel, Function(f"depthwise_{size}", _text(shape, unroll)))
     call = f"{{f1}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
     return Code(call, functions, data, shape.plane.nbytes, kernel=f"dsp {functions[-1].name}")
 
 
-def _text(shape: _Shape) -> str:
+def _text(shape: _Shape, unroll: int) -> str:
     params = shape.params
     row = channels.row_bytes(params.arithmetic)
     return fill(
         _DEPTHWISE, self="@self@", f0="@f0@", zero=paren(params.arithmetic.input_zero_point),
         plane=shape.plane.wide[0] * shape.plane.wide[1], rows_bytes=row * shape.plane.channels, row_bytes=row,
-        multiplier=params.multiplier, taps=shape.plane.kernel[0] * shape.plane.kernel[1], **_gather(shape),
+        multiplier=params.multiplier, taps=shape.plane.kernel[0] * shape.plane.kernel[1],
+        gather=indent(gather_loop(shape, several_rows=unroll > 1), 2),
     )  # fmt: skip
 
 
@@ -273,31 +272,3 @@ def _products(row: Row, k: int, base: int) -> list[str]:
                 weight = _WEIGHTS[k * len(row.pairs) + product.pair]
                 lines.append(f"{ASM[product.kind]} {total}, {word}, {weight}, {total}")
     return lines
-
-
-def _gather(shape: _Shape) -> dict[str, object]:
-    """The loops from the image to the plane; columns are straight code in parts."""
-    (top, _), (left, _) = shape.params.pad
-    before = shape.turned((top, left))
-    rows, columns = _kept(shape)
-    along_h = shape.plane.along == 0
-    row_step, column_step = (2, shape.row_bytes) if along_h else (shape.row_bytes, 2)
-    first = before[0] * shape.row_bytes + 2 * before[1]
-    part = next(size for size in range(min(8, columns), 0, -1) if columns % size == 0)
-    lines = "".join(
-        f"const int16_t v{j} = in[{j * shape.channels}];\nmemcpy(to + {j * column_step}, &v{j}, sizeof v{j});\n"
-        for j in range(part)
-    )
-    loop = (
-        f"int8_t *to = to_row;\nfor (int32_t j = 0; j < {columns // part}; j++) {{\n{indent(lines)}"
-        f"    in += {part * shape.channels};\n    to += {part * column_step};\n}}\n"
-        f"in += {(shape.width - columns) * shape.channels};\nto_row += {row_step};\n"
-    )
-    return {"first": first, "rows": rows, "gather": indent(loop, 3)}
-
-
-def _kept(shape: _Shape) -> tuple[int, int]:
-    """Rows and columns of the image that lie inside the plane."""
-    (top, _), (left, _) = shape.params.pad
-    room = shape.turned(shape.plane.wide)
-    return max(0, min(shape.height, room[0] - top)), max(0, min(shape.width, room[1] - left))
