@@ -70,7 +70,15 @@ def _dense(seed: int) -> Graph:
     return builder.graph()
 
 
-GRAPHS = {"convolutions": _convolutions, "depthwise": _depthwise, "dense": _dense}
+def _pools(seed: int) -> Graph:
+    """Windows that overlap, and whole rows that lie behind each other; eight channels a vector."""
+    builder = Builder(np.random.default_rng(seed), (1, 12, 7, 16))
+    builder.pool2d("avg_pool2d", (3, 2), stride=(1, 1))
+    builder.pool2d("avg_pool2d", (5, 6), stride=(5, 6))
+    return builder.graph()
+
+
+GRAPHS = {"convolutions": _convolutions, "depthwise": _depthwise, "dense": _dense, "pools": _pools}
 
 
 def _check_twins(graphs: list[Graph], folder: Path) -> list[str]:

@@ -196,7 +196,8 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
             (_only(dsp_linear_add.emit_add, dsp_linear_add.fits), _only(dsp_add.emit_add, dsp_add.fits)),
         ),
         **dict.fromkeys((("mean", "dsp"), ("sum", "dsp")), (_only(dsp_linear_mean.emit_mean, dsp_linear_mean.fits),)),
-        ("avg_pool2d", "dsp"): (_only(dsp_avg_pool.emit_avg_pool2d, dsp_avg_pool.fits),),
+        ("avg_pool2d", "mve"): (_only(dsp_avg_pool.emitter("mve"), dsp_avg_pool.fits("mve")),),
+        ("avg_pool2d", "dsp"): (_only(dsp_avg_pool.emitter("dsp"), dsp_avg_pool.fits("dsp")),),
     }
 )
 """(operator, instruction set) to kernels. An operator that has none for "portable" takes the emitter of emitters.py."""

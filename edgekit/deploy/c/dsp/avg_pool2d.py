@@ -1,41 +1,72 @@
-"""avg_pool2d with DSP instructions: four channels at a time, sums of int16 pairs.
+"""avg_pool2d with DSP instructions or MVE: sums of int16, two channels a word (SXTAB16) or eight a vector.
 
-Two channels a word are summed (SXTAB16); up to 255 values fit 16 bits. Windows that hang over the edge, where the count
-changes, are left to portable C.
+Up to 255 values fit 16 bits. Windows that hang over the edge, where the count changes, are left to portable C.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from typing import Literal, cast
 
 from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.kernel import Code, Function, Layer, whole
-from edgekit.deploy.c.text import fill
+from edgekit.deploy.c.text import fill, indent
 from edgekit.graph.integer.params import PoolParams
 
+Isa = Literal["dsp", "mve"]
 MOST = 255
 """Values of a window whose sum fits 16 bits."""
+
+_PAIRS = """\
+uint32_t even = 0;
+uint32_t odd = 0;
+for (int32_t i = 0; i < @rows@; i++) {
+    for (int32_t j = 0; j < @values@; j++) {
+        const uint32_t word = dsp_word(from);
+        even = dsp_plus_even(even, word);
+        odd = dsp_plus_odd(odd, word);
+        from += @channels@;
+    }
+    from += @row_rest@;
+}
+const uint32_t sums[4] = {even, odd, even >> 16, odd >> 16};
+"""
+
+_VECTORS = """\
+int16_t sums[8] = {0};
+#if defined(__ARM_FEATURE_MVE)
+const int32x4_t none = vdupq_n_s32(0);
+int16x8_t total = vreinterpretq_s16_s32(none);
+#endif
+for (int32_t i = 0; i < @rows@; i++) {
+    for (int32_t j = 0; j < @values@; j++) {
+#if defined(__ARM_FEATURE_MVE)
+        total = vaddq_s16(total, vldrbq_s16(from));
+#else
+        for (int32_t k = 0; k < 8; k++) {
+            sums[k] = (int16_t)(sums[k] + from[k]);
+        }
+#endif
+        from += @channels@;
+    }
+    from += @row_rest@;
+}
+#if defined(__ARM_FEATURE_MVE)
+vstrhq_s16(sums, total);
+#endif
+"""
+
+_SUMS = {"dsp": (4, _PAIRS), "mve": (8, _VECTORS)}
+"""Instruction set to channels at a time, and their sums."""
 
 _POOL = """\
 static void @self@(const int8_t *x, int8_t *y) {
     for (int32_t row = 0; row < @out_height@; row++) {
         for (int32_t column = 0; column < @out_width@; column++) {
             const int8_t *window = x + (row * @stride_h@ * @width@ + column * @stride_w@) * @channels@;
-            for (int32_t channel_in = 0; channel_in < @channels@; channel_in += 4) {
+            for (int32_t channel_in = 0; channel_in < @channels@; channel_in += @lanes@) {
                 const int8_t *from = window + channel_in;
-                uint32_t even = 0;
-                uint32_t odd = 0;
-                for (int32_t i = 0; i < @rows@; i++) {
-                    for (int32_t j = 0; j < @values@; j++) {
-                        const uint32_t word = dsp_word(from);
-                        even = dsp_plus_even(even, word);
-                        odd = dsp_plus_odd(odd, word);
-                        from += @channels@;
-                    }
-                    from += @row_rest@;
-                }
-                const uint32_t sums[4] = {even, odd, even >> 16, odd >> 16};
-                for (int32_t k = 0; k < 4; k++) {
+@sums@                for (int32_t k = 0; k < @lanes@; k++) {
                     const int32_t sum = (int16_t)sums[k];
                     const int32_t value = sum > 0 ? (sum + @half@) / @count@ : (sum - @half@) / @count@;
                     *y++ = clamp(value, @low@, @high@);
@@ -47,8 +78,12 @@ static void @self@(const int8_t *x, int8_t *y) {
 """
 
 
-def fits(layer: Layer) -> bool:
-    """No overhang, channels in fours, sums in 16 bits."""
+def fits(isa: Isa) -> Callable[[Layer], bool]:
+    """A test: no overhang, channels in whole groups, sums in 16 bits."""
+    return lambda layer: _fits(layer, _SUMS[isa][0])
+
+
+def _fits(layer: Layer, lanes: int) -> bool:
     params = cast(PoolParams, layer.params)
     _, height, width, channels = whole(layer.inputs[0], 4, layer)
     _, out_height, out_width, _ = whole(layer.output, 4, layer)
@@ -57,21 +92,26 @@ def fits(layer: Layer) -> bool:
         and (out_height - 1) * params.stride[0] + params.window[0] <= height
         and (out_width - 1) * params.stride[1] + params.window[1] <= width
     )
-    return inside and channels % 4 == 0 and params.window[0] * params.window[1] <= MOST
+    return inside and channels % lanes == 0 and params.window[0] * params.window[1] <= MOST
 
 
-def emit_avg_pool2d(layer: Layer) -> Code:
-    """avg_pool2d: x int8 [1,H,W,C] to y int8 [1,Ho,Wo,C]; the mean is rounded, halves away from zero."""
+def emitter(isa: Isa) -> Callable[[Layer], Code]:
+    """An emitter of avg_pool2d: x int8 [1,H,W,C] to y int8 [1,Ho,Wo,C]; the mean is rounded, halves away from zero."""
+    return lambda layer: _emit(layer, isa)
+
+
+def _emit(layer: Layer, isa: Isa) -> Code:
     params = cast(PoolParams, layer.params)
     _, height, width, channels = whole(layer.inputs[0], 4, layer)
     _, out_height, out_width, _ = whole(layer.output, 4, layer)
-    count = params.window[0] * params.window[1]
-    rows, values = (1, count) if params.window[1] == width else params.window  # whole rows lie behind each other
+    (lanes, template), (window_h, window_w) = _SUMS[isa], params.window
+    count = window_h * window_w
+    rows, values = (1, count) if window_w == width else (window_h, window_w)  # whole rows lie behind each other
+    sums = fill(template, rows=rows, values=values, channels=channels, row_rest=(width - window_w) * channels)
     text = fill(
         _POOL, self="@self@", out_height=out_height, out_width=out_width, stride_h=params.stride[0], width=width,
-        stride_w=params.stride[1], channels=channels, rows=rows, values=values,
-        row_rest=(width - params.window[1]) * channels, count=count, half=count // 2, low=paren(params.clamp.low),
-        high=paren(params.clamp.high),
+        stride_w=params.stride[1], channels=channels, lanes=lanes, sums=indent(sums, 4), count=count, half=count // 2,
+        low=paren(params.clamp.low), high=paren(params.clamp.high),
     )  # fmt: skip
-    function = Function(f"avg_pool_{params.window[0]}x{params.window[1]}_of_{height}x{width}x{channels}_by_four", text)
-    return Code("{f0}({x}, {y});", (function,), kernel=f"dsp {function.name}")
+    function = Function(f"avg_pool_{window_h}x{window_w}_of_{height}x{width}x{channels}_by_{lanes}", text)
+    return Code("{f0}({x}, {y});", (function,), kernel=f"{isa} {function.name}")
