@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edgekit.core.errors import BadConfigError
+from edgekit.core.spelling import did_you_mean
 
 LARGEST_BYTES = 1 << 20
 
@@ -23,8 +25,9 @@ def read_config(path: Path, kind: str, names: Sequence[str] = ()) -> str:
         BadConfigError: no file, larger than LARGEST_BYTES, or no UTF-8 text.
     """
     if not path.is_file():
-        near = difflib.get_close_matches(str(path), names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"{kind}s: {', '.join(names)}; or give a .toml file"
+        hint = did_you_mean(
+            path, names, f"{kind}s: {', '.join(names)}; or give a .toml file" if names else "give a TOML file"
+        )
         raise BadConfigError(f"is neither a {kind} nor a file", where=str(path), mend=hint)
     try:
         if path.stat().st_size > LARGEST_BYTES:
@@ -32,3 +35,15 @@ def read_config(path: Path, kind: str, names: Sequence[str] = ()) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfigError("cannot be read as UTF-8 text", where=str(path), mend="give a TOML file") from error
+
+
+def parse_toml(text: str, where: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    Raises:
+        BadConfigError: it is not TOML, or nested too deeply to be read.
+    """
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadConfigError(f"not TOML: {error}", where=where, mend="mend the file") from error

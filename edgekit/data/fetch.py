@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from typing import Any
 from edgekit.core.errors import BadConfigError, BadFileError, DataError
 from edgekit.core.files import write_json
 from edgekit.core.progress import Progress, silent
+from edgekit.core.spelling import did_you_mean
 from edgekit.data.cache import cache_folder
 from edgekit.data.download import download
 from edgekit.data.sources import RemoteFile, Source, load_sources
@@ -97,8 +97,7 @@ def fetch(
     """
     sources = load_sources(registry)
     if name not in sources:
-        near = difflib.get_close_matches(name, sources, n=1)
-        mend = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(sources)}"
+        mend = did_you_mean(name, sources, f"choose one of {', '.join(sources)}")
         raise BadConfigError(f"unknown data set {name!r}", mend=mend)
     source, place = sources[name], (folder or data_folder()) / name
     arrived = _recorded(place, source)

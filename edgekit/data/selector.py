@@ -6,11 +6,11 @@ names that differ in their final digits only. ``"all"`` selects everything.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 
 from edgekit.core.errors import BadConfigError, DataError
+from edgekit.core.spelling import did_you_mean
 from edgekit.data.manifest import Clip, Manifest
 
 FIELDS = ("split", "fold", "device", "speaker", "source", "label", "id")
@@ -53,8 +53,7 @@ def _parse_term(term: str, whole: str) -> Callable[[Clip], bool]:
         raise BadConfigError(f"{term!r} is no selection", where=whole, mend='write for instance "speaker=spk00..spk17"')
     field, operator, values = match.groups()
     if field not in FIELDS:
-        near = difflib.get_close_matches(field, FIELDS, n=1)
-        mend = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(FIELDS)}"
+        mend = did_you_mean(field, FIELDS)
         raise BadConfigError(f"unknown field {field!r}", where=whole, mend=mend)
     tests = [_parse_value(value.strip(), whole) for value in values.split(",")]
 

@@ -13,13 +13,13 @@ mel; what it does not use of the rest decides about the number of its frames onl
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from edgekit.core.digest import canonical_json, digest_json
 from edgekit.core.errors import BadConfigError
+from edgekit.core.spelling import did_you_mean
 from edgekit.features.spec_checks import check_framing, check_types, check_values
 from edgekit.features.spec_fields import SpecFields
 
@@ -72,8 +72,7 @@ def from_json(value: dict[str, Any] | str, *, where: str = "front-end") -> Front
         raise BadConfigError("is not a JSON object", where=where, mend="write one object with the fields of a spec")
     for key in value:
         if key not in _NAMES:
-            near = difflib.get_close_matches(str(key), _NAMES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_NAMES)}"
+            hint = did_you_mean(key, _NAMES, f"known: {', '.join(_NAMES)}")
             raise BadConfigError(f"unknown key {str(key)!r}", where=where, mend=hint)
     missing = [name for name in _REQUIRED if name not in value]
     if missing:

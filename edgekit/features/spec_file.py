@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from edgekit.core.errors import BadConfigError, BadFileError
+from edgekit.core.spelling import did_you_mean
 from edgekit.features.presets import PRESETS
 from edgekit.features.spec import FrontendSpec, from_json
 
@@ -26,8 +26,7 @@ def load_spec(name_or_path: str | Path) -> FrontendSpec:
     if path.is_dir():
         path = path / "frontend.json"
     if not path.is_file():
-        near = difflib.get_close_matches(name, PRESETS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"presets: {', '.join(PRESETS)}; or give a .json file"
+        hint = did_you_mean(name, PRESETS, f"presets: {', '.join(PRESETS)}; or give a .json file")
         raise BadConfigError("is neither a preset nor a front-end file", where=name, mend=hint)
     try:
         if path.stat().st_size > MAX_JSON_BYTES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -11,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgekit.core.errors import BadConfigError
+from edgekit.core.spelling import did_you_mean
 from edgekit.models.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def build_model(name: str, **arguments: Any) -> nn.Module:
         BadConfigError: unknown model, unknown argument, or an impossible value of one.
     """
     if name not in model_names():
-        near = difflib.get_close_matches(name, model_names(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(model_names())}"
+        hint = did_you_mean(name, model_names())
         raise BadConfigError(f"unknown model {name!r}", mend=hint)
     if name in VARIANTS:
         return build_model(VARIANTS[name].model, **{**VARIANTS[name].arguments, **arguments})
@@ -76,8 +75,7 @@ def build_model(name: str, **arguments: Any) -> nn.Module:
     known = list(parameters)
     for key in arguments:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
+            hint = did_you_mean(key, known, f"it takes {', '.join(known)}")
             raise BadConfigError(f"unknown argument {key!r}", where=f"model {name}", mend=hint)
     missing = [key for key, item in parameters.items() if item.default is item.empty and key not in arguments]
     if missing:

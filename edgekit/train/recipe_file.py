@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from edgekit.core.config_text import read_config
+from edgekit.core.config_text import parse_toml, read_config
 from edgekit.core.errors import BadConfigError
+from edgekit.core.spelling import did_you_mean
 from edgekit.train.recipe import Recipe
 
 _MOST_BASES = 8
@@ -69,10 +69,7 @@ def _composed(name: str, above: tuple[str, ...]) -> dict[str, Any]:
         text = (resources.files("edgekit.train") / "recipes" / f"{name}.toml").read_text("utf-8")
     else:
         text = read_config(Path(name), "recipe", recipe_names())
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadConfigError(f"not TOML: {error}", where=name, mend="mend the file") from error
+    table = parse_toml(text, name)
     base = table.pop("base", None)
     if base is None:
         return table
@@ -128,8 +125,7 @@ def _build(kind: Any, table: Any, where: str, path: str) -> Any:
     for key, value in table.items():
         full = f"{path}.{key}" if path else str(key)
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            hint = did_you_mean(key, known, f"known: {', '.join(known)}")
             raise BadConfigError(f"unknown key {full!r}", where=where, mend=hint)
         wanted = types[key]
         values[key] = _build(wanted, value, where, full) if is_dataclass(wanted) else _value(wanted, value, where, full)
@@ -143,8 +139,7 @@ def _value(kind: Any, value: Any, where: str, path: str) -> Any:
     if origin is Literal:
         if value in get_args(kind) and isinstance(value, str):
             return value
-        near = difflib.get_close_matches(str(value), get_args(kind), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(get_args(kind))}"
+        hint = did_you_mean(value, get_args(kind))
         raise BadConfigError(f"{path} is {value!r}", where=where, mend=hint)
     if kind is float and number:
         return float(value)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -12,9 +10,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from edgekit.augment.offline.steps import STEPS, ImpulseResponse, Range, Step
-from edgekit.core.config_text import read_config
+from edgekit.core.config_text import parse_toml, read_config
 from edgekit.core.errors import BadConfigError
 from edgekit.core.limits import check_limits
+from edgekit.core.spelling import did_you_mean
 
 Chain = tuple[Step, ...]
 
@@ -104,10 +103,7 @@ def load_plan(name_or_path: str | Path, **changes: Any) -> Plan:
         text = (resources.files("edgekit.augment.offline") / "plans" / f"{name}.toml").read_text("utf-8")
     else:
         text = read_config(Path(name), "plan", plan_names())
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadConfigError(f"not TOML: {error}", where=name, mend="mend the file") from error
+    table = parse_toml(text, name)
     given = {key: value for key, value in changes.items() if value is not None}
     return plan_from({**table, **given}, Path(name).stem)
 
@@ -150,8 +146,7 @@ def _step(kind: type[Step], options: Any, where: str) -> Step:
 def _check_keys(table: Mapping[str, Any], known: Collection[str], where: str, what: str = "key") -> None:
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, list(known), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            hint = did_you_mean(key, known, f"known: {', '.join(known)}")
             raise BadConfigError(f"unknown {what} {key!r}", where=where, mend=hint)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from edgekit.core.errors import BadConfigError, DataError
+from edgekit.core.spelling import did_you_mean
 from edgekit.data.manifest import Manifest
 
 
@@ -73,8 +73,7 @@ def read_manifest(path: str | Path, kind: str = "auto") -> Manifest:
         kind, text = prefix, rest
     place = Path(text).expanduser().absolute()
     if kind != "auto" and kind not in readers():
-        near = difflib.get_close_matches(kind, readers(), n=1)
-        mend = f"did you mean {near[0]!r}?" if near else f"use auto or one of {', '.join(sorted(readers()))}"
+        mend = did_you_mean(kind, readers(), f"use auto or one of {', '.join(sorted(readers()))}")
         raise BadConfigError(f"unknown kind of data set {kind!r}", mend=mend)
     if not place.exists():
         raise DataError("no such file or folder", where=text, mend="give a manifest.csv or the folder of a data set")

@@ -14,15 +14,15 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from edgekit.core.config_text import parse_toml, read_config
 from edgekit.core.errors import BadConfigError
 from edgekit.core.limits import check_limits
+from edgekit.core.spelling import did_you_mean
 from edgekit.train.recipe import Recipe
 from edgekit.train.recipe_file import recipe_from
 
@@ -30,7 +30,6 @@ Gain = Literal["macro_accuracy", "accuracy"]
 Cost = Literal["macs", "parameters", "parameter_bytes"]
 GAINS: tuple[str, ...] = get_args(Gain)
 COSTS: tuple[str, ...] = get_args(Cost)
-_LARGEST_FILE = 1 << 20
 _RANGE = frozenset({"low", "high", "step", "log"})
 
 
@@ -114,8 +113,8 @@ def load_space(path: Path, recipe: Recipe) -> Space:
     Raises:
         BadConfigError: no or a bad file, an unknown key, or a value that the recipe cannot have.
     """
-    table = _read(path)
     where = str(path)
+    table = parse_toml(read_config(path, "space"), where)
     known = [field.name for field in fields(Space) if field.name != "choices"]
     for key in table:
         if key != "space":
@@ -171,19 +170,7 @@ def _choice(key: str, table: Any, where: str) -> Choice:
     return Choice(key, (), low, high, step, log)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise BadConfigError("is larger than 1 MiB", where=str(path), mend="give a space")
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BadConfigError("no such space", where=str(path), mend="give a TOML file with a table [space]") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadConfigError(f"not TOML: {error}", where=str(path), mend="mend the file") from error
-
-
 def _one_of(where: str, value: Any, known: tuple[str, ...]) -> None:
     if value not in known:
-        near = difflib.get_close_matches(str(value), known, n=1)
-        mend = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
+        mend = did_you_mean(value, known)
         raise BadConfigError(f"unknown {value!r}", where=where, mend=mend)
