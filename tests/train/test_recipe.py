@@ -24,6 +24,7 @@ LARGE = {
     "speaker-ecapa": 300,
     "speaker-resnet34": 1470,
     "v2s-attention-bilstm": 180,
+    "words-mobilenet": 720,
     "v2s-unet-attention-bilstm": 200,
     "v2s-vggish": 470,
 }
