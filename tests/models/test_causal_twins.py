@@ -47,7 +47,9 @@ def test_every_student_is_accounted_for() -> None:
                 causal_arguments(name, "time_freq")
 
 
-@pytest.mark.parametrize("name", TWINS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in ("bc-resnet", "ds-tcn") else name for name in TWINS]
+)
 def test_the_twin_of_a_student_streams(name: str, tmp_path: Path) -> None:
     arguments, shape, layout = TWINS[name]
     module = build_model(name, **arguments, **causal_arguments(name, layout))
