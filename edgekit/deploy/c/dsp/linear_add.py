@@ -51,13 +51,13 @@ def fits(layer: Layer) -> bool:
     if first != layer.output.dims or any(tensor.constant for tensor in layer.inputs):
         return False
     row = prod(second) == second[-1] == first[-1]
-    return (first == second or row) and layer.params.clamp.high == 127 and _form(layer.params) is not None
+    return (first == second or row) and layer.params.clamp.high == 127 and form_of_sum(layer.params) is not None
 
 
 def emit_add(layer: Layer) -> Code:
     """add, sub: int8 a ± int8 b to y int8; correct for y on the buffer of an input of y's shape."""
     params = cast(AddParams, layer.params)
-    form = _form(params)
+    form = form_of_sum(params)
     assert form is not None
     same = layer.inputs[0].dims == layer.inputs[1].dims
     text, name = _same(layer, form, params) if same else _row(layer, form, params)
@@ -67,8 +67,8 @@ def emit_add(layer: Layer) -> Code:
 
 
 @lru_cache(maxsize=512)
-def _form(params: AddParams) -> Linear | None:
-    """The form of all 65,536 pairs, as the integer interpreter adds them."""
+def form_of_sum(params: AddParams) -> Linear | None:
+    """The form of all 65,536 pairs of int8, as the integer interpreter adds them; None where none is proven."""
     values = np.arange(-128, 128, dtype=np.int8)
     pairs = np.repeat(values, 256)[None], np.tile(values, 256)[None]
     table = np.asarray(RUN["add"](params, pairs)).reshape(256, 256).astype(np.int64)

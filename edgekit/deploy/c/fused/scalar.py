@@ -5,6 +5,8 @@ from __future__ import annotations
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.deploy.c.accumulate import paren, scaled
 from edgekit.deploy.c.add import addend
+from edgekit.deploy.c.fused import linear
+from edgekit.deploy.c.fused.linear import factor_of
 from edgekit.deploy.c.kernel import Layer
 from edgekit.deploy.c.wide import element
 from edgekit.graph.integer.params import (
@@ -38,6 +40,9 @@ def statements(layer: Layer, value: str, operands: list[str]) -> list[str]:
     """
     params, clamp, dsp = layer.params, element(layer.output).clamp, layer.target.dsp
     total = f"t_{value}"
+    form = linear.value(layer, operands) if dsp else None
+    if form is not None:
+        return [f"const int32_t {value} = {form};"]
     if isinstance(params, AddParams):
         first, second = (addend(name, params, i, dsp) for i, name in enumerate(operands))
         sign, finished = "+" if params.sign > 0 else "-", _finished(layer, total, params.output_rescale, params)
@@ -64,12 +69,6 @@ def statements(layer: Layer, value: str, operands: list[str]) -> list[str]:
         product = f"{operands[0]} * {paren(weight)} + {paren(bias)}"
         return [f"const int32_t {total} = {product};", f"const int32_t {value} = {finished};"]
     raise UnsupportedOpError(f"{layer.node.op} cannot be fused", where=layer.node.name)
-
-
-def factor_of(arithmetic: Accumulate) -> tuple[int, int, Rescale]:
-    """(weight, bias, rescaling) of a depthwise convolution that has one of each."""
-    bias, how = int(arithmetic.folded_bias[0]), Rescale(int(arithmetic.multiplier[0]), int(arithmetic.shift[0]))
-    return int(arithmetic.weights.flat[0]), bias, how
 
 
 def _finished(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.core.errors import UnsupportedOpError
-from edgekit.deploy.c.fused.scalar import factor_of
+from edgekit.deploy.c.fused.linear import factor_of
 from edgekit.deploy.c.kernel import Layer
 from edgekit.deploy.c.mve.elementwise import HALF, centred, rescaled, stored
 from edgekit.graph.integer.params import AddParams, DepthwiseParams, LookupParams, MulParams, RequantizeParams
