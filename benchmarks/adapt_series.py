@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 import sys
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,18 +107,19 @@ def _quiet(*_: object) -> None:
     return None
 
 
-def rank_correlation(rows: list[Row]) -> float | None:
-    """Spearman's, between risk bound and accuracy, over all candidates of all problems, ranked within each problem.
+def rank_correlation(rows: list[Row], *, within_a_source: bool) -> float | None:
+    """Spearman's, between risk bound and accuracy, over all candidates, ranked within each problem.
 
-    Bounds of different problems are not compared: each problem's candidates are ranked among themselves.
+    Bounds of different problems are not compared; with ``within_a_source``, neither are those of different sources. A
+    bound that selects well has −1.
     """
-    bounds: list[float] = []
-    accuracies: list[float] = []
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        items = row["candidates"]
-        if len(items) > 1:
-            bounds += _ranks([item["bound"] for item in items])
-            accuracies += _ranks([item["test_accuracy"] for item in items])
+        for item in row["candidates"]:
+            groups[row["problem"], item["source"] if within_a_source else ""].append(item)
+    several = [items for items in groups.values() if len(items) > 1]
+    bounds = [rank for items in several for rank in _ranks([item["bound"] for item in items])]
+    accuracies = [rank for items in several for rank in _ranks([item["test_accuracy"] for item in items])]
     if len(bounds) < 3 or np.std(bounds) == 0 or np.std(accuracies) == 0:
         return None
     return float(np.corrcoef(bounds, accuracies)[0, 1])

@@ -30,7 +30,8 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
             for name, methods in means.items()
             if "/" in name and name.split("/")[0] in means
         },
-        "voice2series_rank_correlation": rank_correlation(series) if series else None,
+        "voice2series_rank_correlation": rank_correlation(series, within_a_source=False),
+        "voice2series_rank_correlation_within_a_source": rank_correlation(series, within_a_source=True),
         "voice2series_at_least_scratch": sum(row["voice2series_accuracy"] >= _scratch(row, alone) for row in series),
         "voice2series_at_least_dtw": sum(row["voice2series_accuracy"] >= row["dtw_accuracy"] for row in series),
         "voice2series_problems": len(series),
