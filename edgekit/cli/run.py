@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +86,7 @@ def command(
     if model is None:
         raise click.UsageError("Missing argument 'MODEL'.")
     if systemd_unit:
-        _unit(model, runner, device)
+        _unit(model, {"--runner": runner, "--device": device, "--detector": detector}, stream)
         return
     if PIPE in audio and len(audio) > 1:
         raise click.UsageError("'-' is a pipe on its own.")
@@ -194,9 +194,12 @@ def _devices(form: str) -> None:
     click.echo(json.dumps({"schema_version": 1, "devices": devices}, indent=2, ensure_ascii=False))
 
 
-def _unit(model: Path, runner: str | None, device: str | None) -> None:
+def _unit(model: Path, options: Mapping[str, str | Path | None], stream: bool) -> None:
     from edgekit.api.run_unit import systemd_unit
 
     program = shutil.which("edgekit") or Path(sys.executable).with_name("edgekit")
-    more = [word for name, value in (("--runner", runner), ("--device", device)) if value for word in (name, value)]
+    more = ["--stream"] if stream else []
+    for name, value in options.items():
+        if value is not None:
+            more += [name, str(value.absolute() if isinstance(value, Path) else value)]
     click.echo(systemd_unit(program, model, more), nl=False)

@@ -253,6 +253,14 @@ def test_another_machine_over_ssh_says_the_same(
     assert not list(server.tmp.iterdir())
 
 
+def test_the_unit_of_an_always_on_detector_streams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    detector = tmp_path / "detector.json"
+    words = ["run", str(tmp_path / "word.tflite"), "--systemd-unit", "--stream", "--detector", str(detector)]
+    assert main(words) == 0
+    command = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("ExecStart="))
+    assert command.endswith(f"word.tflite --format jsonl --stream --detector {detector}")
+
+
 def test_a_detector_of_other_classes_is_refused(model: Path) -> None:
     settings = DetectorSettings(outputs=3, keywords=(0,), thresholds=(9000,))
     options = StreamOptions(detector=DetectorFile(settings, 120.0))
