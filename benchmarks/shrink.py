@@ -75,11 +75,11 @@ VARIANTS = (
     Variant("int8", PtqOptions(), False),
     Variant("16 values a layer", PtqOptions(cluster=16), False),
     Variant("16 values a layer, trained on", PtqOptions(cluster=16), True),
-    Variant("a quarter of the channels removed, trained on", PtqOptions(prune=0.25), True),
+    Variant("int4", PtqOptions(weights="int4"), False),
     Variant("half of the channels removed, trained on", PtqOptions(prune=0.5), True),
     Variant("a quarter removed and 16 values, trained on", PtqOptions(prune=0.25, cluster=16), True),
-    Variant("int4", PtqOptions(weights="int4"), False),
     Variant("int4, trained on", PtqOptions(weights="int4"), True),
+    Variant("a quarter of the channels removed, trained on", PtqOptions(prune=0.25), True),
 )
 
 
