@@ -1,4 +1,8 @@
-"""Atomic writing: a reader sees the old file or the whole new one, and an error leaves nothing behind."""
+"""Atomic writing: a reader sees the old file or the whole new one, and an error leaves nothing behind.
+
+A process that is killed cannot tidy up. Its temporary files name machine and process, and whoever writes into that
+folder next removes those of processes that are no more.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,12 @@ import contextlib
 import errno
 import json
 import os
+import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +38,36 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def _prefix(path: Path) -> str:
+    """How temporary files for ``path`` begin; removes those that dead processes left in its folder."""
+    machine = re.sub(r"\W", "-", platform.node())
+    _tidy(path.parent, machine, os.getpid())
+    return f".{path.name}.{machine}-{os.getpid()}."
+
+
+@cache
+def _tidy(folder: Path, machine: str, process: int) -> None:
+    """Once a folder and process: remove the temporary files of processes of this machine that are no more."""
+    mark = re.compile(rf"\..+\.{re.escape(machine)}-(\d+)\.\w+")
+    for left in folder.iterdir():
+        found = mark.fullmatch(left.name)
+        if found and int(found[1]) != process and not _alive(int(found[1])):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary file name beside ``path`` that becomes ``path`` when the block ends well.
@@ -40,7 +77,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise BadFileError(f"cannot write: {error.strerror}", where=str(path), mend="choose another folder") from error
@@ -76,7 +113,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
     except OSError as error:
         raise BadFileError(f"cannot write: {error.strerror}", where=str(path), mend="choose another folder") from error
     try:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,42 @@ def test_a_full_disk_is_a_clear_error_and_the_old_file_stays(tmp_path: Path, err
         temporary.write_text("half")
         raise error
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_there(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from edgekit.core.files import atomic_folder, atomic_path
+folder = Path(sys.argv[1])
+with atomic_path(folder / "a.txt") as file, atomic_folder(folder / "b") as below:
+    file.write_text("half")
+    (below / "c.txt").write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == -9 and len(list(tmp_path.iterdir())) == 2
+    with atomic_path(tmp_path / "other.txt") as mine:
+        mine.write_text("whole")
+        assert [path for path in tmp_path.iterdir() if path != mine] == []
+    assert [path.name for path in tmp_path.iterdir()] == ["other.txt"]
+
+
+def test_temporary_files_of_living_processes_and_of_users_stay(tmp_path: Path) -> None:
+    (tmp_path / ".a.txt.swp").write_text("an editor's")
+    code = """
+import sys
+from pathlib import Path
+from edgekit.core.files import atomic_path
+with atomic_path(Path(sys.argv[1])) as file:
+    file.write_text("x")
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "a.txt")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "ready\n"
+        write_text(tmp_path / "b.txt", "x")
+        assert len(list(tmp_path.iterdir())) == 3
+        other.communicate("")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.txt.swp", "a.txt", "b.txt"]
