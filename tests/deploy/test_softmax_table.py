@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from c_programs import SanitizedProgram
 from edge_graphs import Builder
 from int8_oracles import random_int8
 
+from edgekit.bench.emulate import emulate
 from edgekit.deploy.c.choice import OPTIMIZE, Optimize
 from edgekit.deploy.generate import generate
-from edgekit.deploy.target import find_target
+from edgekit.deploy.project import build
+from edgekit.deploy.target import Target, find_target
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
 
@@ -30,17 +33,34 @@ def _softmax(seed: int, shape: tuple[int, int], scale: float, beta: float = 1.0)
 
 
 @pytest.mark.parametrize("scale", [0.004, 0.11, 2.5])
-def test_every_purpose_gives_the_bytes_of_the_interpreter(scale: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", [HOST, replace(HOST, dsp=True)], ids=["portable", "dsp"])
+def test_every_purpose_gives_the_bytes_of_the_interpreter(target: Target, scale: float, tmp_path: Path) -> None:
     graphs = [_softmax(seed, shape, scale) for seed, shape in enumerate(SHAPES)]
-    made = [(graph, generate(graph, None, HOST, f"m{i}_{o}", o)) for i, graph in enumerate(graphs) for o in OPTIMIZE]
+    made = [(graph, generate(graph, None, target, f"m{i}_{o}", o)) for i, graph in enumerate(graphs) for o in OPTIMIZE]
     program = SanitizedProgram([sources for _, sources in made], tmp_path)
     for i, (graph, _) in enumerate(made):
         dims = graph.tensor("input").dims
-        clips = random_int8(np.random.default_rng(i), (8, *dims))
-        clips[0] = clips[0, 0, 0]  # all equal: the sum is the largest there can be
-        clips[1, :, 1:] = -128
+        clips = _clips(i, dims)
         expected = run_integer(graph, clips).reshape(len(clips), -1)
         np.testing.assert_array_equal(program.run(i, clips), expected, err_msg=f"{dims}, {i}")
+
+
+def _clips(seed: int, dims: tuple[int, ...]) -> np.ndarray:
+    clips = random_int8(np.random.default_rng(seed), (8, *dims))
+    clips[0] = clips[0, 0, 0]  # all equal: the sum is the largest there can be
+    clips[1, :, 1:] = -128
+    return clips
+
+
+@pytest.mark.parametrize("shape", [(7, 109), (2, 511), (3, 8)])
+def test_words_of_elements_on_the_core_equal_the_interpreter(shape: tuple[int, int], tmp_path: Path) -> None:
+    pytest.importorskip("unicorn")
+    graph, core = _softmax(3, shape, 0.11), find_target("cortex-m4")
+    sources = generate(graph, None, core, "m", "speed")
+    assert "usub8" in sources.files["m_model.c"]
+    clips = _clips(5, shape)
+    scores = emulate(build(sources, core, tmp_path / "image"), clips, counted=0).scores
+    np.testing.assert_array_equal(scores, run_integer(graph, clips).reshape(len(clips), -1))
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import cast
 
 from edgekit.deploy.c.blocked_matmul import PROVIDERS, batch_offset, named, provider
+from edgekit.deploy.c.dsp import softmax as dsp_softmax
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.mve import softmax as mve_softmax
 from edgekit.deploy.c.nest import loops, offset, strides
 from edgekit.deploy.c.product import Product
+from edgekit.deploy.c.softmax import DEEPEST
 from edgekit.deploy.c.softmax_table import exponentials, row_functions
 from edgekit.deploy.c.text import fill, indent
 from edgekit.graph.attention import AttentionMemory
@@ -69,7 +71,7 @@ def emitter(isa: str) -> Callable[[Layer], Code]:
     def emit(layer: Layer) -> Code:
         scores, values = _products(layer)
         make, depth = PROVIDERS[isa].functions, scores.stride
-        row = mve_softmax.row_functions(depth) if isa == "mve" else row_functions(depth)
+        row = _softmax(isa, depth)
         first = make(scores, 0)
         second = make(values, len(first))
         row = tuple(Function(f.name, _moved(f.text, len(first) + len(second))) for f in row)
@@ -85,6 +87,14 @@ def emitter(isa: str) -> Callable[[Layer], Code]:
         return Code(call, (*made, whole), data, memory.nbytes, kernel=kernel)
 
     return emit
+
+
+def _softmax(isa: str, depth: int) -> tuple[Function, ...]:
+    """Functions of which the last computes a row of scores."""
+    if isa == "mve":
+        return mve_softmax.row_functions(depth)
+    wide = isa == "dsp" and dsp_softmax.LEAST <= depth <= DEEPEST
+    return dsp_softmax.row_functions(depth) if wide else row_functions(depth)
 
 
 def _products(layer: Layer) -> tuple[Product, Product]:

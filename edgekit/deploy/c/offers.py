@@ -20,6 +20,7 @@ from edgekit.deploy.c.dsp import depthwise_row as dsp_row
 from edgekit.deploy.c.dsp import fully_connected as dsp_dense
 from edgekit.deploy.c.dsp import linear_add as dsp_linear_add
 from edgekit.deploy.c.dsp import linear_mean as dsp_linear_mean
+from edgekit.deploy.c.dsp import softmax as dsp_softmax
 from edgekit.deploy.c.dsp import tiled_conv2d as dsp_tiled
 from edgekit.deploy.c.dsp import wide_dense as dsp_wide_dense
 from edgekit.deploy.c.kernel import Code, Layer
@@ -156,6 +157,11 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
         ("softmax", "portable"): (
             _softmax(emit_softmax, _always, 275, 600),
             _softmax(softmax_table.emit_softmax, softmax_table.fits, 30, 1300),
+        ),
+        ("softmax", "dsp"): (
+            _softmax(emit_softmax, _always, 275, 600),
+            _softmax(softmax_table.emit_softmax, softmax_table.fits, 30, 1300),
+            _softmax(dsp_softmax.emit_softmax, dsp_softmax.fits, 18, 1560),
         ),
         ("softmax", "mve"): (_softmax(mve_softmax.emit_softmax, softmax_table.fits, 8, 1300),),
         ("attention", "portable"): _attention("portable"),
