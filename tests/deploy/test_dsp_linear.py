@@ -101,7 +101,7 @@ def test_a_form_of_two_inputs_holds_for_all_65536_pairs(name: str) -> None:
     inputs = tuple(graph.tensor(item) for item in activation_inputs(node))
     layer = Layer(0, node, params, inputs, graph.tensor(node.outputs[0]), TWIN)
     assert linear_add.fits(layer)
-    form = linear_add._form(params)  # type: ignore[arg-type]
+    form = linear_add.form_of_sum(params)  # type: ignore[arg-type]
     assert form is not None
     pairs = np.repeat(_INT8, 256).astype(np.int8), np.tile(_INT8, 256).astype(np.int8)
     expected = np.asarray(run_node(node, params, tuple(side[None] for side in pairs))).reshape(-1)

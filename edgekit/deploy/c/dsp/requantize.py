@@ -4,7 +4,8 @@ TensorFlow Lite computes h = ⌊(a·m + 2³⁰) / 2³¹⌋ and then divides h by
 SMMLAR gives z + ⌊(2a·m + 2³¹) / 2³²⌋, whose second part is h exactly for |a| < 2³⁰. The division is
 ⌊(⌊(h − [h < 0]) / 2^(r−1)⌋ + 1) / 2⌋. A z that is a multiple of 2^(r−1) passes the shift unchanged: the zero point
 costs nothing. Without the term [h < 0] only halves below zero come out higher, by one and still not above 0: where the
-clamp's low end is at or above the zero point nothing of that is seen, and the term is left out.
+clamp's low end is at or above the zero point nothing of that is seen, and the term is left out. The sign of a stands
+for that of h: they differ only where h is 0 and a below it, and 0 − 1 divided so is 0 like 0.
 """
 
 from __future__ import annotations
@@ -96,8 +97,7 @@ __attribute__((unused)) static inline int32_t dsp_relu(int32_t sum2, int32_t mul
 /* int8 of sum2 / 2 * multiplier / 2^(32 + shift) + zero point, halves away from zero. */
 __attribute__((unused)) static inline int32_t dsp_signed(int32_t sum2, int32_t multiplier, int32_t shift,
                                                          int32_t zero) {
-    const int32_t high = dsp_high_plus(sum2, multiplier, 0);
-    return dsp_half8(dsp_shift(high + (high >> 31) + zero, shift));
+    return dsp_half8(dsp_shift(dsp_high_plus(sum2, multiplier, zero) + (sum2 >> 31), shift));
 }
 """,
     ),
