@@ -1,6 +1,6 @@
 """Mutations of good model files through ``edgekit check-budget``.
 
-    python benchmarks/fuzz_budget.py [--cases 20000] [--workers 2]
+    python benchmarks/fuzz_budget.py [--cases 1000000] [--workers 2] [--shards FOLDER] [--until SECONDS]
 
 Ten small good files of all kinds are cut, flipped, overwritten, doubled and thinned out, each case from its own seed.
 Every case runs the command in a worker process whose address space may grow by 500 MB. Wrong is: exit code 0 for a
@@ -9,6 +9,9 @@ broken file, a traceback, a worker that dies, or more than 2 seconds of processo
 Broken is a file that the format's own software refuses (fuzz_files.JUDGES: ONNX' checker and ONNX Runtime, LiteRT,
 torch.export.load, safetensors). A mutation can leave a file good, for instance a changed weight; those that passed
 are judged one by one in processes of their own, and the result says how many were still good.
+
+Cases run in shards of 20,000, each of which leaves a file in FOLDER; the same command goes on with those that are
+missing, and the result is over all shards that are there. ``--until`` begins no shard after so many seconds.
 """
 
 from __future__ import annotations
@@ -31,9 +34,14 @@ from cases import ROOMY
 from fuzz_files import good_files, mutate
 from results_file import write_results
 
+from edgekit.core.files import write_json
+
 GROWTH = 500 * 2**20
 SECONDS = 2.0
 CHUNK = 250
+SHARD = 20_000
+STRIDE = 1_000_000_000
+"""Between the seeds of one file and the next: no two files share mutations' seeds."""
 
 
 def run_bytes(suffix: str, data: bytes, folder: Path) -> tuple[int, float, str]:
@@ -149,34 +157,20 @@ def faults(cases: list[tuple[str, int | None]], folder: Path) -> dict[tuple[str,
     return found
 
 
-def main() -> int:
-    """Run the campaign, write the result; 0 when nothing is wrong."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--cases", type=int, default=20_000)
-    parser.add_argument("--first", type=int, default=0, help="first seed of each file: other numbers are new mutations")
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
+def shard(first: int, count: int, workers: int) -> dict[str, Any]:
+    """``count`` cases from seed ``first`` of each file on: rows by file, and what was wrong."""
     names = list(good_files())
-    jobs = [
-        (names[i % len(names)], options.first + i // len(names) + 1_000_000 * (i % len(names)))
-        for i in range(options.cases)
-    ]
+    # Files take turns; each has seeds of its own.
+    jobs = [(names[i % len(names)], first + i // len(names) + STRIDE * (i % len(names))) for i in range(count)]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for (file, _), text in faults([(file, None) for file in names], folder / "good").items():
-            if text:
-                raise SystemExit(f"its judge refuses the good file {file}: {text}")
-        done = campaign(jobs, options.workers, folder)
+        done = campaign(jobs, workers, Path(name))
         passed = [case for case in done if case["code"] == 0]
-        print(f"{len(done)} cases, {len(passed)} passed and are judged", file=sys.stderr)
-        judged = faults([(case["file"], case["seed"]) for case in passed], folder / "judged")
+        judged = faults([(case["file"], case["seed"]) for case in passed], Path(name) / "judged")
     broken = {key: text for key, text in judged.items() if text}
-    slow = [case for case in done if case["seconds"] > SECONDS]
-    trouble = [case for case in done if case["trouble"] or case["code"] not in (0, 1, 2)]
     rows = []
     for file in names:
         mine = [case for case in done if case["file"] == file]
-        codes = Counter(case["code"] for case in mine)
+        codes, bad = Counter(case["code"] for case in mine), sum(key[0] == file for key in broken)
         rows.append(
             {
                 "file": file,
@@ -184,18 +178,61 @@ def main() -> int:
                 "refused or undecided": codes[2],
                 "over a limit": codes[1],
                 "passed": codes[0],
-                "passed and good": codes[0] - sum(1 for key in broken if key[0] == file),
-                "passed and broken": sum(1 for key in broken if key[0] == file),
-                "slowest_s": round(max(case["seconds"] for case in mine), 3),
+                "passed and good": codes[0] - bad,
+                "passed and broken": bad,
+                "slowest_s": round(max((case["seconds"] for case in mine), default=0.0), 3),
             }
         )
     wrong = {
         "passed_and_broken": [{"file": f, "seed": s, "fault": text} for (f, s), text in broken.items()],
-        "trouble": trouble,
-        "slow": slow,
+        "trouble": [case for case in done if case["trouble"] or case["code"] not in (0, 1, 2)],
+        "slow": [case for case in done if case["seconds"] > SECONDS],
     }
+    return {"rows": rows, "wrong": wrong}
+
+
+def merged(shards: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, list[Any]]]:
+    """Rows and what was wrong over all shards: counts added up, the slowest of all."""
+    rows: dict[str, dict[str, Any]] = {}
+    for row in (row for item in shards for row in item["rows"]):
+        before = rows.setdefault(row["file"], {key: row[key] if key == "file" else 0 for key in row})
+        for key in row:
+            if key == "slowest_s":
+                before[key] = max(before[key], row[key])
+            elif key != "file":
+                before[key] += row[key]
+    wrong = {key: [case for item in shards for case in item["wrong"][key]] for key in shards[0]["wrong"]}
+    return list(rows.values()), wrong
+
+
+def main() -> int:
+    """Run the campaign, write the result; 0 when nothing is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=20_000)
+    parser.add_argument("--first", type=int, default=0, help="first seed of each file: other numbers are new mutations")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--shards", type=Path, default=Path(tempfile.gettempdir()) / "edgekit-fuzz-budget")
+    parser.add_argument("--until", type=float, default=float("inf"), help="seconds after which no shard is begun")
+    options = parser.parse_args()
+    options.shards.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        for (file, _), text in faults([(file, None) for file in good_files()], Path(name) / "good").items():
+            if text:
+                raise SystemExit(f"its judge refuses the good file {file}: {text}")
+    begin, found = time.monotonic(), []
+    for start in range(0, options.cases, SHARD):
+        count = min(SHARD, options.cases - start)
+        first = options.first + start // len(good_files())
+        path = options.shards / f"{first}-{count}.json"
+        if not path.is_file():
+            if time.monotonic() - begin > options.until:
+                break
+            write_json(path, shard(first, count, options.workers))
+        found.append(json.loads(path.read_text("utf-8")))
+    rows, wrong = merged(found)
+    cases = sum(row["mutations"] for row in rows)
     write_results(
-        "fuzz_budget", rows, cases=len(done), first_seed=options.first, memory_growth_mb=GROWTH >> 20, wrong=wrong
+        "fuzz_budget", rows, cases=cases, first_seed=options.first, memory_growth_mb=GROWTH >> 20, wrong=wrong
     )
     print({key: len(value) for key, value in wrong.items()})
     for item in wrong["passed_and_broken"][:40]:
