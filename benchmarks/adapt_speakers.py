@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from edgekit.train.checkpoint import Checkpoint, load_checkpoint
 
 MODELS = {
     "speaker-resnet34": ("speaker-resnet34", 10, (0,), ("model.arguments.width=8",)),
-    "speaker-ecapa": ("ecapa-tdnn", 15, (0, 1, 2), ()),
+    "speaker-ecapa": ("ecapa-tdnn", 15, (0,), ()),
     "speaker-amcrn": ("amcrn", 6, (0,), ("model.arguments.width=16",)),
 }
 """Recipe: model, epochs, seeds, and what makes it small enough to train here."""
@@ -49,8 +48,7 @@ def _speakers(recipe: str, overrides: list[str], root: Path, work: Path) -> dict
         relabel_sets([str(root / name)], "speaker", lists[-1], select)
     both = work / "speakers.csv"
     both.write_text(lists[0].read_text() + "".join(lists[1].read_text().splitlines(keepends=True)[1:]))
-    out = work / "speakers-run"
-    shutil.rmtree(out, ignore_errors=True)
+    out = work / "-".join(["speakers", recipe, *(value.rpartition("=")[2] for value in overrides)])
     train(recipe, both, out, train_select="all", overrides=overrides, device="cpu")
     checkpoint = load_checkpoint(out)
     told = {name: verify_speakers(out, root / name, select=select).verification for name, select in TEST.items()}

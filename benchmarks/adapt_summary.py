@@ -33,6 +33,9 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
         "voice2series_rank_correlation": rank_correlation(series, within_a_source=False),
         "voice2series_rank_correlation_within_a_source": rank_correlation(series, within_a_source=True),
         "voice2series_at_least_scratch": sum(row["voice2series_accuracy"] >= _scratch(row, alone) for row in series),
+        "voice2series_at_least_better_network_from_scratch": sum(
+            row["voice2series_accuracy"] >= row["best_scratch_accuracy"] for row in series
+        ),
         "voice2series_at_least_dtw": sum(row["voice2series_accuracy"] >= row["dtw_accuracy"] for row in series),
         "voice2series_problems": len(series),
         "partition": _speakers([row for row in rows if row["part"] == "partition"]),
