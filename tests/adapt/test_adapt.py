@@ -86,6 +86,13 @@ def test_a_reprogrammed_run_teaches_a_student(picture_source: Path, tones: Path,
     assert student.epoch == 1
 
 
+@pytest.mark.slow
+def test_an_adapted_run_teaches_a_student(lora: Path, tones: Path, tmp_path: Path) -> None:
+    overrides = ("schedule.epochs=1", "schedule.batch_size=8", "frontend.fields.clip_samples=4000")
+    student = distill("kws-dscnn-8khz", [lora], tones, tmp_path / "run", train_select="all", overrides=overrides)
+    assert student.epoch == 1
+
+
 def test_a_recipe_without_a_source_is_refused(vit_source: Path, tones: Path, tmp_path: Path) -> None:
     with pytest.raises(BadConfigError, match="has no source"):
         adapt("kws-dscnn", vit_source, tones, tmp_path / "run", train_select="all")
