@@ -1,6 +1,8 @@
 """Figures of the code's structure: lengths of files and functions, tests against source, docstrings, circles.
 
-    .venv/bin/python scripts/structure.py [--format json]
+    .venv/bin/python scripts/structure.py [--format json] [--since COMMIT]
+
+With ``--since``, the figures of that commit stand beside those of the working tree.
 
 A line counts where it is neither empty nor a comment on its own. Docstrings are asked of public modules, classes and
 functions (names without an underscore, not inside a function).
@@ -12,6 +14,9 @@ import argparse
 import ast
 import json
 import statistics
+import subprocess
+import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 _LONG_FILE, _LONG_FUNCTION = 300, 60
 
 
-def sources(folder: str) -> list[Path]:
+def sources(folder: str, root: Path = ROOT) -> list[Path]:
     """Python files below ``folder``."""
-    return sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
+    return sorted(path for path in (root / folder).rglob("*.py") if "__pycache__" not in path.parts)
 
 
 def code_lines(text: str) -> int:
@@ -99,19 +104,19 @@ def _reach(graph: dict[str, set[str]], start: str) -> set[str]:
     return seen
 
 
-def figures() -> dict[str, object]:
+def figures(root: Path = ROOT) -> dict[str, object]:
     """All figures, and the longest files and functions."""
-    own = {path: path.read_text("utf-8") for path in sources("edgekit")}
+    own = {path: path.read_text("utf-8") for path in sources("edgekit", root)}
     trees = {path: ast.parse(text) for path, text in own.items()}
-    files = {str(path.relative_to(ROOT)): len(text.splitlines()) for path, text in own.items()}
+    files = {str(path.relative_to(root)): len(text.splitlines()) for path, text in own.items()}
     lengths = {
-        f"{path.relative_to(ROOT)}:{node.name}": length(node)
+        f"{path.relative_to(root)}:{node.name}": length(node)
         for path, tree in trees.items()
         for node in functions(tree)
     }
-    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in own}
+    names = {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path for path in own}
     lines = sum(code_lines(text) for text in own.values())
-    tests = sum(code_lines(path.read_text("utf-8")) for path in sources("tests"))
+    tests = sum(code_lines(path.read_text("utf-8")) for path in sources("tests", root))
     return {
         "files": len(files),
         "code_lines": lines,
@@ -129,17 +134,36 @@ def figures() -> dict[str, object]:
     }
 
 
+def at_commit(commit: str) -> dict[str, object]:
+    """The figures of a commit of this repository."""
+    with tempfile.TemporaryDirectory() as name:
+        packed = Path(name) / "tree.tar"
+        subprocess.run(["git", "archive", "-o", str(packed), commit, "edgekit", "tests"], cwd=ROOT, check=True)
+        with tarfile.open(packed) as archive:
+            archive.extractall(Path(name) / "tree", filter="data")
+        return figures(Path(name) / "tree")
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--format", choices=["text", "json"], default="text")
-    told = figures()
-    if parser.parse_args().format == "json":
-        print(json.dumps(told, indent=2))
+    parser.add_argument("--since", metavar="COMMIT", help="put the figures of this commit beside")
+    given = parser.parse_args()
+    columns = [at_commit(given.since)] if given.since else []
+    columns.append(figures())
+    if given.format == "json":
+        print(
+            json.dumps(
+                columns[-1] if len(columns) == 1 else dict(zip(("before", "now"), columns, strict=True)), indent=2
+            )
+        )
         return
-    for name, value in told.items():
-        shown = "\n" + "\n".join(f"    {item}" for item in value) if isinstance(value, list) and value else value
-        print(f"{name.replace('_', ' '):24} {shown if shown != [] else 'none'}")
+    for name in columns[-1]:
+        shown = [column[name] for column in columns]
+        listed = [f"\n    {item}" for item in shown[-1]] if isinstance(shown[-1], list) else []
+        counts = [len(value) if isinstance(value, list) else value for value in shown]
+        print(f"{name.replace('_', ' '):24}" + "".join(f"{count!s:>12}" for count in counts) + "".join(listed))
 
 
 if __name__ == "__main__":
