@@ -81,7 +81,7 @@ def _text(result: StreamResult) -> str:
         ("hop", f"{form.hop} frames", hop),
         ("window", f"{form.window} frames", past),
         ("first valid decision", f"hop {form.warmup}", ""),
-        ("state", f"{form.state_bytes:,} B", f"{len(form.states)} tensors"),
+        ("state", f"{form.state_bytes:,} B", f"{len(form.states) + len(form.variables)} tensors"),
         ("MACs a frame", f"{result.frame_macs:,.0f}", f"{result.saving:.1f} × fewer than the window's"),
         ("MACs a window", f"{result.window_macs:,}", ""),
     ]

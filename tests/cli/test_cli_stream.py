@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from random_chain import Chain
+from random_recurrent import svdf
 from streams import feature_stream, quantized, stream_case, window_case
 
 from edgekit.cli.main import build
@@ -72,3 +75,14 @@ def test_a_model_that_does_not_say_where_time_is_is_undecided(tmp_path):
 def test_c_without_a_folder_is_refused(model):
     answer = run(model, "--target", "cortex-m4")
     assert answer.exit_code != 0 and "C needs a folder" in str(answer.exception)
+
+
+def test_a_model_with_svdf_needs_no_axis_of_time_and_has_no_onnx(tmp_path):
+    chain = Chain(np.random.default_rng(1), (1, 20))
+    svdf(chain)
+    chain.fully_connected(5)
+    write_tflite(chain.graph(), tmp_path / "word.tflite")
+    answer = run(tmp_path / "word.tflite", "-o", tmp_path / "out", "--target", "cpu", "--sources-only")
+    assert answer.exit_code == 0, answer.output
+    assert "1 tensors" in answer.stdout
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"word.stream.tflite", "stream.json", "c"}
