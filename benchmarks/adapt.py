@@ -2,9 +2,10 @@
 
     EDGEKIT_DATA=… .venv/bin/python benchmarks/adapt.py --work runs/adapt [--parts reprogram,adapter] [--report]
 
-Sources are trained here, without downloads: a picture classifier on scikit-learn's digits and drawn patterns, a small
-AST and an attention BiLSTM on 24 synthesised words, none of which is a word of the tasks. Finished rows lie in
-``WORK/rows.jsonl``; stop the benchmark and start it again at any time. ``--report`` measures nothing.
+Sources are trained here, without downloads: a picture classifier on scikit-learn's digits and drawn shapes; a small
+AST, an attention BiLSTM and a VGGish on 24 synthesised words, a MobileNetV3 on 79, none a word of the tasks.
+Finished rows lie in ``WORK/rows.jsonl``; stop the benchmark and start it again at any time. ``--report`` measures
+nothing.
 """
 
 from __future__ import annotations
