@@ -104,7 +104,9 @@ def compile(
     path, chosen, purpose = Path(model), find_target(target), check_optimize(optimize)
     build = build and has_image(chosen, project)
     if build and chosen.kind == "mcu":
-        require("elftools", "mcu")  # sizes are read from the image: said before anything is written
+        require(
+            "elftools", "mcu", "write the C alone: --sources-only"
+        )  # sizes are read from the image: said before anything is written
     if max_flash is not None and not build:
         raise BadConfigError(
             "a limit of flash needs an image to measure", mend="let edgekit build one, or leave it out"

@@ -8,8 +8,8 @@ from types import ModuleType
 from edgekit.core.errors import MissingDependencyError
 
 
-def require(module: str, extra: str) -> ModuleType:
-    """Import ``module`` (dotted name), which the extra ``extra`` of edgekit installs.
+def require(module: str, extra: str, instead: str = "") -> ModuleType:
+    """Import ``module`` (dotted name), which the extra ``extra`` of edgekit installs; ``instead`` does without it.
 
     Raises:
         MissingDependencyError: the package is not installed, or its native part does not load.
@@ -19,4 +19,5 @@ def require(module: str, extra: str) -> ModuleType:
     except (ImportError, OSError) as error:
         reason = "is not installed" if isinstance(error, ModuleNotFoundError) else f"does not load: {error}"
         package = module.split(".")[0]
-        raise MissingDependencyError(f"{package} {reason}", mend=f"pip install 'edgekit[{extra}]'") from error
+        mend = f"pip install 'edgekit[{extra}]'" + (f", or {instead}" if instead else "")
+        raise MissingDependencyError(f"{package} {reason}", mend=mend) from error
