@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.api.stream import StreamResult, stream
 from edgekit.api.wake_data import WakeSet, decoded, real, synthesise_talk, synthesise_words, without_phrase
+from edgekit.api.wake_firmware import write_firmware
 from edgekit.api.wake_result import choice_json, draw_pictures
 from edgekit.api.wake_train import RECIPE, SMALL, Heard, make_lessons, make_model, resolve
-from edgekit.core.files import write_json, write_text
+from edgekit.core.files import write_json
 from edgekit.core.progress import Progress, silent
 from edgekit.data.manifest import Manifest
 from edgekit.data.stream import StreamPlan
@@ -128,7 +128,10 @@ def wake(config: WakeConfig, out: str | Path, *, cache: Path | None = None, prog
     step_ms = 1e3 * spec.hop_length / spec.sample_rate
     for name, choice in ((DETECTOR, single), (TWO_STAGES, staged)):
         write_json(folder / name, {"schema_version": 1, "step_ms": step_ms, **choice.settings.to_json()})
-    firmware = _firmware(folder, config, single.settings, staged.settings)
+    models = (folder / MODEL, folder / FIRST_MODEL)
+    firmware = write_firmware(
+        folder / FIRMWARE, models, config.target, single.settings, staged.settings, config.set.label
+    )
     opened = open_share(traces[:1], staged.settings.first or stage)
     result = WakeResult(folder, config.set.label, single, staged, opened, firmware)
     write_json(folder / RESULT, {"schema_version": 1, **result.to_json()})
@@ -231,36 +234,3 @@ def _development(config: WakeConfig, sets: _Sets, folder: Path, cache: Path | No
     else:
         kinds = [talk, takes_of(sets.words, "unknown", "validation", plan.rate, cache, progress)]
     return wake_traces(folder, config, words, kinds, config.hours, 1, progress)
-
-
-def _firmware(folder: Path, config: WakeConfig, single: DetectorSettings, staged: DetectorSettings) -> dict[str, int]:
-    """Both models' streaming C built for the target, with the detectors' sources beside them."""
-    from edgekit.api.wake_stream import output_scale
-    from edgekit.deploy.detector.generate import generate_detector
-
-    place = folder / FIRMWARE
-    built = [
-        stream(folder / model, place / part, target=config.target, name=name)
-        for part, model, name in (("word", MODEL, "wake"), ("first", FIRST_MODEL, "wake_first"))
-    ]
-    labels = ("unknown", config.set.label)
-    scale, first = output_scale(folder / MODEL), output_scale(folder / FIRST_MODEL)
-    alone = generate_detector(single, scale, labels, "wake")
-    for item in (alone, generate_detector(staged, scale, labels, "wake_staged", first)):
-        for name, text in item.files.items():
-            write_text(place / name, text)
-    sizes = {f"{part}_{key}": value for part, item in zip(("word", "first"), built, strict=True)
-             for key, value in _sizes(item).items()}  # fmt: skip
-    return sizes
-
-
-def _sizes(built: StreamResult) -> dict[str, int]:
-    """What a hop of a model costs, and its image with the front-end."""
-    from edgekit.bench.elf import read_elf
-    from edgekit.bench.sizes import image_sizes
-
-    told = {"macs_a_hop": built.hop_macs or 0}
-    if built.image is None or built.image.target.kind != "mcu":
-        return told
-    sizes = image_sizes(read_elf(built.image.path))
-    return {**told, "flash": sizes.flash, "ram": sizes.ram}

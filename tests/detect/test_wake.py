@@ -50,10 +50,9 @@ def test_everything_that_was_promised_is_there(made: Path) -> None:
     told = json.loads((made / "wake.json").read_text())
     assert detector["thresholds"] == told["single"]["detector"]["thresholds"] and "first" not in detector
     assert staged["first"]["threshold"] == told["two_stages"]["detector"]["first"]["threshold"]
-    assert (
-        told["single"]["development"]["words"] == 10
-        and told["firmware"]["word_flash"] > told["firmware"]["first_flash"] > 10_000
-    )
+    assert told["single"]["development"]["words"] == 10
+    assert min(told["firmware"][key] for key in ("word_flash", "first_flash", "word_macs_a_hop")) > 1_000
+    assert (made / "firmware" / "first" / "c" / "firmware.elf").is_file()
     assert f"{detector['thresholds'][0]} / 32768" in (made / "firmware" / "wake_detector.h").read_text()
     assert f"{staged['first']['threshold']} / 32768" in (made / "firmware" / "wake_staged_detector.h").read_text()
     for picture in ("det", "false_accepts", "misses", "latency"):
