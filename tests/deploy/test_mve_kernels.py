@@ -117,3 +117,10 @@ def test_instructions_on_the_core_equal_the_interpreter(name: str, compiler: str
     clips = _clips(graph, 3, 8)
     run = run_in_qemu(image, clips, _expected(graph, clips).shape[1])
     np.testing.assert_array_equal(run.scores, _expected(graph, clips))
+
+
+def test_whole_blocks_of_neighbouring_patches_need_no_copy_of_single_ones() -> None:
+    builder = Builder(np.random.default_rng(0), (1, 7, 8, 32))  # 56 positions, two chunks of 16 values
+    builder.conv2d(12, (1, 1))
+    model = generate(builder.graph(), None, find_target("cortex-m55"), "m").files["m_model.c"]
+    assert "pairs_of_32" in model and "patch_of_32" not in model

@@ -77,11 +77,12 @@ def _parts(arithmetic: Accumulate, patches: Patches) -> BlockParts:
     copy = f"@p{len(blocks)}@(@from@, block + p / 2 * {2 * size} + p % 2 * {CHUNK});"
     rest = f"@p{len(blocks) - 1}@(block, w, c, y);"
     pairs = (_copy_pairs(patches.depth),) if patches.direct and patches.depth % CHUNK == 0 else ()
+    single = (_copy(patches.depth),) if left or not pairs else ()  # whole blocks alone are copied in pairs alone
     return BlockParts(
-        functions=(*blocks, _copy(patches.depth), *pairs), count=PATCHES, weight="int8_t", channel="mve_four",
+        functions=(*blocks, *single, *pairs), count=PATCHES, weight="int8_t", channel="mve_four",
         begin=f"int8_t *block = scratch;\nmemset(block, 0, {_block_bytes(patches)});\n", place=copy,
         gathered=f"scratch + {_block_bytes(patches)}",
-        place_all=f"@p{len(blocks) + 1}@(x, block);" if pairs else "",
+        place_all=f"@p{len(blocks) + len(single)}@(x, block);" if pairs else "",
         products=full_or_rest(patches, PATCHES, "@p0@(block, w, c, y);", rest),
     )  # fmt: skip
 
