@@ -28,7 +28,7 @@ NOT_RUN = {
     r"edgekit data fetch|list\|inspect": "downloads",
     r"edgekit run (model.tflite$|MODEL$|MODEL -$|lantern)": "needs a microphone, a pipe, or what edgekit wake makes",
     r"keras|saved_model": "needs TensorFlow: tests/api/test_quantize_keras.py",
-    r"--method nncf|--prune|--cluster": "minutes: tests/quantize",
+    r"--method nncf|--prune|--cluster|--weights int4": "minutes: tests/quantize",
     r"digits|--start pre|join one two": "the accuracy campaign: hours",
     r"--language|tts": "more speech synthesis: tests/data/test_synthesise.py",
     r"demo-out": "needs what edgekit demo makes",
