@@ -73,7 +73,7 @@ class _Straight(torch.autograd.Function):
 
 def straight(x: Tensor, values: Tensor) -> Tensor:
     """``values`` in the forward direction, the identity of ``x`` backwards."""
-    out: Tensor = _Straight.apply(x, values)
+    out: Tensor = _Straight.apply(x, values)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -94,7 +94,7 @@ class _Clipped(torch.autograd.Function):
 
 def clipped(x: Tensor, low: float, high: float) -> Tensor:
     """``x`` between ``low`` and ``high``; no gradient at or beyond them."""
-    out: Tensor = _Clipped.apply(x, low, high)
+    out: Tensor = _Clipped.apply(x, low, high)  # type: ignore[no-untyped-call]
     return out
 
 
