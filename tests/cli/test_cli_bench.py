@@ -66,7 +66,7 @@ def test_bench_prints_the_contract_json(tmp_path: Path, capsys: pytest.CaptureFi
 def test_bench_measures_what_it_is_told_to_optimize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("unicorn")
     pytest.importorskip("ziglang")
-    model = _model(tmp_path / "m.tflite")
+    model = _model(tmp_path / "m.tflite", channels=16, side=20)
     found = {}
     for purpose in ("size", "speed"):
         assert (
