@@ -5,7 +5,7 @@
 Six architectures on three sets (benchmarks/quantization_cases.py): DSPSpeech by speaker (spk00–17 train, spk21–25
 test), FSDD without jackson and george, ESC-10 fold 4. Every case trains the float model, quantizes it with training
 clips as ``edgekit quantize`` does without options (and, where that chooses int16, in int8 with int16 norms alone
-beside it), and trains the int8 model's fake-quantized twin on, unless ``--epochs 0``. What is finished in ``--out`` is
+beside it), and trains the fake-quantized twins of both on, unless ``--epochs 0``. What is finished in ``--out`` is
 not done again; a float run that lies elsewhere is taken with ``--run CASE=FOLDER``.
 
 A drop is float minus integer, in points; its 95 % interval is a paired bootstrap over the test clips. ``float_ops``
@@ -99,7 +99,7 @@ class Bench:
         row: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
         if row and row["float_digest"] != self._float_digest():
             row = {}
-        if not row or row["qat_epochs"] < epochs:
+        if not row or row["qat_epochs"] < epochs or (epochs and "qat_accuracy" not in row):
             self._measure(row, epochs, kept)
         if "tflm_equal_bytes" not in row:
             row |= self._run_elsewhere("qat" if row["qat_epochs"] else "ptq")
@@ -110,16 +110,19 @@ class Bench:
         """Add what ``row`` does not have yet, and write it to ``kept``."""
         graph = self.float_model()
         features = calibration_clips(graph, self.data, select=self.case.held.train, progress=self.progress)
-        base = prepared(graph, PtqOptions())
-        int8 = quantize_prepared(base, features, PtqOptions(), self.progress)
         before = self._evaluated(graph, "float")
         if not row:
+            int8 = quantize_prepared(prepared(graph, PtqOptions()), features, PtqOptions(), self.progress)
             row |= self._after_training(graph, int8, features, before)
             write_json(kept, row)
-        if epochs:
-            row |= self._measured("qat", before, self._trained_on(base, int8, epochs)) | {"qat_epochs": epochs}
-            row.pop("tflm_equal_bytes", None)
-            write_json(kept, row)
+        for kind, widths in (("int8_qat", PtqOptions().widths), ("qat", row["ptq_widths"])):
+            if epochs and (row["qat_epochs"] < epochs or f"{kind}_accuracy" not in row):
+                options = PtqOptions(widths=widths)
+                trained = self._trained_on(graph, features, options, max(epochs, row["qat_epochs"]))
+                row |= self._measured(kind, before, trained)
+                row.pop("tflm_equal_bytes", None)
+        row["qat_epochs"] = max(epochs, row["qat_epochs"])
+        write_json(kept, row)
 
     def _float_digest(self) -> str | None:
         """Of the float run's weights, where it is finished: a row of other weights is done again."""
@@ -150,10 +153,19 @@ class Bench:
             "recipe": self.case.held.recipe,
         }
 
-    def _trained_on(self, base: Graph, integer: Graph, epochs: int) -> Graph:
-        folder, select = self.folder / f"qat-{epochs}", self.case.held.train
+    def _trained_on(self, graph: Graph, features: np.ndarray, ptq: PtqOptions, epochs: int) -> Graph:
+        """Fine-tuned on the integer graph of these widths; two kinds of one width share the run."""
+        base = prepared(graph, ptq)
+        integer = quantize_prepared(base, features, ptq, self.progress)
+        name = f"qat-{epochs}" if ptq == PtqOptions() else f"qat-{ptq.widths}-{epochs}"
         options = QatOptions(
-            run=self.run, folder=folder, data=self.data, train=select, valid="none", epochs=epochs, device="cpu"
+            run=self.run,
+            folder=self.folder / name,
+            data=self.data,
+            train=self.case.held.train,
+            valid="none",
+            epochs=epochs,
+            device="cpu",
         )
         return fine_tuned(base, integer, options, progress=self.progress)
 
