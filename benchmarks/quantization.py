@@ -3,10 +3,11 @@
     EDGEKIT_DATA=… .venv/bin/python benchmarks/quantization.py --out runs/quantization [--only dspspeech] [--epochs 0]
 
 Six architectures on three sets (benchmarks/quantization_cases.py): DSPSpeech by speaker (spk00–17 train, spk21–25
-test), FSDD without jackson and george, ESC-10 fold 4. Every case trains the float model, quantizes it with training
-clips as ``edgekit quantize`` does without options (and, where that chooses int16, in int8 with int16 norms alone
-beside it), and trains the fake-quantized twins of both on, unless ``--epochs 0``. What is finished in ``--out`` is
-not done again; a float run that lies elsewhere is taken with ``--run CASE=FOLDER``.
+test), FSDD without jackson and george (the float models hear synthetic digits as well, rendered into ``--out``), ESC-10
+fold 4. Every case trains the float model, quantizes it with training clips as ``edgekit quantize`` does without options
+(and, where that chooses int16, in int8 with int16 norms alone beside it), and trains the fake-quantized twins of both
+on with the real clips, unless ``--epochs 0``. What is finished in ``--out`` is not done again; a float run that lies
+elsewhere is taken with ``--run CASE=FOLDER``.
 
 A drop is float minus integer, in points; its 95 % interval is a paired bootstrap over the test clips. ``float_ops``
 counts the operators of the written TFLite that read or write a float. The files are run in TFLM's interpreter (its
@@ -24,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from accuracy_kws import SETS
+from accuracy_run import Workplace
 from quantization_cases import Case, cases
 from results_file import write_results
 
@@ -90,7 +93,9 @@ class Bench:
         held = self.case.held
         if self.given is None:
             chosen = {"train_select": held.train, "valid_select": "none"}
-            train(self.case.recipe(), self.data, self.run, device="cpu", progress=self.progress, **chosen)
+            place = Workplace(self.data.parent, self.folder.parent, SETS, self.progress)
+            clips = [place.manifest(held.dataset), *(place.share(name) for name in held.mixed)]
+            train(self.case.recipe(), clips, self.run, device="cpu", progress=self.progress, **chosen)
         return lower(load_graph(export(self.run, self.folder / "export").model))
 
     def row(self, epochs: int) -> dict[str, Any]:
@@ -151,6 +156,7 @@ class Bench:
             "float_epochs": load_checkpoint(self.run).recipe["schedule"]["epochs"],
             "float_digest": self._float_digest(),
             "recipe": self.case.held.recipe,
+            "mixed": " ".join(self.case.held.mixed),
         }
 
     def _trained_on(self, graph: Graph, features: np.ndarray, ptq: PtqOptions, epochs: int) -> Graph:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from edgekit.train.recipe import ModelChoice, Recipe
 from edgekit.train.recipe_file import load_recipe
@@ -21,6 +22,8 @@ class Held:
         patch: (frequency, time) of a transformer's patches, which do not overlap.
         bands: mel bins of the front-end where sub-bands need a multiple of 40.
         epochs: of the float runs.
+        mixed: synthetic sets that the float runs train with as well, NAME@SHARE (benchmarks/accuracy_kws.py).
+        longer: epochs of architectures that need more, by name.
     """
 
     dataset: str
@@ -31,6 +34,8 @@ class Held:
     patch: tuple[int, int]
     bands: int
     epochs: int
+    mixed: tuple[str, ...] = ()
+    longer: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,24 +85,51 @@ class Case:
             spec = frontend.spec()
             sides = {"input_shape": [spec.bins, spec.frames], "patch": self.held.patch, "stride": self.held.patch}
             model = dataclasses.replace(model, arguments={**model.arguments, **sides})
+        epochs = self.held.longer.get(self.architecture.name, self.held.epochs)
         rate = self.architecture.learning_rate or recipe.optimiser.learning_rate
         return dataclasses.replace(
             recipe,
             model=model,
             frontend=frontend,
             optimiser=dataclasses.replace(recipe.optimiser, learning_rate=rate),
-            schedule=dataclasses.replace(recipe.schedule, epochs=self.held.epochs),
+            schedule=dataclasses.replace(recipe.schedule, epochs=epochs),
         )
 
 
 SETS = (
     Held(
-        "dspspeech", "spk21-spk25", "speaker=spk00..spk17", "speaker=spk21..spk25", "kws-dscnn-robust", (8, 8), 40, 50
+        dataset="dspspeech",
+        held_out="spk21-spk25",
+        train="speaker=spk00..spk17",
+        test="speaker=spk21..spk25",
+        recipe="kws-dscnn-robust",
+        patch=(8, 8),
+        bands=40,
+        epochs=50,
+        longer={"ds-cnn": 100, "cp-mobile-grn": 100, "tf-sepnet-20": 200, "tiny-ast": 200},
     ),
     Held(
-        "fsdd", "george,jackson", "speaker!=george,jackson", "speaker=george,jackson", "kws-dscnn-8khz", (8, 6), 40, 40
+        dataset="fsdd",
+        held_out="george,jackson",
+        train="speaker!=george,jackson",
+        test="speaker=george,jackson",
+        recipe="kws-dscnn-8khz-level-tune",
+        patch=(8, 6),
+        bands=40,
+        epochs=16,
+        mixed=("digits@0.3",),
+        longer={"tiny-ast": 24},
     ),
-    Held("esc10", "fold4", "fold=1,2,3", "fold=4", "sounds-dscnn", (16, 8), 80, 20),
+    Held(
+        dataset="esc10",
+        held_out="fold4",
+        train="fold=1,2,3",
+        test="fold=4",
+        recipe="sounds-dscnn",
+        patch=(16, 8),
+        bands=80,
+        epochs=20,
+    ),
 )
 
 CP_MOBILE = {"base_channels": 16, "multiplier": 1.5, "expansion": 2.0, "grn": True}
