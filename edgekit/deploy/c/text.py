@@ -26,6 +26,11 @@ def indent(text: str, levels: int = 1) -> str:
     return "".join(prefix + line if line.strip() else line for line in text.splitlines(keepends=True))
 
 
+def text_of(lines: Iterable[str], levels: int = 0) -> str:
+    """Each of ``lines`` with a line's end, moved right by ``levels``."""
+    return indent("".join(f"{line}\n" for line in lines), levels)
+
+
 def array_lines(values: Iterable[str], width: int = 110) -> str:
     """Comma-separated values, wrapped and indented by four spaces."""
     lines: list[str] = []

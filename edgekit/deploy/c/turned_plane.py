@@ -46,8 +46,61 @@ class TurnedPlane:
         return 1 - self.plane.along, self.plane.along
 
     def turned(self, pair: Pair) -> Pair:
-        """A (h, w) pair as (across, along)."""
+        """A (h, w) pair as (across, along), and such a pair as (h, w)."""
         return pair[self.order[0]], pair[self.order[1]]
+
+    @property
+    def kernel(self) -> Pair:
+        """Taps, (across, along)."""
+        return self.turned(self.plane.kernel)
+
+    @property
+    def stride(self) -> Pair:
+        """Inputs from one output to the next, (across, along)."""
+        return self.turned(self.params.stride)
+
+    @property
+    def dilation(self) -> Pair:
+        """Inputs from one tap to the next, (across, along)."""
+        return self.turned(self.params.dilation)
+
+    @property
+    def weight_steps(self) -> Pair:
+        """Between the weights of neighbouring taps, (across, along)."""
+        return self.turned((self.plane.kernel[1], 1))
+
+    @property
+    def results(self) -> Pair:
+        """Outputs of a channel, (across, along)."""
+        return self.turned((self.plane.out_height, self.plane.out_width))
+
+    @property
+    def before(self) -> Pair:
+        """Places of the plane in front of the image, (across, along)."""
+        (top, _), (left, _) = self.params.pad
+        return self.turned((top, left))
+
+    @property
+    def kept(self) -> Pair:
+        """Inputs that lie inside the plane, (across, along)."""
+        sizes, room, before = self.turned((self.height, self.width)), self.plane.wide, self.before
+        return max(0, min(sizes[0], room[0] - before[0])), max(0, min(sizes[1], room[1] - before[1]))
+
+    def products(self, rows: int) -> dict[int, list[tuple[int, int]]]:
+        """What each input that ``rows`` rows of outputs read is multiplied with.
+
+        Returns:
+            For the outputs that stand first in their rows: an input's place in the plane, from the first one's first
+            tap, to each (row of outputs, weight).
+        """
+        found: dict[int, list[tuple[int, int]]] = {}
+        for row in range(rows):
+            for k in range(self.kernel[0]):
+                for t in range(self.kernel[1]):
+                    across = row * self.stride[0] + k * self.dilation[0]
+                    place = across * self.plane.wide[1] + t * self.dilation[1]
+                    found.setdefault(place, []).append((row, k * self.weight_steps[0] + t * self.weight_steps[1]))
+        return dict(sorted(found.items()))
 
     @property
     def inputs(self) -> Pair:

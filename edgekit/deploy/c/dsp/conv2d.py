@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import cast
 
 from edgekit.deploy.c.conv2d import layer_patches
-from edgekit.deploy.c.dsp.dot import block_kernel, filter_rows, one_kernel, weight_type, widen
+from edgekit.deploy.c.dsp.dot import block_kernel, filter_rows, one_kernel, weight_type
 from edgekit.deploy.c.dsp.requantize import applies, packed_table
+from edgekit.deploy.c.dsp.widen import widen
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.patch_loop import BlockParts, full_or_rest, patch_loop
 from edgekit.graph.integer.params import Accumulate, ConvParams

@@ -1,32 +1,26 @@
 """depthwise_conv2d with DSP instructions: a channel at a time, two outputs at a time.
 
-The channel is gathered into a plane of int16 whose border holds the zero point. Its rows lie along the axis in which
-pairs of outputs waste least (scratch.Plane). All weights of a channel stay in registers as pairs of int16; a row of
-three taps takes one LDRD and four multiply-accumulates for two outputs. Assembly keeps it to these.
+The channel is gathered into a plane of int16 whose border holds the zero point (plane_gather.py). Its rows lie along
+the axis in which pairs of outputs waste least (scratch.Plane), and every filter of the channel passes over it
+(depthwise_channel.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 
 from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.dsp import channels
-from edgekit.deploy.c.dsp.assembly import add, constant, function, requantize, zero_of
-from edgekit.deploy.c.dsp.plane_gather import gather_loop, kept
-from edgekit.deploy.c.dsp.requantize import applies, finish, zero_line
-from edgekit.deploy.c.dsp.taps import ASM, TWIN, Row, row_of
+from edgekit.deploy.c.dsp.depthwise_channel import WEIGHTS, PairPlane, channel_text
+from edgekit.deploy.c.dsp.plane_gather import gather_loop
+from edgekit.deploy.c.dsp.requantize import applies
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
 from edgekit.deploy.c.text import fill, indent
-from edgekit.deploy.c.turned_plane import TurnedPlane
 from edgekit.graph.integer.params import DepthwiseParams
 
-_WEIGHTS = ("r2", "r3", "r4", "r5", "r6", "r7")
-"""Pairs of weights that stay in registers beside two sums, two words of the plane, pointers and the factor."""
-_SUMS = ("r10", "r11")
 STORE_REACH = 4095
 """Largest offset of STRB, in bytes."""
 LDRD_REACH = 1020
@@ -50,87 +44,31 @@ static void @self@(const int8_t *w, const uint8_t *c, const int8_t *x, int8_t *y
 }
 """
 
-_TWIN = """\
-const dsp_channel how = @channel@;
-const int32_t packed = how.bias_shift;
-const int32_t multiplier = how.multiplier;
-@zero@@weights@for (int32_t i = 0; i < @across@; i++) {
-    const int8_t *from = plane + i * @row_bytes@;
-    int8_t *to = y + i * @across_step@;
-    for (int32_t j = 0; j < @along@; j += 2) {
-        int32_t s0 = packed >> 7;
-        int32_t s1 = packed >> 7;
-@products@        to[0] = @first@;
-        if (j + 1 < @along@) {
-            to[@step@] = @second@;
-        }
-        from += @advance@;
-        to += @two_steps@;
-    }
-}
-"""
-
-
-@dataclass(frozen=True)
-class _Shape(TurnedPlane):
-    """With what the DSP kernel asks of it, in bytes."""
-
-    @property
-    def row_bytes(self) -> int:
-        return 2 * self.plane.wide[1]
-
-    @property
-    def tap_row_bytes(self) -> int:
-        """Between rows of taps."""
-        return self.row_bytes * self.turned(self.params.dilation)[0]
-
-    @property
-    def rows(self) -> int:
-        """Rows of taps."""
-        return self.turned(self.plane.kernel)[0]
-
-    @property
-    def advance(self) -> int:
-        """Between pairs of outputs."""
-        return 4 * self.turned(self.params.stride)[1]
-
-    @property
-    def row(self) -> Row:
-        """Products of one of them."""
-        return row_of(self.turned(self.plane.kernel)[1], self.turned(self.params.stride)[1])
-
 
 def fits(layer: Layer) -> bool:
     """Whole plane that holds some of the image, weights in registers, offsets in reach, requantization proven."""
     params = cast(DepthwiseParams, layer.params)
-    shape = _Shape.of(layer)
-    if (
-        not shape.plane.whole
-        or min(kept(shape)) == 0
-        or shape.turned(params.dilation)[1] != 1
-        or not applies(params.arithmetic, 3)
-    ):
+    shape = PairPlane.of(layer)
+    if not shape.plane.whole or min(shape.kept) == 0 or shape.dilation[1] != 1 or not applies(params.arithmetic, 3):
         return False
     reach = (shape.rows - 1) * shape.tap_row_bytes + 4 * shape.row.words
-    return (
-        shape.rows * len(shape.row.pairs) <= len(_WEIGHTS) and reach <= LDRD_REACH and shape.outputs[1] <= STORE_REACH
-    )
+    return shape.rows * len(shape.row.pairs) <= len(WEIGHTS) and reach <= LDRD_REACH and shape.outputs[1] <= STORE_REACH
 
 
 def fits_unrolled(layer: Layer) -> bool:
     """Rows of an even number of pairs, both in reach."""
     if not fits(layer):
         return False
-    shape = _Shape.of(layer)
-    pairs = shape.turned((shape.plane.out_height, shape.plane.out_width))[1] // 2
+    shape = PairPlane.of(layer)
+    pairs = shape.results[1] // 2
     reach = (shape.rows - 1) * shape.tap_row_bytes + 4 * shape.row.words + shape.advance
     return pairs % 2 == 0 and pairs > 0 and reach <= LDRD_REACH and 3 * shape.outputs[1] <= STORE_REACH
 
 
 def pairs_of(layer: Layer) -> int:
     """Pairs of outputs of all channels, those of one output at a row's end left out."""
-    shape = _Shape.of(layer)
-    across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
+    shape = PairPlane.of(layer)
+    across, along = shape.results
     return across * (along // 2) * shape.plane.channels
 
 
@@ -144,131 +82,24 @@ def emitter(unroll: int) -> Callable[[Layer], Code]:
 
 
 def _emit(layer: Layer, unroll: int) -> Code:
-    shape, arithmetic = _Shape.of(layer), cast(DepthwiseParams, layer.params).arithmetic
+    shape, arithmetic = PairPlane.of(layer), cast(DepthwiseParams, layer.params).arithmetic
     by_channel = np.moveaxis(arithmetic.weights[0], 2, 0)  # [C·m, kh, kw]: a filter's taps lie together
     weights, table = f"weights_{layer.index}", f"channels_{layer.index}"
     data = (int8_array(weights, by_channel), channels.byte_table(table, [], arithmetic))
     kernel, out = shape.plane.kernel, f"{shape.plane.out_height}x{shape.plane.out_width}x{shape.plane.channels}"
     size = f"{kernel[0]}x{kernel[1]}_of_{shape.height}x{shape.width}x{shape.channels}_to_{out}"
-    channel = Function(f"taps_{kernel[0]}x{kernel[1]}_to_{out}", _channel(shape, unroll))
+    channel = Function(f"taps_{kernel[0]}x{kernel[1]}_to_{out}", channel_text(shape, unroll))
     functions = (channel, Function(f"depthwise_{size}", _text(shape, unroll)))
     call = f"{{f1}}({weights}, {table}, {{x}}, {{y}}, {{scratch}});"
     return Code(call, functions, data, shape.plane.nbytes, kernel=f"dsp {functions[-1].name}")
 
 
-def _text(shape: _Shape, unroll: int) -> str:
+def _text(shape: PairPlane, unroll: int) -> str:
     params = shape.params
     row = channels.row_bytes(params.arithmetic)
     return fill(
         _DEPTHWISE, self="@self@", f0="@f0@", zero=paren(params.arithmetic.input_zero_point),
         plane=shape.plane.wide[0] * shape.plane.wide[1], rows_bytes=row * shape.plane.channels, row_bytes=row,
-        multiplier=params.multiplier, taps=shape.plane.kernel[0] * shape.plane.kernel[1],
+        multiplier=params.multiplier, taps=shape.kernel[0] * shape.kernel[1],
         gather=indent(gather_loop(shape, several_rows=unroll > 1), 2),
     )  # fmt: skip
-
-
-def _pairs(shape: _Shape) -> list[tuple[int, int | None]]:
-    """Places in the filter of the two weights of every pair; None behind the last tap of a row."""
-    rows, taps = shape.turned(shape.plane.kernel)
-    row_step, tap_step = shape.turned((shape.plane.kernel[1], 1))
-    return [
-        (k * row_step + t * tap_step, k * row_step + (t + 1) * tap_step if t + 1 < taps else None)
-        for k in range(rows)
-        for t in shape.row.pairs
-    ]
-
-
-def _channel(shape: _Shape, unroll: int) -> str:
-    """``(plane, y, c, w)``: one channel's plane with one filter to its outputs; all sums are doubled by the weights."""
-    rows, taps = shape.turned(shape.plane.kernel)
-    comment = f"One channel: {rows} rows of {taps} taps, two outputs at a time."
-    parameters = ("const int8_t *plane", "int8_t *y", "const uint8_t *c", "const int8_t *w")
-    return function(comment, parameters, _lines(shape, unroll), _twin(shape))
-
-
-def _twin(shape: _Shape) -> str:
-    params, row = shape.params, shape.row
-    across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
-    weights = "".join(
-        f"const uint32_t w{i} = twin_pair(2 * w[{low}], {'0' if high is None else f'2 * w[{high}]'});\n"
-        for i, (low, high) in enumerate(_pairs(shape))
-    )
-    products = "".join(
-        f"        s{p.output} = {TWIN[p.kind]}(dsp_word(from + {k * shape.tap_row_bytes + 4 * p.word}), "
-        f"w{k * len(row.pairs) + p.pair}, s{p.output});\n"
-        for k in range(shape.rows)
-        for p in row.products
-    )
-    values = [finish(params.arithmetic, total, "packed", "multiplier") for total in ("s0", "s1")]
-    return fill(
-        _TWIN, zero=zero_line(params.arithmetic, "packed"), weights=weights, across=across, along=along,
-        row_bytes=shape.row_bytes * shape.turned(params.stride)[0], across_step=shape.outputs[0], products=products,
-        first=values[0], second=values[1], step=shape.outputs[1], two_steps=2 * shape.outputs[1],
-        advance=shape.advance, channel=channels.twin(params.arithmetic, "c"),
-    )  # fmt: skip
-
-
-def _lines(shape: _Shape, unroll: int) -> list[str]:
-    """Plane r0, y r1, weights r2 …, bias and shift r8, factor r9, sums r10 and r11, words ip and lr; on the stack the
-    zero point, the rows left, both pointers at the row's start, and where the row's pairs end.
-    """
-    across, along = shape.turned((shape.plane.out_height, shape.plane.out_width))
-    row_bytes, across_step = shape.row_bytes * shape.turned(shape.params.stride)[0], shape.outputs[0]
-    pairs, single = _pair_loop(shape, along // 2, unroll), _outputs(shape, shape.row.first_output, 1)
-    return [
-        "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}", "sub sp, sp, #20",
-        *channels.load(shape.params.arithmetic, "r8", "r9", "r2", "ip"), "mov lr, r3",
-        *_load_weights(shape), *zero_of(shape.params.arithmetic, "ip", "r8"), "str ip, [sp]",
-        *constant("ip", across), "str ip, [sp, #4]", "strd r0, r1, [sp, #8]",
-        "2:", *(pairs if along > 1 else []), *(single if along % 2 else []),
-        "ldrd r0, r1, [sp, #8]", *add("r0", row_bytes, "ip"), *add("r1", across_step, "ip"), "strd r0, r1, [sp, #8]",
-        "ldr ip, [sp, #4]", "subs ip, ip, #1", "str ip, [sp, #4]", "bne 2b",
-        "add sp, sp, #20", "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}",
-    ]  # fmt: skip
-
-
-def _load_weights(shape: _Shape) -> list[str]:
-    lines = []
-    for register, (low, high) in zip(_WEIGHTS, _pairs(shape), strict=False):
-        lines += [f"ldrsb {register}, [lr, #{low}]", f"lsl {register}, {register}, #1"]
-        if high is None:
-            lines.append(f"uxth {register}, {register}")
-        else:
-            lines += [f"ldrsb ip, [lr, #{high}]", f"pkhbt {register}, {register}, ip, lsl #17"]
-    return lines
-
-
-def _pair_loop(shape: _Shape, count: int, unroll: int) -> list[str]:
-    return [
-        "mov ip, r0", *add("ip", count * shape.advance, "lr"), "str ip, [sp, #16]",
-        "1:", *(line for pair in range(unroll) for line in _outputs(shape, shape.row, 2, pair)),
-        *add("r1", 2 * unroll * shape.outputs[1], "ip"), f"add r0, r0, #{unroll * shape.advance}",
-        "ldr ip, [sp, #16]", "cmp r0, ip", "bne 1b",
-    ]  # fmt: skip
-
-
-def _outputs(shape: _Shape, row: Row, outputs: int, pair: int = 0) -> list[str]:
-    """One or two outputs, ``pair`` pairs further: sums, requantization, stores."""
-    lines = [f"asr {total}, r8, #7" for total in _SUMS[:outputs]]
-    for k in range(shape.rows):
-        lines += _products(row, k, k * shape.tap_row_bytes + pair * shape.advance)
-    lines.append("ldr ip, [sp]")
-    for total in _SUMS[:outputs]:
-        lines += requantize(shape.params.arithmetic, total, "r9", "r8", "ip")
-    for output, total in enumerate(_SUMS[:outputs], 2 * pair):
-        lines.append(f"strb {total}, [r1, #{output * shape.outputs[1]}]")
-    return lines
-
-
-def _products(row: Row, k: int, base: int) -> list[str]:
-    """Row ``k`` of taps, ``base`` bytes behind the first; words are loaded in pairs."""
-    lines = []
-    for low in range(0, row.words, 2):
-        address = f"[r0, #{base + 4 * low}]"
-        lines.append(f"ldrd ip, lr, {address}" if low + 1 < row.words else f"ldr ip, {address}")
-        for product in row.products:
-            if low <= product.word <= low + 1:
-                total, word = _SUMS[product.output], ("ip", "lr")[product.word - low]
-                weight = _WEIGHTS[k * len(row.pairs) + product.pair]
-                lines.append(f"{ASM[product.kind]} {total}, {word}, {weight}, {total}")
-    return lines

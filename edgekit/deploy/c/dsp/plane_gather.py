@@ -34,9 +34,8 @@ def gather_loop(shape: TurnedPlane, *, several_rows: bool) -> str:
         shape: of the layer; its plane holds some of the image.
         several_rows: few branches rather than little code.
     """
-    (top, _), (left, _) = shape.params.pad
-    before, row_bytes = shape.turned((top, left)), 2 * shape.plane.wide[1]
-    rows, columns = kept(shape)
+    before, row_bytes = shape.before, 2 * shape.plane.wide[1]
+    rows, columns = shape.turned(shape.kept)  # of the image
     row_step, column_step = (2, row_bytes) if shape.plane.along == 0 else (row_bytes, 2)
     part = next(size for size in range(min(MOST, columns), 0, -1) if columns % size == 0)
     together = 1
@@ -59,10 +58,3 @@ def gather_loop(shape: TurnedPlane, *, several_rows: bool) -> str:
         _LOOP, first=before[0] * row_bytes + 2 * before[1], times=rows // together, inner=indent(inner),
         in_rest=in_rest, row_step=together * row_step,
     )  # fmt: skip
-
-
-def kept(shape: TurnedPlane) -> tuple[int, int]:
-    """Rows and columns of the image that lie inside the plane."""
-    (top, _), (left, _) = shape.params.pad
-    room = shape.turned(shape.plane.wide)
-    return max(0, min(shape.height, room[0] - top)), max(0, min(shape.width, room[1] - left))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edgekit.deploy.c.accumulate import paren
-from edgekit.deploy.c.dsp.dot import block_kernel, one_kernel, widen
+from edgekit.deploy.c.dsp.dot import block_kernel, one_kernel
+from edgekit.deploy.c.dsp.widen import widen
 from edgekit.deploy.c.kernel import Function
 from edgekit.deploy.c.product import Product
 from edgekit.deploy.c.text import fill

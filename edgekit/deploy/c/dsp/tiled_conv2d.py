@@ -7,8 +7,9 @@ from typing import cast
 
 from edgekit.deploy.c.conv2d import layer_patches
 from edgekit.deploy.c.dsp import tile
-from edgekit.deploy.c.dsp.dot import weight_type, widen
+from edgekit.deploy.c.dsp.dot import weight_type
 from edgekit.deploy.c.dsp.requantize import applies
+from edgekit.deploy.c.dsp.widen import widen
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.patch_loop import BlockParts, patch_loop
 from edgekit.deploy.c.text import fill

@@ -8,7 +8,7 @@ from typing import cast
 from edgekit.deploy.c.fused import scalar, vector
 from edgekit.deploy.c.fused.places import Places
 from edgekit.deploy.c.kernel import Code, Function, GroupCode, Layer, int8_array
-from edgekit.deploy.c.text import fill, indent
+from edgekit.deploy.c.text import fill, indent, text_of
 from edgekit.deploy.c.wide import argument, element
 from edgekit.deploy.c.wide_functions import INVERSE_ROOT
 from edgekit.graph.fused_group import FusedGroup, averages_positions, read_in
@@ -106,7 +106,7 @@ def _channel_sums(places: Places) -> tuple[str, str]:
     start = -params.count * params.input_zero_point
     before = f"int32_t *sums = (int32_t *)(void *)(scratch + {group.sums_at});\n{loop}    sums[c] = {start};\n}}\n"
     lines = ["const int32_t sum = sums[c];", *scalar.statements(layer, value, ["sum"]), f"y[c] = ({name}){value};"]
-    return before, loop + indent("".join(f"{line}\n" for line in lines)) + "}\n"
+    return before, loop + text_of(lines, 1) + "}\n"
 
 
 def _pass(places: Places, number: int, vectors: bool) -> str:
@@ -128,8 +128,8 @@ def _pass(places: Places, number: int, vectors: bool) -> str:
     loads = _loads(places, inside, number, vectors)
     head = f"for (int32_t c = 0; c < {group.channels}; c{f' += {LANES}' if vectors else '++'}) {{\n"
     live = [f"const mve_pred16_t live = vctp32q((uint32_t)({group.channels} - c));"] if vectors else []
-    loop = head + indent("".join(f"{line}\n" for line in (*live, *loads, *lines))) + "}\n"
-    return "".join(f"{line}\n" for line in (*before, *starts)) + (loop if inside else "")
+    loop = head + text_of((*live, *loads, *lines), 1) + "}\n"
+    return text_of((*before, *starts)) + (loop if inside else "")
 
 
 def _mean(layer: Layer) -> MeanParams:

@@ -23,10 +23,9 @@ _PLACES = 0xFFFF
 
 def fits(shape: TurnedPlane) -> bool:
     """Weights in registers, no stride along the rows, no row left over alone, everything in reach."""
-    kernel, stride = shape.turned(shape.plane.kernel), shape.turned(shape.params.stride)
-    if kernel[0] * kernel[1] > len(_WEIGHTS) or stride[1] != 1 or not _rows_at_a_time(shape):
+    if shape.kernel[0] * shape.kernel[1] > len(_WEIGHTS) or shape.stride[1] != 1 or not _rows_at_a_time(shape):
         return False
-    span = max(_offsets(shape, _rows_at_a_time(shape)))
+    span = 2 * max(shape.products(_rows_at_a_time(shape)))
     return span <= 2 * _REACH and 3 * shape.outputs[1] + shape.outputs[0] <= _PLACES
 
 
@@ -34,10 +33,10 @@ def row_lines(shape: TurnedPlane) -> list[str]:
     """Instructions and labels of ``(plane, w, c, y)``: inputs r0, y r1, weights r2 to r10, factor r11, power ip, sums
     q0 to q4, inputs and the zero point q5, biases q6, places of outputs q7; on the stack pointers and groups left.
     """
-    across = shape.turned((shape.plane.out_height, shape.plane.out_width))[0]
+    across = shape.results[0]
     rows = _rows_at_a_time(shape)
     groups = [(rows, across // rows), *([(across % rows, 1)] if across % rows else [])]
-    weights = shape.plane.kernel[0] * shape.plane.kernel[1]
+    weights = shape.kernel[0] * shape.kernel[1]
     row, step = shape.outputs
     places = places16("q7", step, row, "r4") if across > 1 else places32("q7", step, "r4")
     return [
@@ -51,37 +50,22 @@ def row_lines(shape: TurnedPlane) -> list[str]:
 
 def _rows_at_a_time(shape: TurnedPlane) -> int:
     """As many as there are sums for, so that what is left over is not one row of several; 0 where that cannot be."""
-    across = shape.turned((shape.plane.out_height, shape.plane.out_width))[0]
+    across = shape.results[0]
     return 1 if across == 1 else max((n for n in range(2, ROWS + 1) if n <= across and across % n != 1), default=0)
-
-
-def _offsets(shape: TurnedPlane, rows: int) -> dict[int, list[tuple[int, int]]]:
-    """Bytes from the first output's first tap to an input, and the (output row, weight)s that it is multiplied with."""
-    params, length = shape.params, shape.plane.wide[1]
-    kernel, stride, dilation = (shape.turned(pair) for pair in (shape.plane.kernel, params.stride, params.dilation))
-    w_row, w_tap = shape.turned((shape.plane.kernel[1], 1))
-    found: dict[int, list[tuple[int, int]]] = {}
-    for row in range(rows):
-        for k in range(kernel[0]):
-            for t in range(kernel[1]):
-                place = (row * stride[0] + k * dilation[0]) * length + t * dilation[1]
-                found.setdefault(2 * place, []).append((row, k * w_row + t * w_tap))
-    return dict(sorted(found.items()))
 
 
 def _middle(shape: TurnedPlane, rows: int) -> int:
     """Bytes from the first tap to where the pointer stands, so that loads reach to both sides."""
-    return min(_REACH, max(_offsets(shape, rows)) // 4 * 2)
+    return min(_REACH, max(shape.products(rows)) // 2 * 2)
 
 
 def _group(shape: TurnedPlane, rows: int, times: int, label: int) -> list[str]:
     """``times`` times ``rows`` output rows; ``label`` and the number behind it are free."""
-    along = shape.turned((shape.plane.out_height, shape.plane.out_width))[1]
-    row_bytes = 2 * shape.plane.wide[1] * shape.turned(shape.params.stride)[0]
+    row_bytes = 2 * shape.plane.wide[1] * shape.stride[0]
     return [
         *constant("lr", times), "str lr, [sp, #72]",
         f"{label}:", "ldrd r0, r1, [sp, #64]", *add("r0", _middle(shape, rows)),
-        *constant("lr", along), "dlstp.32 lr, lr",
+        *constant("lr", shape.results[1]), "dlstp.32 lr, lr",
         f"{label + 1}:", *_vectors(shape, rows), f"letp lr, {label + 1}b",
         "ldrd r0, r1, [sp, #64]", *add("r0", rows * row_bytes), *add("r1", rows * shape.outputs[0]),
         "strd r0, r1, [sp, #64]", "ldr lr, [sp, #72]", "subs lr, lr, #1", "str lr, [sp, #72]", f"bne {label}b",
@@ -92,9 +76,9 @@ def _vectors(shape: TurnedPlane, rows: int) -> list[str]:
     """Four outputs of each row."""
     arithmetic, middle, (row_step, step) = shape.params.arithmetic, _middle(shape, rows), shape.outputs
     lines = [f"vmov q{row}, q6" for row in range(rows)]
-    for offset, products in _offsets(shape, rows).items():
-        lines.append(f"vldrh.s32 q5, [r0, #{offset - middle}]")
-        lines += [f"vmla.s32 q{row}, q5, {_WEIGHTS[place]}" for row, place in products]
+    for place, products in shape.products(rows).items():
+        lines.append(f"vldrh.s32 q5, [r0, #{2 * place - middle}]")
+        lines += [f"vmla.s32 q{row}, q5, {_WEIGHTS[weight]}" for row, weight in products]
     for row in range(rows):
         lines += rescale(arithmetic, f"q{row}", "r11", "ip", "q5")
     lines.append(constant16("q5", arithmetic.output_zero_point))

@@ -16,7 +16,7 @@ from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.mul import emit_mul
 from edgekit.deploy.c.nest import broadcast, loops, offset, strides
 from edgekit.deploy.c.requantize import emit_requantize
-from edgekit.deploy.c.text import fill, indent
+from edgekit.deploy.c.text import fill, indent, text_of
 from edgekit.deploy.c.wide import element
 from edgekit.graph.integer.params import AddParams, Clamp, MulParams, RequantizeParams, Rescale
 from edgekit.graph.tensor import Tensor
@@ -143,7 +143,7 @@ def _code(layer: Layer, portable: Code, lines: Callable[[list[str]], list[str]])
     store = f"vstr{_LETTER[layer.output.dtype]}q_p_s32({to}, v, live);"
     body = fill(
         _VECTORS, count=dims[-1], lanes=LANES,
-        lines=indent("".join(f"{line}\n" for line in [*lines(values), store])),
+        lines=text_of([*lines(values), store], 1),
     )  # fmt: skip
     inputs = [f"const {element(tensor).name} *{name}" for tensor, name in zip(layer.inputs, names, strict=True)]
     text = fill(

@@ -10,8 +10,9 @@ from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.kernel import Function
 from edgekit.deploy.c.mve.requantize import finish, finish_one
 from edgekit.deploy.c.product import Product
-from edgekit.deploy.c.text import fill, indent
-from edgekit.graph.products import LANES, ROWS
+from edgekit.deploy.c.text import fill, text_of
+from edgekit.deploy.c.vector_product import row_functions
+from edgekit.graph.products import LANES
 
 COLUMNS = 4
 MOST_STEP = 0xFFFF // (LANES - 1)
@@ -32,17 +33,6 @@ static void @self@(const int8_t *from, int16_t *to) {
         to[k] = (int16_t)(k < @depth@ ? from[k * @step@] - @zero@ : 0);
     }
 #endif
-}
-"""
-
-_PREPARE = """\
-/* @columns@ columns, widened. */
-static void @self@(const int8_t *b, int16_t *columns) {
-    for (int32_t j = 0; j < @columns@; j++) {
-        @f0@(b, columns);
-        b += @next@;
-        columns += @padded@;
-    }
 }
 """
 
@@ -86,18 +76,6 @@ static void @self@(const int16_t *row, const int16_t *columns, int8_t *y) {
 }
 """
 
-_ROWS = """\
-/* @rows@ rows of @depth@ values with @columns@ columns. */
-static void @self@(const int8_t *a, const int16_t *columns, int8_t *y, int16_t *work) {
-    for (int32_t p = 0; p < @rows@; p++) {
-        @widen@(a, work);
-        @row@(work, columns, y);
-        a += @depth@;
-        y += @stride@;
-    }
-}
-"""
-
 
 def fits(product: Product) -> bool:
     """A whole group of columns, offsets of the gathering load in 16 bits, a result that is shifted right."""
@@ -108,19 +86,7 @@ def fits(product: Product) -> bool:
 
 def mve(product: Product, base: int) -> tuple[Function, ...]:
     """The functions; ``base`` is the number of functions in front of them."""
-    params, padded = product.params, product.shape.padded
-    step, following = (1, product.depth) if params.adj_y else (product.stride, 1)
-    rows, columns, row = (f"@f{base + i}@" for i in range(3))
-    prepare = fill(_PREPARE, self="@self@", columns=product.columns, next=following, padded=padded, f0=columns)
-    rest = (Function(f"rows_1x{product.name}", _rows(product, 1, rows, row)),) if product.rest else ()
-    return (
-        Function(f"widen_row_of_{product.depth}", _widen(product, 1, params.zero_points[0])),
-        Function(f"widen_column_of_{product.depth}", _widen(product, step, params.zero_points[1])),
-        Function(f"row_{product.name}", _row(product)),
-        Function(f"columns_{product.name}", prepare),
-        Function(f"rows_{ROWS}x{product.name}", _rows(product, ROWS, rows, row)),
-        *rest,
-    )
+    return row_functions(product, base, _widen, _row)
 
 
 def _widen(product: Product, step: int, zero: int) -> str:
@@ -136,16 +102,8 @@ def _widen(product: Product, step: int, zero: int) -> str:
 
 def _row(product: Product) -> str:
     arithmetic, padded, rescale = product.arithmetic, product.shape.padded, product.params.rescale
-    lines = finish(arithmetic, "v", "factor", "power")
     return fill(
         _ROW, self="@self@", columns=product.columns, four=COLUMNS, last=product.columns - COLUMNS, padded=padded,
         padded2=2 * padded, padded3=3 * padded, lanes=LANES, multiplier=rescale.multiplier, shift=paren(rescale.shift),
-        finish=indent("".join(f"{line}\n" for line in lines), 2), value=finish_one(arithmetic),
-    )  # fmt: skip
-
-
-def _rows(product: Product, rows: int, widen: str, row: str) -> str:
-    return fill(
-        _ROWS, self="@self@", rows=rows, depth=product.depth, columns=product.columns, stride=product.stride,
-        widen=widen, row=row,
+        finish=text_of(finish(arithmetic, "v", "factor", "power"), 2), value=finish_one(arithmetic),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
 from edgekit.deploy.c.neon.requantize import finish, finish_one
 from edgekit.deploy.c.neon.requantize import table as channels
 from edgekit.deploy.c.patch_loop import BlockParts, full_or_rest, patch_loop
-from edgekit.deploy.c.text import fill, indent
+from edgekit.deploy.c.text import fill, text_of
 from edgekit.graph.integer.params import Accumulate, ConvParams
 from edgekit.graph.scratch import Patches
 
@@ -106,7 +106,7 @@ def block_kernel(arithmetic: Accumulate, count: int) -> Function:
         stores.append(f"neon_store4(y + {p * outputs} + o, v{p});")
     text = fill(
         _BLOCK, self="@self@", count=count, depth=depth, outputs=outputs, filters=FILTERS, last=outputs - FILTERS,
-        padded=padded(depth), chunk=CHUNK, sums=_lines(sums, 2), products=_lines(lines, 3), stores=_lines(stores, 2),
+        padded=padded(depth), chunk=CHUNK, sums=text_of(sums, 2), products=text_of(lines, 3), stores=text_of(stores, 2),
         value=finish_one(arithmetic, "s", f"c[{outputs} + o]", f"c[{2 * outputs} + o]"),
     )  # fmt: skip
     return Function(f"block_{count}x{depth}_to_{outputs}", text)
@@ -124,7 +124,3 @@ def _parts(arithmetic: Accumulate, patches: Patches) -> BlockParts:
             patches, BLOCK, "@p0@(block, w, c, y);", f"@p{len(functions) - 1}@(block, w, c, y);"
         ),
     )  # fmt: skip
-
-
-def _lines(lines: list[str], levels: int) -> str:
-    return indent("".join(f"{line}\n" for line in lines), levels)

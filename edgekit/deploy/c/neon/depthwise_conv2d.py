@@ -15,7 +15,8 @@ from edgekit.deploy.c.dsp.requantize import applies
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array
 from edgekit.deploy.c.neon.requantize import finish, finish_one
 from edgekit.deploy.c.neon.requantize import table as channels
-from edgekit.deploy.c.text import fill, indent
+from edgekit.deploy.c.plain_taps import plain_taps
+from edgekit.deploy.c.text import fill, indent, text_of
 from edgekit.deploy.c.turned_plane import TurnedPlane
 from edgekit.graph.integer.params import DepthwiseParams
 
@@ -70,18 +71,7 @@ static void @self@(const int16_t *plane, const int8_t *w, const int32_t *c, int8
         y += @across_step@;
     }
 #else
-    for (int32_t i = 0; i < @across@; i++) {
-        for (int32_t j = 0; j < @along@; j++) {
-            int32_t s = bias;
-            for (int32_t k = 0; k < @tap_rows@; k++) {
-                for (int32_t t = 0; t < @tap_columns@; t++) {
-                    s += plane[i * @row@ + j * @stride@ + k * @tap_row@ + t * @tap@] * w[k * @w_row@ + t * @w_tap@];
-                }
-            }
-            y[i * @across_step@ + j * @step@] = @value@;
-        }
-    }
-#endif
+@plain@#endif
 }
 """
 
@@ -90,7 +80,7 @@ def fits(layer: Layer) -> bool:
     """Whole plane, rows of four outputs or more, requantization proven (as for DSP)."""
     shape = TurnedPlane.of(layer)
     arithmetic = cast(DepthwiseParams, layer.params).arithmetic
-    return shape.plane.whole and _outputs(shape)[1] >= LANES and applies(arithmetic, 3)
+    return shape.plane.whole and shape.results[1] >= LANES and applies(arithmetic, 3)
 
 
 def emit_depthwise_conv2d(layer: Layer) -> Code:
@@ -111,16 +101,8 @@ def emit_depthwise_conv2d(layer: Layer) -> Code:
     return Code(call, functions, data, shape.plane.nbytes, kernel=f"neon {functions[-1].name}")
 
 
-def _outputs(shape: TurnedPlane) -> tuple[int, int]:
-    """(across, along)."""
-    return shape.turned((shape.plane.out_height, shape.plane.out_width))
-
-
 def _layer(shape: TurnedPlane) -> str:
-    params, (rows, length) = shape.params, shape.plane.wide
-    (top, _), (left, _) = params.pad
-    before, sizes = shape.turned((top, left)), shape.turned((shape.height, shape.width))
-    kept = [max(0, min(size, room - first)) for size, room, first in zip(sizes, (rows, length), before, strict=True)]
+    params, (rows, length), before, kept = shape.params, shape.plane.wide, shape.before, shape.kept
     return fill(
         _LAYER, self="@self@", f0="@f0@", size=rows * length, length=length, rows=kept[0], count=kept[1],
         zero=paren(params.arithmetic.input_zero_point), channels=shape.channels, multiplier=params.multiplier,
@@ -130,22 +112,19 @@ def _layer(shape: TurnedPlane) -> str:
 
 
 def _taps(shape: TurnedPlane) -> str:
-    params, length = shape.params, shape.plane.wide[1]
-    kernel, stride, dilation = (shape.turned(pair) for pair in (shape.plane.kernel, params.stride, params.dilation))
-    w_row, w_tap = shape.turned((shape.plane.kernel[1], 1))
-    across, along = _outputs(shape)
-    products = []
-    for k in range(kernel[0]):
-        for t in range(kernel[1]):
-            load = _load(k * dilation[0] * length + t * dilation[1], stride[1])
-            products.append(f"v = vmlal_n_s16(v, {load}, w{k * w_row + t * w_tap});")
-    weights = [f"const int16_t w{place} = w[{place}];" for place in range(kernel[0] * kernel[1])]
+    arithmetic, (across, along) = shape.params.arithmetic, shape.results
+    products = [
+        f"v = vmlal_n_s16(v, {_load(place, shape.stride[1])}, w{weight});"
+        for place, read in shape.products(rows=1).items()
+        for _, weight in read
+    ]
+    weights = [f"const int16_t w{place} = w[{place}];" for place in range(shape.kernel[0] * shape.kernel[1])]
     return fill(
-        _TAPS, self="@self@", outputs=shape.plane.channels, weights=_lines(weights, 1), products=_lines(products, 3),
-        finish=_lines(finish(params.arithmetic, "v", "factors", "powers"), 3), lanes=LANES, last=along - LANES,
-        across=across, along=along, step=shape.outputs[1], across_step=shape.outputs[0], row=stride[0] * length,
-        stride=stride[1], tap_row=dilation[0] * length, tap=dilation[1], tap_rows=kernel[0], tap_columns=kernel[1],
-        w_row=w_row, w_tap=w_tap, value=finish_one(params.arithmetic, "s", "factor", "power"),
+        _TAPS, self="@self@", outputs=shape.plane.channels, weights=text_of(weights, 1), products=text_of(products, 3),
+        finish=text_of(finish(arithmetic, "v", "factors", "powers"), 3), lanes=LANES, last=along - LANES,
+        across=across, along=along, step=shape.outputs[1], across_step=shape.outputs[0],
+        row=shape.stride[0] * shape.plane.wide[1], stride=shape.stride[1],
+        plain=indent(plain_taps(shape, "bias", finish_one(arithmetic, "s", "factor", "power"))),
     )  # fmt: skip
 
 
@@ -154,7 +133,3 @@ def _load(place: int, stride: int) -> str:
     if stride == 1:
         return f"vld1_s16(from + {place})"
     return "((int16x4_t){" + ", ".join(f"from[{place + lane * stride}]" for lane in range(LANES)) + "})"
-
-
-def _lines(lines: list[str], levels: int) -> str:
-    return indent("".join(f"{line}\n" for line in lines), levels)

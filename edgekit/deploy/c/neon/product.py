@@ -9,8 +9,9 @@ from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.kernel import Function
 from edgekit.deploy.c.neon.requantize import finish, finish_one
 from edgekit.deploy.c.product import Product
-from edgekit.deploy.c.text import fill, indent
-from edgekit.graph.products import LANES, ROWS
+from edgekit.deploy.c.text import fill, text_of
+from edgekit.deploy.c.vector_product import row_functions
+from edgekit.graph.products import LANES
 
 COLUMNS = 4
 
@@ -22,17 +23,6 @@ static void @self@(const int8_t *from, int16_t *to) {
     }
     for (int32_t k = @depth@; k < @padded@; k++) {
         to[k] = 0;
-    }
-}
-"""
-
-_PREPARE = """\
-/* @columns@ columns, widened. */
-static void @self@(const int8_t *b, int16_t *columns) {
-    for (int32_t j = 0; j < @columns@; j++) {
-        @f0@(b, columns);
-        b += @next@;
-        columns += @padded@;
     }
 }
 """
@@ -64,18 +54,6 @@ static void @self@(const int16_t *row, const int16_t *columns, int8_t *y) {
 }
 """
 
-_ROWS = """\
-/* @rows@ rows of @depth@ values with @columns@ columns. */
-static void @self@(const int8_t *a, const int16_t *columns, int8_t *y, int16_t *work) {
-    for (int32_t p = 0; p < @rows@; p++) {
-        @widen@(a, work);
-        @row@(work, columns, y);
-        a += @depth@;
-        y += @stride@;
-    }
-}
-"""
-
 
 def fits(product: Product) -> bool:
     """A whole group of columns, a result that is shifted right, sums in reach of the requantization."""
@@ -84,19 +62,7 @@ def fits(product: Product) -> bool:
 
 def neon(product: Product, base: int) -> tuple[Function, ...]:
     """The functions; ``base`` is the number of functions in front of them."""
-    params, padded = product.params, product.shape.padded
-    step, following = (1, product.depth) if params.adj_y else (product.stride, 1)
-    rows, columns, row = (f"@f{base + i}@" for i in range(3))
-    prepare = fill(_PREPARE, self="@self@", columns=product.columns, next=following, padded=padded, f0=columns)
-    rest = (Function(f"rows_1x{product.name}", _rows(product, 1, rows, row)),) if product.rest else ()
-    return (
-        Function(f"widen_row_of_{product.depth}", _widen(product, 1, params.zero_points[0])),
-        Function(f"widen_column_of_{product.depth}", _widen(product, step, params.zero_points[1])),
-        Function(f"row_{product.name}", _row(product)),
-        Function(f"columns_{product.name}", prepare),
-        Function(f"rows_{ROWS}x{product.name}", _rows(product, ROWS, rows, row)),
-        *rest,
-    )
+    return row_functions(product, base, _widen, _row)
 
 
 def _widen(product: Product, step: int, zero: int) -> str:
@@ -115,18 +81,7 @@ def _row(product: Product) -> str:
         products.append(f"s{f} = vmlal_high_s16(s{f}, x, w{f});")
     return fill(
         _ROW, self="@self@", columns=product.columns, four=COLUMNS, last=product.columns - COLUMNS, padded=padded,
-        lanes=LANES, multiplier=rescale.multiplier, shift=paren(rescale.shift), sums=_lines(sums, 2),
-        products=_lines(products, 3), finish=_lines(finish(arithmetic, "v", "factors", "powers"), 2),
+        lanes=LANES, multiplier=rescale.multiplier, shift=paren(rescale.shift), sums=text_of(sums, 2),
+        products=text_of(products, 3), finish=text_of(finish(arithmetic, "v", "factors", "powers"), 2),
         value=finish_one(arithmetic, "s", str(rescale.multiplier), paren(rescale.shift)),
     )  # fmt: skip
-
-
-def _rows(product: Product, rows: int, widen: str, row: str) -> str:
-    return fill(
-        _ROWS, self="@self@", rows=rows, depth=product.depth, columns=product.columns, stride=product.stride,
-        widen=widen, row=row,
-    )  # fmt: skip
-
-
-def _lines(lines: list[str], levels: int) -> str:
-    return indent("".join(f"{line}\n" for line in lines), levels)

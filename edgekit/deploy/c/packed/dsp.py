@@ -8,8 +8,8 @@ patches, where int8 weights take 12½.
 from __future__ import annotations
 
 from edgekit.deploy.c.dsp.assembly import add, constant, function, requantize, subtract, zero_of
-from edgekit.deploy.c.dsp.dot import widen
 from edgekit.deploy.c.dsp.requantize import finish, packed_table, zero_line
+from edgekit.deploy.c.dsp.widen import widen
 from edgekit.deploy.c.kernel import Function
 from edgekit.deploy.c.packed.codes import BOOK, EVEN_ODD, packed_array
 from edgekit.deploy.c.patch_loop import BlockParts, full_or_rest

@@ -11,7 +11,7 @@ from edgekit.deploy.c.mve.requantize import finish, finish_one
 from edgekit.deploy.c.mve.requantize import table as channels
 from edgekit.deploy.c.packed.codes import BESIDE, BOOK, packed_array
 from edgekit.deploy.c.patch_loop import BlockParts, full_or_rest
-from edgekit.deploy.c.text import fill, indent
+from edgekit.deploy.c.text import fill, text_of
 from edgekit.graph.integer.params import Accumulate
 from edgekit.graph.scratch import Patches
 
@@ -110,7 +110,7 @@ def _block(arithmetic: Accumulate, depth: int, count: int) -> Function:
         _BLOCK, self="@self@", count=count, depth=depth, outputs=outputs, padded=padded, chunk=CHUNK,
         live=f"    const mve_pred16_t live = vctp32q({count});\n" if part else "",
         sums="".join(f"        int32_t s{p} = 0;\n" for p in numbered), products=products, lanes=lanes,
-        stores=indent("".join(f"{line}\n" for line in stores), 2), row_bytes=(depth + 1) // 2,
+        stores=text_of(stores, 2), row_bytes=(depth + 1) // 2,
         value=finish_one(arithmetic),
     )  # fmt: skip
     return Function(f"packed_block_{count}x{depth}_to_{outputs}", text)
