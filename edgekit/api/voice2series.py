@@ -123,7 +123,7 @@ def _hear(source: Source, manifest: Manifest, cache: Path | None, progress: Prog
     """What the source says to its own clips."""
     import torch
 
-    from edgekit.adapt.reprogram.model import last_linear, latent
+    from edgekit.adapt.latent import latent_and_logits
     from edgekit.adapt.source import build_source
     from edgekit.data.cache import AudioCache
     from edgekit.features.torch_frontend import TorchFrontend
@@ -137,14 +137,14 @@ def _hear(source: Source, manifest: Manifest, cache: Path | None, progress: Prog
     pcm = clips.windows(rows, source.frontend.clip_samples, np.zeros(len(rows), np.int64))
     model = build_source(source.mark())
     model.load_state_dict(source.weights())
-    frontend = TorchFrontend(source.frontend, torch.float32)
+    frontend, classes = TorchFrontend(source.frontend, torch.float32), len(source.labels)
+    portions = torch.from_numpy(pcm).split(64)  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        vectors = [latent(model, frontend(part)) for part in torch.from_numpy(pcm).split(64)]  # type: ignore[no-untyped-call]
-        together = torch.cat(vectors)
-        logits = last_linear(model)(together)
+        told = [latent_and_logits(model, classes, frontend(part)) for part in portions]
+    vectors, logits = (torch.cat(parts) for parts in zip(*told, strict=True))
     targets = np.array([order[clips.manifest.clips[row].label] for row in rows])
     wrong = logits.argmax(dim=1).numpy() != targets
-    return _Heard(together.double().numpy(), logits.double().numpy(), float(wrong.mean()))
+    return _Heard(vectors.double().numpy(), logits.double().numpy(), float(wrong.mean()))
 
 
 def _try(

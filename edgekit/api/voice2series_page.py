@@ -26,7 +26,9 @@ def draw_pictures(
     known: SeriesSet,
     heard: np.ndarray,
 ) -> tuple[Path, ...]:
-    """SVG files in ``folder``: saliency, attention, t-SNE before and after, risk bounds against accuracy.
+    """SVG files in ``folder``: t-SNE before and after, risk bounds against accuracy, saliency and attention.
+
+    Saliency is drawn where the source has convolutions, attention where it has attention.
 
     Args:
         folder: exists.
@@ -36,24 +38,23 @@ def draw_pictures(
         known: the same series.
         heard: latents of the source's own clips, [n, D].
     """
-    from edgekit.adapt.series.saliency import attention_over_time, class_activation
+    from edgekit.adapt.series.saliency import attention_over_time, class_activation, has_convolutions
     from edgekit.models.acoustic.attention_bilstm import AttentionBiLstm
     from edgekit.report.evaluation_figures import attention_images
     from edgekit.report.series_figures import attention_lines, bound_scatter
 
     some = np.unique(np.linspace(0, len(train) - 1, min(len(train), _EXAMPLES)).astype(int))
-    maps = class_activation(model, train[some])
-    features = _features(model, train[some])
     captions = [f"series of {known.labels[known.targets[row]]}" for row in some]
     pictures = {
-        "saliency.svg": attention_images(
-            features[0], [(caption, item) for caption, item in zip(captions, maps, strict=True)]
-        ),
         "bounds.svg": bound_scatter(
             [(f"{c.source}, {c.placement}, {c.each} a class", c.bound, c.test_accuracy) for c in result.candidates]
         ),
         **_projections(model, train, known, heard),
     }
+    if has_convolutions(model.source):
+        maps = class_activation(model, train[some])
+        captioned = list(zip(captions, maps, strict=True))
+        pictures["saliency.svg"] = attention_images(_features(model, train[some])[0], captioned)
     if isinstance(model.source, AttentionBiLstm):
         pictures["attention.svg"] = attention_lines(attention_over_time(model, train[some]), captions)
     for name, text in pictures.items():

@@ -27,6 +27,8 @@ _OWN_FILES = (
     "provenance.json",
     "mlflow.json",
     "source.safetensors",
+    "frame-program.svg",
+    "waveform-program.svg",
 )
 
 
@@ -47,7 +49,7 @@ def open_run(
         recipe: resolved.
         train: its training clips.
         valid: its validation clips.
-        overwrite: throw away what the folder holds.
+        overwrite: throw away the run that the folder holds; files of others beside it stay.
         teachers: digests of the teachers.
         start: digest of the weights that the run starts from; their place may change.
 
@@ -63,8 +65,9 @@ def open_run(
         **({"teachers": list(teachers)} if teachers else {}),
         **({"start": start} if start else {}),
     }
-    if overwrite:
-        for name in _OWN_FILES:
+    was_run = (folder / IDENTITY).is_file()
+    if overwrite and was_run:
+        for name in reversed(_OWN_FILES):  # what says that it is a run goes last
             (folder / name).unlink(missing_ok=True)
     found = _identity(folder)
     if found is not None:
@@ -77,7 +80,8 @@ def open_run(
                 mend="choose another folder, or --overwrite it",
             )
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not empty and not (overwrite and was_run):
         raise BadConfigError("is not empty and holds no run", where=str(folder), mend="choose another folder")
     write_json(folder / IDENTITY, identity)
     write_text(folder / "recipe.toml", to_toml(recipe))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from edgekit.adapt.latent import last_layer, latent_and_logits, prototypes
 from edgekit.adapt.reprogram.class_map import StaticMap, cluster_assignment, many_to_one
-from edgekit.adapt.reprogram.model import Reprogrammed, latent, levelled, standardised
+from edgekit.adapt.reprogram.model import Reprogrammed, levelled, standardised
 from edgekit.adapt.reprogram.programs import FrameProgram, WaveformProgram
 from edgekit.adapt.source import read_source, without_none
 from edgekit.core.errors import BadConfigError
@@ -22,12 +23,16 @@ SPEC = PRESETS["kws-logmel-40"].replace(
 )  # fmt: skip
 
 
-def _reprogrammed(source: Path, **more: object) -> Reprogrammed:
-    model = read_source(source)
+def _reprogrammed_of(source: Path, **more: object) -> Reprogrammed:
     frontend = without_none(SPEC.to_json())
-    built = build_model("reprogrammed", classes=3, source=model.mark(), frontend=frontend, **more)
+    built = build_model("reprogrammed", classes=3, source=read_source(source).mark(), frontend=frontend, **more)
     assert isinstance(built, Reprogrammed)
-    built.load_source(model.weights())
+    return built
+
+
+def _reprogrammed(source: Path, **more: object) -> Reprogrammed:
+    built = _reprogrammed_of(source, **more)
+    built.load_source(read_source(source).weights())
     return built
 
 
@@ -80,11 +85,24 @@ def test_all_but_the_programs_and_the_map_is_bit_equal_after_steps(picture_sourc
     assert {name for name in before if not torch.equal(before[name], after[name])} == learning
 
 
+@pytest.mark.parametrize("variant", _VARIANTS)
+def test_a_variant_is_built_without_weights_as_checkpoints_are(picture_source: Path, variant: str) -> None:
+    with torch.device("meta"):
+        built = _reprogrammed_of(picture_source, **_VARIANTS[variant])
+    own = _reprogrammed(picture_source, **_VARIANTS[variant]).state_dict()
+    assert {name: value.shape for name, value in built.state_dict().items()} == {n: v.shape for n, v in own.items()}
+    assert all(value.is_meta for value in built.state_dict().values())
+
+
 def test_a_static_class_is_the_mean_of_its_source_classes() -> None:
     logits = torch.tensor([[1.0, 2.0, 0.5, -1.0]])
     shares = logits.softmax(dim=1)[0]
     told = StaticMap([0, 1, 0, -1], 2)(logits).exp()[0]
     torch.testing.assert_close(told, torch.stack([(shares[0] + shares[2]) / 2, shares[1]]))
+    with pytest.raises(BadConfigError, match="1 classes have no source class"):
+        StaticMap([0, 0, -1], 2)
+    with pytest.raises(BadConfigError, match="beyond the 2"):
+        StaticMap([0, 1, 2], 2)
 
 
 def test_clusters_of_the_latent_space_go_where_the_votes_are() -> None:
@@ -106,11 +124,33 @@ def test_many_to_one_gives_every_class_the_same_number() -> None:
 
 
 def test_the_latent_vector_makes_the_logits(picture_source: Path) -> None:
-    model = _reprogrammed(picture_source, mapping="probe").eval()
-    picture = torch.randn(2, 1, 64, 64)
-    last = model.source.classifier[-1] if isinstance(model.source.classifier[-1], torch.nn.Linear) else None
-    assert last is not None
-    torch.testing.assert_close(last(latent(model.source, picture)), model.source(picture))
+    source = _reprogrammed(picture_source, mapping="probe").eval().source
+    vectors, logits = latent_and_logits(source, 12, torch.randn(2, 1, 64, 64))
+    last = last_layer(source, 12)
+    assert isinstance(last, torch.nn.Linear)
+    torch.testing.assert_close(vectors @ prototypes(source, 12).T + last.bias, logits)
+
+
+class _Squeezed(torch.nn.Module):
+    """The end of SqueezeNet: a 1×1 convolution gives the classes, then comes the mean; what follows runs first."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classifier = torch.nn.Conv2d(4, classes, 1)
+        self.features = torch.nn.Conv2d(1, 4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.classifier(self.features(x).relu()).mean(dim=(2, 3))
+        return out
+
+
+def test_a_convolution_that_makes_the_logits_has_a_latent_vector_too() -> None:
+    source = _Squeezed(5)
+    vectors, logits = latent_and_logits(source, 5, torch.randn(3, 1, 6, 7))
+    assert vectors.shape == (3, 4) and prototypes(source, 5).shape == (5, 4)
+    torch.testing.assert_close(vectors @ prototypes(source, 5).T + source.classifier.bias, logits)
+    with pytest.raises(BadConfigError, match="no linear layer or 1×1 convolution of 9 outputs"):
+        last_layer(source, 9)
 
 
 def test_silence_makes_no_infinite_picture() -> None:

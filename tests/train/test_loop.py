@@ -129,8 +129,10 @@ def test_a_finished_run_is_left_as_it_is(tmp_path: Path, tones: Path, tiny_recip
     before = (tmp_path / "r" / "checkpoint.safetensors").stat().st_mtime_ns
     once()
     assert (tmp_path / "r" / "checkpoint.safetensors").stat().st_mtime_ns == before
+    (tmp_path / "r" / "notes.txt").write_text("dear")
     once(overwrite=True)
     assert (tmp_path / "r" / "checkpoint.safetensors").stat().st_mtime_ns != before
+    assert (tmp_path / "r" / "notes.txt").read_text() == "dear"
 
 
 def test_another_run_in_the_folder_is_refused(
@@ -145,8 +147,11 @@ def test_another_run_in_the_folder_is_refused(
 
 def test_a_folder_of_other_files_is_refused(tmp_path: Path, tones: Path, tiny_recipe: Path, audio_cache: Path) -> None:
     (tmp_path / "thesis.tex").write_text("dear")
-    with pytest.raises(BadConfigError, match="not empty"):
-        train(tiny_recipe, tones, tmp_path, cache=audio_cache)
+    (tmp_path / "metrics.json").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(BadConfigError, match="not empty"):
+            train(tiny_recipe, tones, tmp_path, cache=audio_cache, overwrite=overwrite)
+    assert (tmp_path / "metrics.json").read_text() == "mine"
 
 
 def test_damaged_loop_state_says_so(tmp_path: Path, tones: Path, tiny_recipe: Path, audio_cache: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from edgekit.adapt.latent import prototypes
 from edgekit.adapt.reprogram.class_map import cluster_assignment
-from edgekit.adapt.reprogram.model import last_linear, standardised
+from edgekit.adapt.reprogram.model import standardised
 from edgekit.adapt.reprogram.programs import FrameProgram
 from edgekit.adapt.source import Source, build_source
 from edgekit.data.cache import AudioCache
@@ -45,4 +46,4 @@ def assign_classes(
         said = model(frame(standardised(frontend(pcm)))).softmax(dim=1).double().numpy()
         np.add.at(votes.T, targets[rows], said)
     votes /= np.maximum(1, np.bincount(targets, minlength=len(labels)))
-    return cluster_assignment(last_linear(model).weight.double().numpy(), votes, len(labels), seed)
+    return cluster_assignment(prototypes(model, len(source.labels)).double().numpy(), votes, len(labels), seed)

@@ -27,20 +27,18 @@ class StaticMap(nn.Module):
 
     def __init__(self, assignment: Sequence[int], classes: int) -> None:
         super().__init__()
-        table = torch.zeros(len(assignment), classes)
-        for source, target in enumerate(assignment):
-            if not -1 <= target < classes:
-                raise BadConfigError(f"class {target} of {classes}", where="model.arguments.assignment")
-            if target >= 0:
-                table[source, target] = 1.0
-        counts = table.sum(dim=0)
-        if bool((counts == 0).any()):
+        if not all(-1 <= target < classes for target in assignment):
+            text = f"a class beyond the {classes} of the task"
+            raise BadConfigError(text, where="model.arguments.assignment", mend="count from 0, −1 for none")
+        counts = [sum(target == one for target in assignment) for one in range(classes)]
+        if not all(counts):
             raise BadConfigError(
-                f"{int((counts == 0).sum())} classes have no source class",
+                f"{counts.count(0)} classes have no source class",
                 where="model.arguments.assignment",
                 mend="use a source with at least as many classes, or mapping=trainable",
             )
-        self.register_buffer("table", table / counts)
+        shares = [[(target == one) / counts[one] for one in range(classes)] for target in assignment]
+        self.register_buffer("table", torch.tensor(shares))
 
     def forward(self, logits: Tensor) -> Tensor:
         """Source logits [N, K] → log-probabilities [N, classes] (they need not sum to 1 where classes rest)."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.adapt.frozen import Adapted
+from edgekit.adapt.latent import latent_and_logits, prototypes
 from edgekit.adapt.reprogram.class_map import StaticMap, TrainableMap
 from edgekit.adapt.reprogram.programs import FrameProgram, WaveformProgram
 from edgekit.core.errors import BadConfigError
@@ -42,7 +43,7 @@ class Reprogrammed(Adapted):
         inner: height and width of the spectrogram as shares of the picture's.
 
     Raises:
-        BadConfigError: an unknown mapping, a share out of range, or a source without a last linear layer for "probe".
+        BadConfigError: an unknown mapping, a share out of range, or for "probe" a source without a last layer.
     """
 
     hears_waveforms = True
@@ -67,13 +68,14 @@ class Reprogrammed(Adapted):
         within = (max(1, round(height * inner[0])), max(1, round(width * inner[1])))
         self.waveform = WaveformProgram(self.spec.clip_samples) if waveform else None
         self.frame = FrameProgram((channels, height, width), within, trained=frame)
+        self.sources = int(source["arguments"]["classes"])
         self.mapping: nn.Module
         if mapping == "static":
             self.mapping = StaticMap(assignment, classes)
         elif mapping == "trainable":
-            self.mapping = TrainableMap(int(source["arguments"]["classes"]), classes)
+            self.mapping = TrainableMap(self.sources, classes)
         else:
-            self.mapping = nn.Linear(last_linear(self.source).in_features, classes)
+            self.mapping = nn.Linear(prototypes(self.source, self.sources).shape[1], classes)
         self.probes = mapping == "probe"
 
     def forward(self, samples: Tensor) -> Tensor:
@@ -90,7 +92,8 @@ class Reprogrammed(Adapted):
 
     def mapped(self, picture: Tensor) -> Tensor:
         """[N, C, H, W] → logits [N, classes]."""
-        logits: Tensor = self.mapping(latent(self.source, picture) if self.probes else self.source(picture))
+        told = latent_and_logits(self.source, self.sources, picture)[0] if self.probes else self.source(picture)
+        logits: Tensor = self.mapping(told)
         return logits
 
     def _features(self, pcm: Tensor) -> Tensor:
@@ -113,26 +116,3 @@ def standardised(features: Tensor) -> Tensor:
     """[N, 1, H, W] with mean 0 and deviation 1 of each clip; silence stays 0."""
     centred = features - features.mean(dim=(2, 3), keepdim=True)
     return centred / centred.square().mean(dim=(2, 3), keepdim=True).add(1e-6).sqrt()
-
-
-def last_linear(source: nn.Module) -> nn.Linear:
-    """The layer that makes the source's logits.
-
-    Raises:
-        BadConfigError: there is no linear layer.
-    """
-    found = [module for module in source.modules() if isinstance(module, nn.Linear)]
-    if not found:
-        raise BadConfigError("the source has no linear layer", where="--source", mend="use mapping=trainable")
-    return found[-1]
-
-
-def latent(source: nn.Module, picture: Tensor) -> Tensor:
-    """The source's latent vector, what its last linear layer reads: [N, C, H, W] → [N, D]."""
-    seen: list[Tensor] = []
-    handle = last_linear(source).register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    try:
-        source(picture)
-    finally:
-        handle.remove()
-    return seen[-1].flatten(1)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.adapt.frozen import Adapted
+from edgekit.adapt.latent import latent_and_logits
 from edgekit.adapt.reprogram.class_map import StaticMap
-from edgekit.adapt.reprogram.model import latent
 from edgekit.core.errors import BadConfigError
 from edgekit.features.spec import from_json
 from edgekit.features.torch_frontend import TorchFrontend
@@ -82,4 +82,4 @@ class Voice2Series(Adapted):
 
     def latent(self, clips: Tensor) -> Tensor:
         """What the source's last layer reads, [N, D]."""
-        return latent(self.source, self.heard(clips))
+        return latent_and_logits(self.source, len(self.mapping.table), self.heard(clips))[0]

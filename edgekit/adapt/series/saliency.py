@@ -12,6 +12,11 @@ from edgekit.core.errors import BadConfigError
 from edgekit.models.acoustic.attention_bilstm import AttentionBiLstm
 
 
+def has_convolutions(source: nn.Module) -> bool:
+    """Whether :func:`class_activation` can be drawn."""
+    return any(isinstance(module, nn.Conv2d) for module in source.modules())
+
+
 def class_activation(model: Voice2Series, clips: np.ndarray) -> np.ndarray:
     """Grad-CAM of the source's last convolution for the class that each series is given.
 
@@ -28,17 +33,19 @@ def class_activation(model: Voice2Series, clips: np.ndarray) -> np.ndarray:
     Raises:
         BadConfigError: a source without convolutions.
     """
-    layers = [module for module in model.source.modules() if isinstance(module, nn.Conv2d)]
-    if not layers:
+    if not has_convolutions(model.source):
         raise BadConfigError("the source has no convolution", where="saliency", mend="use another source")
     seen: list[Tensor] = []
-    handle = layers[-1].register_forward_hook(lambda module, given, made: seen.append(made))
+    layers = [module for module in model.source.modules() if isinstance(module, nn.Conv2d)]
+    # in the order in which they run, which need not be that in which a network was put together
+    handles = [layer.register_forward_hook(lambda module, given, made: seen.append(made)) for layer in layers]
     model.eval()
     try:
         features = model.heard(torch.from_numpy(clips)).detach().requires_grad_(True)
         scores = model.mapping(model.source(features))
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
     chosen = scores.max(dim=1).values.sum()
     (gradient,) = torch.autograd.grad(chosen, seen[-1])
     weights = gradient.mean(dim=(2, 3), keepdim=True)  # [N, C, 1, 1]
