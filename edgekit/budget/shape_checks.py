@@ -33,7 +33,16 @@ def _call_fault(graph: Graph, node: Node) -> str:
         pairs = [(a, b) for a, b in zip(given, wanted, strict=False) if a.static and b.static]
         if any(a.dims != b.dims for a, b in pairs):
             return f"hands other shapes to its {name} than that takes"
+        made = [body.tensor(key).dtype for key in body.outputs]
+        if node.op == "WHILE" and name == "body" and made != [tensor.dtype for tensor in wanted]:
+            return "has a body that hands on other element types than it takes"
     return ""
+
+
+def _activation_fault(node: Node) -> str:
+    """What is wrong with the activation in an operator, "" for nothing."""
+    name = node.attrs.get("fused_activation_function", "NONE")
+    return "" if name in _ACTIVATIONS.get(node.op, (name,)) else f"cannot have the activation {name}"
 
 
 def _type_fault(graph: Graph, node: Node) -> str:
@@ -76,12 +85,19 @@ def shape_reasons(graph: Graph) -> tuple[Reason, ...]:
 
 
 def layer_reasons(graph: Graph) -> tuple[Reason, ...]:
-    """One reason for every TFLite operator whose inputs, bias or quantization its kernels refuse."""
+    """One reason for every TFLite operator whose inputs, activation, bias or quantization its kernels refuse."""
     if graph.dialect != "tflite":
         return ()
     mend = "convert the model again"
     faults = [
-        (node, _arity_fault(node) or _call_fault(graph, node) or _type_fault(graph, node) or _layer_fault(graph, node))
+        (
+            node,
+            _arity_fault(node)
+            or _activation_fault(node)
+            or _call_fault(graph, node)
+            or _type_fault(graph, node)
+            or _layer_fault(graph, node),
+        )
         for node in graph.nodes
     ]
     reshapes = [node for node, fault in faults if node.op == "RESHAPE" and not fault]
@@ -111,6 +127,12 @@ _BIASES: Mapping[str, tuple[str, ...]] = {
     "float32": ("float32",), "int8": ("int32",), "uint8": ("int32",), "int16": ("int32", "int64"),
 }  # fmt: skip
 """Element type of the activations to those of a bias."""
+
+_ACTIVATIONS: Mapping[str, tuple[str, ...]] = {
+    "CONCATENATION": ("NONE",), "FULLY_CONNECTED": ("NONE", "RELU", "RELU_N1_TO_1", "RELU6"),
+    "L2_NORMALIZATION": ("NONE",),
+}  # fmt: skip
+"""Operators whose kernels refuse an activation of the schema, to those that they take."""
 
 
 def _layer_fault(graph: Graph, node: Node) -> str:

@@ -81,3 +81,33 @@ def test_a_reshape_that_is_to_make_another_shape() -> None:
 
 def test_variables_are_resources() -> None:
     assert reasons("READ_VARIABLE", [float32("x", 1, 8), float32("y", 1, 8)]) == ["READ_VARIABLE works on no resource"]
+
+
+def test_activations_that_the_kernels_refuse() -> None:
+    """LiteRT: fully_connected.cc, concatenation.cc and l2norm.cc name those that they take, other kernels none."""
+
+    def fused(op: str, tensors: list[Tensor], activation: str) -> list[str]:
+        return reasons(op, tensors, fused_activation_function=activation)
+
+    layer = [float32("x", 1, 8), weights("w", 4, 8, dtype="float32"), float32("y", 1, 4)]
+    assert fused("FULLY_CONNECTED", layer, "RELU6") == []
+    assert fused("FULLY_CONNECTED", layer, "TANH") == ["FULLY_CONNECTED cannot have the activation TANH"]
+    pair = [float32("x", 1, 8), float32("x2", 1, 8), float32("y", 1, 16)]
+    assert fused("CONCATENATION", pair, "NONE") == []
+    assert fused("CONCATENATION", pair, "RELU") == ["CONCATENATION cannot have the activation RELU"]
+    assert fused("L2_NORMALIZATION", [float32("x", 1, 8), float32("y", 1, 8)], "RELU")
+    assert fused("ADD", [float32("x", 1, 8), float32("x2", 1, 8), float32("y", 1, 8)], "TANH") == []
+
+
+def test_a_loop_hands_on_what_it_takes() -> None:
+    """LiteRT (while.cc) refuses a body whose results have other element types than its inputs."""
+    start, flag = Tensor("n", (), "int32", data=np.array(0, np.int32)), Tensor("go", (), "bool")
+    condition = tflite_graph([Node("CAST", "c", ("i",), ("go",))], [Tensor("i", (), "int32"), flag], ("i",), ("go",))
+
+    def loop(kind: str) -> list[str]:
+        values = [Tensor("i", (), "int32"), Tensor("j", (), kind)]
+        body = tflite_graph([Node("CAST", "b", ("i",), ("j",))], values, ("i",), ("j",))
+        return reasons("WHILE", [start, Tensor("y", (), "int32")], condition=condition, body=body, trips=2)
+
+    assert loop("int32") == []
+    assert loop("float32") == ["WHILE has a body that hands on other element types than it takes"]
