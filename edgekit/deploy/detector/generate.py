@@ -113,10 +113,10 @@ def _source(settings: DetectorSettings, scale: float, name: str, first_scale: fl
     parts = ""
     if settings.first:
         stage = settings.first
-        exponentials = table("uint16_t", "first_exponentials", exponential_table(first_scale))
         sizes = {"outputs": stage.outputs, "keyword": stage.keyword, "smoothing": stage.smoothing, "hold": stage.hold}
         limit = stage.threshold * stage.smoothing
-        parts += _fill("first.c", {"name": name, "exponentials": exponentials, "limit": limit, **sizes})
+        weights = _weights("first_exponentials", first_scale, stage.outputs)
+        parts += _fill("first.c", {"name": name, "limit": limit, **sizes, **weights})
     if settings.gain:
         gain = settings.gain
         values = {"peak": 256 * gain.peak, "most": gain.most, "rise": gain.rise, "fall": gain.fall}
@@ -128,13 +128,21 @@ def _source(settings: DetectorSettings, scale: float, name: str, first_scale: fl
         parts += _fill("gate.c", {"name": name, **limits})
     values_of = {
         **_common(settings, name),
-        "exponentials": table("uint16_t", "exponentials", exponential_table(scale)),
+        **_weights("exponentials", scale, settings.outputs),
         "keyword_list": ", ".join(map(str, settings.keywords)),
         "threshold_list": ", ".join(map(str, settings.thresholds)),
         "begin": "  state->gain = 256;\n" if settings.gain else "",
         "parts": parts,
     }
     return _fill("detector.c", values_of)
+
+
+def _weights(name: str, scale: float, outputs: int) -> dict[str, object]:
+    """A softmax of int8 outputs without division: its table, and the sum of all weights."""
+    return {
+        "exponentials": table("uint16_t", name, exponential_table(scale)),
+        "sum_of_weights": _fill("sum_of_weights.c", {"weights": name, "outputs": outputs}),
+    }
 
 
 def _fill(template: str, values: Mapping[str, object]) -> str:

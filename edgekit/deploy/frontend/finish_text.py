@@ -54,7 +54,7 @@ def finish_text(spec: FrontendSpec, ctype: str) -> str:
     factor = log_factor(spec)
     if spec.n_mfcc is None:
         value = _linear(f"fe_ln({floored})", factor / spec.std, -spec.mean / spec.std)
-        begin, end, each = "", "", f"{_place(spec, 'm')} = fe_store({value});"
+        begin, end, each = "", "", f"{place(spec, 'm')} = fe_store({value});"
     else:
         begin = "    float sums[FE_BINS];\n    memset(sums, 0, sizeof sums);\n"
         each = (
@@ -65,13 +65,13 @@ def finish_text(spec: FrontendSpec, ctype: str) -> str:
         )
         value = _linear("sums[i]", 1.0 / spec.std, -spec.mean / spec.std)
         end = (
-            f"    for (uint32_t i = 0; i < FE_BINS; i++) {{\n        {_place(spec, 'i')} = fe_store({value});\n    }}\n"
+            f"    for (uint32_t i = 0; i < FE_BINS; i++) {{\n        {place(spec, 'i')} = fe_store({value});\n    }}\n"
         )
     unit = "fe_mel_scale[m]" if spec.mel_norm != "none" else float_literal(1.0 / ONE_Q31)
     return fill("mel.c", {"ctype": ctype, "begin": begin, "each": each, "end": end, "mel_unit": unit})
 
 
-def _place(spec: FrontendSpec, bin_index: str) -> str:
+def place(spec: FrontendSpec, bin_index: str) -> str:
     """Where the value of a bin of frame ``t`` goes."""
     if spec.layout == "time_freq":
         return f"features[(uint32_t)t * FE_BINS + {bin_index}]"

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from edgekit.deploy.frontend.emit import fill, table
+from edgekit.deploy.frontend.finish_text import place
 from edgekit.deploy.frontend.tables import ONE_Q31, Tables
 from edgekit.features.reference import log_factor
 from edgekit.features.spec import FrontendSpec
@@ -61,7 +62,7 @@ def finish_text(spec: FrontendSpec, tables: Tables, scale: float, zero_point: in
         factor, bits = math.frexp(_factor(spec, scale))
         shift = 24 + 31 - bits
         begin, end = "", ""
-        each = f"{_place(spec, 'm')} = fe_store(fe_wide(level, {int(factor * (1 << 31))}));"
+        each = f"{place(spec, 'm')} = fe_store(fe_wide(level, {int(factor * (1 << 31))}));"
     else:
         shift = 24 + _cepstrum_exponent(spec, tables, scale)
         begin = "    int64_t sums[FE_BINS];\n    memset(sums, 0, sizeof sums);\n"
@@ -70,7 +71,7 @@ def finish_text(spec: FrontendSpec, tables: Tables, scale: float, zero_point: in
             "                sums[i] += fe_wide(level, fe_cepstrum[m * FE_BINS + i]);\n            }"
         )
         end = (
-            f"    for (uint32_t i = 0; i < FE_BINS; i++) {{\n        {_place(spec, 'i')} = fe_store(sums[i]);\n    }}\n"
+            f"    for (uint32_t i = 0; i < FE_BINS; i++) {{\n        {place(spec, 'i')} = fe_store(sums[i]);\n    }}\n"
         )
     offset = round((0.5 - spec.mean / spec.std / scale) * 2.0**shift)
     store = {"shift": shift, "offset": offset, "zero_point": f"({zero_point})"}
@@ -91,10 +92,3 @@ def _factor(spec: FrontendSpec, scale: float) -> float:
 def _cepstrum_exponent(spec: FrontendSpec, tables: Tables, scale: float) -> int:
     largest = float(np.abs(tables.cepstrum).max()) * _factor(spec, scale) if tables.cepstrum is not None else 1.0
     return CEPSTRUM_BITS - math.frexp(largest)[1]
-
-
-def _place(spec: FrontendSpec, bin_index: str) -> str:
-    """Where the value of a bin of frame ``t`` goes."""
-    if spec.layout == "time_freq":
-        return f"features[(uint32_t)t * FE_BINS + {bin_index}]"
-    return f"features[{bin_index} * FE_FRAMES + (uint32_t)t]"

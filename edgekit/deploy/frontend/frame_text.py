@@ -56,7 +56,8 @@ _OUTSIDE = "    if (i < 0 || i >= FE_SIGNAL) {\n        return 0;\n    }\n"
 def transform_text(spec: FrontendSpec, precision: Precision) -> str:
     """Passes of radix four; one layer of radix two where the layers after the first two are odd in number."""
     if precision == "exact":
-        return fill("exact/dot.c", {}) + fill("exact/fft.c", {})
+        turn = fill("exact/turn.c", {})
+        return fill("exact/dot.c", {}) + fill("exact/fft.c", {"turn_two_points": turn})
     odd = _layers(spec) % 2 == 1
     values = {
         "layer": fill("fast/layer.c", {}) if odd else "",
@@ -81,30 +82,39 @@ def power_text(spec: FrontendSpec, tables: Tables, precision: Precision) -> str:
     """Only the bins that the triangles use; a pair k, P-k shares its sums where the upper half is used too."""
     points = spec.n_fft // 2
     first, last = int(tables.corners[0]), max(int(tables.corners[-1]) - 1, int(tables.corners[0]))
-    magnitude = "fe_magnitude" if spec.power == 1 else "fe_square"
     both = last > points // 2
-    mirrored = (
-        "even_re - turned_im, even_im + turned_re"
-        if precision == "exact"
-        else "even_re - turned.im, even_im + turned.re"
-    )
-    mirror = f"        mirror->power = {magnitude}({mirrored}, unit);\n"
-    if precision == "fixed":
-        mirror = f"        fe_put_energy(mirror, {mirrored});\n"
+    turned = "turned_" if precision == "exact" else "turned."
     values = {
         "from": max(1, min(first, points - last)) if both else first,
         "to": last,
         "to_pair": points // 2 if both else last,
-        "magnitude": magnitude,
-        "mirror_line": mirror if both else "",
+        "point_line": _power_line(spec, precision, "point", f"even_re + {turned}im, even_im - {turned}re"),
+        "mirror_line": (
+            _power_line(spec, precision, "mirror", f"even_re - {turned}im, even_im + {turned}re") if both else ""
+        ),
     }
-    return "".join(
-        [
-            fill("sqrt.c", {}) if spec.power == 1 else "",
-            fill(f"{precision}/power_{spec.power}.c", {}) if precision != "fixed" else "",
-            fill(f"{precision}/power.c", values),
-        ]
-    )
+    if precision == "fixed":
+        return fill("fixed/put_energy.c", {}) + fill("fast/power.c", {**values, **_ENERGY})
+    root = fill("sqrt.c", {}) if spec.power == 1 else ""
+    if precision == "exact":
+        parts = [root, fill("exact/to_float.c", {}), fill(f"exact/power_{spec.power}.c", {})]
+        return "".join([*parts, fill("exact/power.c", values)])
+    return root + fill(f"fast/power_{spec.power}.c", {}) + fill("fast/power.c", {**values, **_POWER})
+
+
+_POWER = {
+    "what": "Power (or magnitude)",
+    "still": " Still in integers: here loud bins cancel in the mirror of their frequency.",
+    "parameters": "fe_cell *cells, float unit",
+}
+_ENERGY = {"what": "Energy", "still": "", "parameters": "fe_cell *cells"}
+
+
+def _power_line(spec: FrontendSpec, precision: Precision, cell: str, parts: str) -> str:
+    """The statement that puts the power of a bin, real and imaginary ``parts``, into a cell."""
+    if precision == "fixed":
+        return f"        fe_put_energy({cell}, {parts});\n"
+    return f"        {cell}->power = {'fe_magnitude' if spec.power == 1 else 'fe_square'}({parts}, unit);\n"
 
 
 def unit_exponent(spec: FrontendSpec, precision: Precision) -> int:

@@ -20,7 +20,7 @@ from edgekit.deploy.frontend.emit import fill, float_literal
 from edgekit.deploy.frontend.finish_text import finish_text, float_tables, store_values, tables_text
 from edgekit.deploy.frontend.frame_text import Precision, load_text, power_text, transform_text, unit_exponent
 from edgekit.deploy.frontend.header_text import header_text
-from edgekit.deploy.frontend.tables import make_tables
+from edgekit.deploy.frontend.tables import Tables, make_tables
 from edgekit.features.schedule import first_start, ring_capacity, state_bytes
 from edgekit.features.spec import FrontendSpec
 
@@ -85,18 +85,8 @@ def generate_frontend(
         BadConfigError: the name is no identifier, or the quantization is impossible.
         UnsupportedOpError: the front-end is a scalogram.
     """
-    require_identifier(name)
-    if spec.kind == "scalogram":
-        mend = 'use kind "logmel", which costs a fiftieth: a wavelet transform needs the whole clip at once'
-        raise UnsupportedOpError("there is no C for scalograms", where="front-end", mend=mend)
-    scale = np.float32(input_scale)
-    if not (np.isfinite(scale) and scale > 0.0) or not -128 <= input_zero_point <= 127:
-        raise BadConfigError(
-            f"input scale {input_scale!r}, zero point {input_zero_point!r} are not an int8 quantization",
-            mend="use a positive scale and a zero point from -128 to 127",
-        )
-    if precision == "fixed" and (dtype != "int8" or not fixed.fits(spec)):
-        raise BadConfigError("these features cannot be computed without floating point", mend='take "fast" or "exact"')
+    _check(spec, name, dtype, precision)
+    scale = _checked_scale(input_scale, input_zero_point)
     original = spec
     if stream:
         spec = one_frame(spec)
@@ -107,36 +97,71 @@ def generate_frontend(
         "cell_type": "int64_t" if precision == "exact" else "int32_t",
         "precision_text": _PRECISION_TEXT[precision],
     }
-    store = store_values(float(scale), input_zero_point)
-    quantization = _quantization(name, dtype, float(scale), input_zero_point)
-    header = header_text({**values, "quantization": quantization}, stream=stream)
-    unit = unit_exponent(spec, precision)
-    if precision == "fixed":
-        constants = tables_text(tables, fixed.fixed_tables(spec, tables, float(scale)))
-        finish = fixed.finish_text(spec, tables, float(scale), input_zero_point, unit)
-        calls = {"power_call": "fe_power(state->cells);", "finish_call": "fe_finish_frame(state, features, gain);"}
-    else:
-        constants = tables_text(tables, float_tables(tables))
-        finish = fill(f"store_{dtype}.c", store) + finish_text(spec, _CTYPES[dtype])
-        calls = {
-            "power_call": f"fe_power(state->cells, gain * {float_literal(2.0**unit)});",
-            "finish_call": "fe_finish_frame(state, features);",
-        }
+    header = header_text({**values, "quantization": _quantization(name, dtype, scale, input_zero_point)}, stream=stream)
+    finish = _finish(spec, tables, precision, dtype, scale, input_zero_point)
     source = "".join(
         [
             fill("preamble.c", values),
-            constants,
-            fill("fixed/float_bits.c" if precision == "fixed" else "float_math.c", {}),
+            finish.constants,
             transform_text(spec, precision),
             load_text(spec, precision),
             power_text(spec, tables, precision),
-            finish,
+            finish.text,
             fill("keep.c", {}),
-            fill("stream/push.c" if stream else "push.c", {**values, **_push_values(spec), **calls}),
+            fill("stream/push.c" if stream else "push.c", {**values, **_push_values(spec), **finish.calls}),
         ]
     )
     cell = 16 if precision == "exact" else 8
     return FrontendSources(name, header, source, state_bytes(spec, cell, counters=3 if stream else 2), tables.bytes)
+
+
+def _check(spec: FrontendSpec, name: str, dtype: FeatureType, precision: Precision) -> None:
+    require_identifier(name)
+    if spec.kind == "scalogram":
+        mend = 'use kind "logmel", which costs a fiftieth: a wavelet transform needs the whole clip at once'
+        raise UnsupportedOpError("there is no C for scalograms", where="front-end", mend=mend)
+    if precision == "fixed" and (dtype != "int8" or not fixed.fits(spec)):
+        raise BadConfigError("these features cannot be computed without floating point", mend='take "fast" or "exact"')
+
+
+def _checked_scale(scale: float, zero_point: int) -> float:
+    """The scale as float32 has it."""
+    single = np.float32(scale)
+    if not (np.isfinite(single) and single > 0.0) or not -128 <= zero_point <= 127:
+        raise BadConfigError(
+            f"input scale {scale!r}, zero point {zero_point!r} are not an int8 quantization",
+            mend="use a positive scale and a zero point from -128 to 127",
+        )
+    return float(single)
+
+
+@dataclass(frozen=True)
+class _Finish:
+    """What differs with and without floating point: constants, from powers to the model's input, and the calls."""
+
+    constants: str
+    text: str
+    calls: dict[str, object]
+
+
+def _finish(
+    spec: FrontendSpec, tables: Tables, precision: Precision, dtype: FeatureType, scale: float, zero_point: int
+) -> _Finish:
+    unit = unit_exponent(spec, precision)
+    if precision == "fixed":
+        return _Finish(
+            tables_text(tables, fixed.fixed_tables(spec, tables, scale)) + fill("fixed/float_bits.c", {}),
+            fixed.finish_text(spec, tables, scale, zero_point, unit),
+            {"power_call": "fe_power(state->cells);", "finish_call": "fe_finish_frame(state, features, gain);"},
+        )
+    return _Finish(
+        tables_text(tables, float_tables(tables)) + fill("float_math.c", {}),
+        fill(f"store_{dtype}.c", store_values(scale, zero_point)) + finish_text(spec, _CTYPES[dtype]),
+        {
+            "power_call": f"fe_power(state->cells, gain * {float_literal(2.0**unit)});",
+            "finish_call": "fe_finish_frame(state, features);",
+        },
+    )
 
 
 def one_frame(spec: FrontendSpec) -> FrontendSpec:

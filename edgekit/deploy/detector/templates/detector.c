@@ -11,17 +11,7 @@ void ${name}_detector_init(${name}_detector *state) {
 $begin}
 
 static void add_posteriors(${name}_detector *state, const int8_t *logits) {
-  int32_t largest = logits[0];
-  uint32_t sum = 0;
-  for (int32_t i = 1; i < $outputs; ++i) {
-    if (logits[i] > largest) {
-      largest = logits[i];
-    }
-  }
-  for (int32_t i = 0; i < $outputs; ++i) {
-    sum += exponentials[largest - logits[i]];
-  }
-  int32_t *old = state->ring[state->place];
+$sum_of_weights  int32_t *old = state->ring[state->place];
   for (int32_t k = 0; k < $keywords; ++k) {
     const uint32_t weight = exponentials[largest - logits[keywords[k]]];
     const int32_t share = (int32_t)((weight << 15) / sum);

@@ -2,17 +2,7 @@
 /* The same of the first stage's model. */
 ${exponentials}
 int ${name}_detector_first(${name}_detector *state, const int8_t logits[$outputs]) {
-  int32_t largest = logits[0];
-  uint32_t sum = 0;
-  for (int32_t i = 1; i < $outputs; ++i) {
-    if (logits[i] > largest) {
-      largest = logits[i];
-    }
-  }
-  for (int32_t i = 0; i < $outputs; ++i) {
-    sum += first_exponentials[largest - logits[i]];
-  }
-  const uint32_t weight = first_exponentials[largest - logits[$keyword]];
+$sum_of_weights  const uint32_t weight = first_exponentials[largest - logits[$keyword]];
   const int32_t share = (int32_t)((weight << 15) / sum);
   state->first_sum += share - state->first_ring[state->first_place];
   state->first_ring[state->first_place] = share;

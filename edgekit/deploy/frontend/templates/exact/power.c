@@ -13,7 +13,6 @@ static void fe_power(fe_cell *cells, float unit) {
         const int64_t odd_im = point->z.im + mirror->z.im;
         const int64_t turned_re = fe_dot_sum(odd_re, c, odd_im, s);
         const int64_t turned_im = fe_dot_difference(odd_im, c, odd_re, s);
-        point->power = $magnitude(even_re + turned_im, even_im - turned_re, unit);
-$mirror_line    }
+$point_line$mirror_line    }
 }
 
