@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.tensor import Tensor
+from edgekit.quantize.ptq import PtqOptions, prepared, quantize_prepared
 
 SHAPE = (16, 10, 1)
 
@@ -85,3 +88,22 @@ def clips(count: int = 200, seed: int = 0) -> np.ndarray:
     """Smooth positive and negative features of SHAPE."""
     rng = np.random.default_rng(seed)
     return (rng.normal(0, 1, (count, *SHAPE)) + rng.normal(0, 2, (count, 1, 1, 1))).astype(np.float32)
+
+
+def trained_a_little(network: Graph, options: PtqOptions) -> tuple[Graph, Graph]:
+    """The integer graph, and that of its twin (equal in the beginning) after five steps of training."""
+    torch = pytest.importorskip("torch")
+    from edgekit.quantize.twin import FakeQuantTwin
+
+    base = prepared(network, options)
+    integer = quantize_prepared(base, clips(), options)
+    twin = FakeQuantTwin(base, integer)
+    x = np.random.default_rng(0).integers(-128, 128, (20, *SHAPE), dtype=np.int8)
+    np.testing.assert_array_equal(run_integer(twin.integer_graph(), x), run_integer(integer, x))
+    optimiser = torch.optim.Adam(twin.train().parameters(), 1e-2)
+    for _ in range(5):
+        loss = twin(torch.from_numpy(clips(32))).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return integer, twin.integer_graph()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from float_networks import FloatBuilder, clips
+from float_networks import FloatBuilder, clips, trained_a_little
 from int8_oracles import tflm_outputs
 
 from edgekit.core.errors import BadConfigError
@@ -18,7 +18,7 @@ from edgekit.graph.readers.load import load_graph
 from edgekit.graph.tensor import Tensor
 from edgekit.quantize.cluster import LEAST_WEIGHTS, codebook, marked, nearest
 from edgekit.quantize.compare import compare
-from edgekit.quantize.ptq import PtqOptions, prepared, quantize_graph, quantize_prepared
+from edgekit.quantize.ptq import PtqOptions, prepared, quantize_graph
 
 
 def few_valued(tensor: Tensor) -> bool:
@@ -78,23 +78,8 @@ def test_the_file_has_the_same_few_values(tmp_path: object) -> None:
 
 
 def test_the_twin_trains_weights_that_stay_in_their_codebook() -> None:
-    torch = pytest.importorskip("torch")
-    from edgekit.quantize.twin import FakeQuantTwin
-
-    options = PtqOptions(cluster=16)
-    base = prepared(network(), options)
-    integer = quantize_prepared(base, clips(), options)
-    twin = FakeQuantTwin(base, integer)
-    x = np.random.default_rng(0).integers(-128, 128, (20, 16, 10, 1), dtype=np.int8)
-    np.testing.assert_array_equal(run_integer(twin.integer_graph(), x), run_integer(integer, x))
-    optimiser = torch.optim.Adam(twin.train().parameters(), 1e-2)
-    for _ in range(5):
-        loss = twin(torch.from_numpy(clips(32))).square().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    trained = twin.integer_graph()
-    before, after = (graph.tensor(graph.nodes[1].inputs[1]) for graph in (integer, trained))
+    graphs = trained_a_little(network(), PtqOptions(cluster=16))
+    before, after = (graph.tensor(graph.nodes[1].inputs[1]) for graph in graphs)
     assert few_valued(after) and np.any(np.asarray(before.data) != np.asarray(after.data))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from float_networks import FloatBuilder, clips
+from float_networks import FloatBuilder, clips, trained_a_little
 from int8_oracles import tflm_outputs
 
 from edgekit.core.errors import BadConfigError
@@ -19,7 +19,7 @@ from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.quantize.compare import compare
 from edgekit.quantize.int4 import marked_int4
-from edgekit.quantize.ptq import PtqOptions, prepared, quantize_graph, quantize_prepared
+from edgekit.quantize.ptq import PtqOptions, prepared, quantize_graph
 
 INT4 = PtqOptions(weights="int4", observer="minmax")
 
@@ -73,21 +73,7 @@ def test_adaround_rounds_to_the_same_numbers() -> None:
 
 
 def test_the_twin_trains_numbers_up_to_seven() -> None:
-    torch = pytest.importorskip("torch")
-    from edgekit.quantize.twin import FakeQuantTwin
-
-    base = prepared(network(), INT4)
-    integer = quantize_prepared(base, clips(), INT4)
-    twin = FakeQuantTwin(base, integer)
-    x = np.random.default_rng(0).integers(-128, 128, (20, 16, 10, 1), dtype=np.int8)
-    np.testing.assert_array_equal(run_integer(twin.integer_graph(), x), run_integer(integer, x))
-    optimiser = torch.optim.Adam(twin.train().parameters(), 1e-2)
-    for _ in range(5):
-        loss = twin(torch.from_numpy(clips(32))).square().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    before, after = (_weights(graph)[1] for graph in (integer, twin.integer_graph()))
+    before, after = (_weights(graph)[1] for graph in trained_a_little(network(), INT4))
     assert np.abs(after).max() == 7 and np.any(before != after)
 
 
