@@ -11,7 +11,9 @@ torch.export.load, safetensors). A mutation can leave a file good, for instance 
 are judged one by one in processes of their own, and the result says how many were still good.
 
 Cases run in shards of 20,000, each of which leaves a file in FOLDER; the same command goes on with those that are
-missing, and the result is over all shards that are there. ``--until`` begins no shard after so many seconds.
+missing, and the result is over all shards that are there. ``--until`` begins no shard after so many seconds. A shard
+has the commit that it ran at, for a campaign may go on over several, and what was found is mended in between: the
+result lists such cases under ``mended`` once the command of today, run on each of them again, refuses them.
 """
 
 from __future__ import annotations
@@ -32,16 +34,23 @@ from typing import Any
 
 from cases import ROOMY
 from fuzz_files import good_files, mutate
-from results_file import write_results
+from results_file import commit, write_results
 
 from edgekit.core.files import write_json
 
+_IN_MEMORY = Path("/dev/shm")
 GROWTH = 500 * 2**20
 SECONDS = 2.0
-CHUNK = 250
+CHUNK = 2_000
+"""Cases of one worker process: what it leaks adds up under the same limit of memory."""
 SHARD = 20_000
 STRIDE = 1_000_000_000
 """Between the seeds of one file and the next: no two files share mutations' seeds."""
+
+
+def quick_folder() -> str | None:
+    """Where cases are written: in memory where the system has such a place; a disk takes longer than the command."""
+    return str(_IN_MEMORY) if _IN_MEMORY.is_dir() else None
 
 
 def run_bytes(suffix: str, data: bytes, folder: Path) -> tuple[int, float, str]:
@@ -72,18 +81,19 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
+def run_good_files(folder: Path) -> None:
+    """Judge them PASS, which loads all that the command ever imports, and leave the budget of the cases."""
+    (folder / "roomy.toml").write_text(ROOMY)
+    for key, (suffix, data) in good_files().items():
+        if run_bytes(suffix, data, folder)[0]:
+            raise SystemExit(f"the good file {key} does not pass")
+
+
 def work(jobs: list[tuple[str, int]], log: Path) -> None:
     """Run jobs (file, seed) and write a line a job, before it and after it."""
-    import numpy  # noqa: F401 - loaded before memory is limited
-    import onnx  # noqa: F401
-
-    files = good_files()
-    with tempfile.TemporaryDirectory() as name, log.open("a") as stream:
-        folder = Path(name)
-        (folder / "roomy.toml").write_text(ROOMY)
-        for key, (suffix, data) in files.items():
-            if run_bytes(suffix, data, folder)[0]:
-                raise SystemExit(f"the good file {key} does not pass")
+    with tempfile.TemporaryDirectory(dir=quick_folder()) as name, log.open("a") as stream:
+        folder, files = Path(name), good_files()
+        run_good_files(folder)
         limit_memory()  # everything that is ever imported is loaded by now
         for file, seed in jobs:
             stream.write(json.dumps({"start": [file, seed]}) + "\n")
@@ -162,7 +172,7 @@ def shard(first: int, count: int, workers: int) -> dict[str, Any]:
     names = list(good_files())
     # Files take turns; each has seeds of its own.
     jobs = [(names[i % len(names)], first + i // len(names) + STRIDE * (i % len(names))) for i in range(count)]
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=quick_folder()) as name:
         done = campaign(jobs, workers, Path(name))
         passed = [case for case in done if case["code"] == 0]
         judged = faults([(case["file"], case["seed"]) for case in passed], Path(name) / "judged")
@@ -185,10 +195,10 @@ def shard(first: int, count: int, workers: int) -> dict[str, Any]:
         )
     wrong = {
         "passed_and_broken": [{"file": f, "seed": s, "fault": text} for (f, s), text in broken.items()],
-        "trouble": [case for case in done if case["trouble"] or case["code"] not in (0, 1, 2)],
+        "trouble": [case for case in done if _troubled(case)],
         "slow": [case for case in done if case["seconds"] > SECONDS],
     }
-    return {"rows": rows, "wrong": wrong}
+    return {"rows": rows, "wrong": wrong, "commit": commit()}
 
 
 def merged(shards: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, list[Any]]]:
@@ -205,6 +215,27 @@ def merged(shards: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str
     return list(rows.values()), wrong
 
 
+def settled(wrong: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:
+    """``wrong`` without what the command of today answers rightly, and that: every wrong case runs once more."""
+    keys = {(case["file"], case["seed"]) for cases in wrong.values() for case in cases}
+    with tempfile.TemporaryDirectory() as name:
+        again = {(case["file"], case["seed"]): case for case in campaign(sorted(keys), 1, Path(name))}
+    still: dict[str, list[Any]] = {
+        "passed_and_broken": [case for case in wrong["passed_and_broken"] if _now(again, case)["code"] == 0],
+        "trouble": [case for case in wrong["trouble"] if _troubled(_now(again, case))],
+        "slow": [case for case in wrong["slow"] if _now(again, case)["seconds"] > SECONDS],
+    }
+    return still, [case for key, cases in wrong.items() for case in cases if case not in still[key]]
+
+
+def _now(again: dict[tuple[str, int], dict[str, Any]], case: dict[str, Any]) -> dict[str, Any]:
+    return again[case["file"], case["seed"]]
+
+
+def _troubled(case: dict[str, Any]) -> bool:
+    return bool(case["trouble"]) or case["code"] not in (0, 1, 2)
+
+
 def main() -> int:
     """Run the campaign, write the result; 0 when nothing is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -215,7 +246,8 @@ def main() -> int:
     parser.add_argument("--until", type=float, default=float("inf"), help="seconds after which no shard is begun")
     options = parser.parse_args()
     options.shards.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=quick_folder()) as name:
+        run_good_files(Path(name))  # here, so that no worker has to load what the command needs
         for (file, _), text in faults([(file, None) for file in good_files()], Path(name) / "good").items():
             if text:
                 raise SystemExit(f"its judge refuses the good file {file}: {text}")
@@ -229,10 +261,17 @@ def main() -> int:
                 break
             write_json(path, shard(first, count, options.workers))
         found.append(json.loads(path.read_text("utf-8")))
-    rows, wrong = merged(found)
-    cases = sum(row["mutations"] for row in rows)
+    rows, seen = merged(found)
+    wrong, mended = settled(seen)
     write_results(
-        "fuzz_budget", rows, cases=cases, first_seed=options.first, memory_growth_mb=GROWTH >> 20, wrong=wrong
+        "fuzz_budget",
+        rows,
+        cases=sum(row["mutations"] for row in rows),
+        first_seed=options.first,
+        memory_growth_mb=GROWTH >> 20,
+        shards_by_commit=dict(Counter(item.get("commit", "before") for item in found)),
+        mended=mended,
+        wrong=wrong,
     )
     print({key: len(value) for key, value in wrong.items()})
     for item in wrong["passed_and_broken"][:40]:

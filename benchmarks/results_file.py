@@ -31,7 +31,7 @@ def write_results(name: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> 
         "name": name,
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "commit": _commit(),
+        "commit": commit(),
         **more,
         "rows": [dict(row) for row in rows],
     }
@@ -39,7 +39,7 @@ def write_results(name: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> 
     return path
 
 
-def _commit() -> str:
+def commit() -> str:
     """Commit the figures were taken at, marked when the tree had changes beyond the results themselves."""
     root = Path(__file__).parents[1]
     run = lambda *args: subprocess.run(["git", *args], cwd=root, capture_output=True, text=True).stdout.strip()  # noqa: E731
