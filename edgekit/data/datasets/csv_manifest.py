@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edgekit.core.errors import DataError
-from edgekit.data.datasets.tables import read_table
+from edgekit.data.datasets.tables import read_columns
 from edgekit.data.manifest import Clip, Manifest, Rejected, clip_id, make_manifest
 
 KINDS = {"csv": ""}
@@ -35,12 +34,8 @@ def read(path: Path, task: str = "") -> Manifest:
         BadFileError: not a text table.
     """
     table = path if path.is_file() else path / FILE_NAME
-    header, rows = read_table(table)
-    for column in ("path", "label"):
-        if column not in header:
-            there = ", ".join(header)[:200]
-            mend = f"the first line must name the columns path and label; it names {there}"
-            raise DataError(f"has no column {column!r}", where=str(table), mend=mend)
+    mend = "the first line must name the columns path and label; it names {there}"
+    rows = read_columns(table, ("path", "label"), mend)
     root = table.parent
     clips: list[Clip] = []
     rejected: list[Rejected] = []

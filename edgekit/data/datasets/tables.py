@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edgekit.core.errors import BadFileError
+from edgekit.core.errors import BadFileError, DataError
 
 MAX_TABLE_BYTES = 512 * 1024 * 1024
 _MAX_FIELD = 16_384
@@ -32,19 +32,31 @@ def read_text(path: Path) -> str:
     return text
 
 
-def read_table(path: Path, delimiter: str | None = None) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
-    """Header and rows of a delimited table.
+def read_columns(
+    path: Path, columns: Sequence[str], mend: str, delimiter: str | None = None
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number, row) of a delimited table that has certain columns; a row lacks those that its line lacks.
 
     Args:
         path: the file.
+        columns: that the header must name.
+        mend: what to do where one is missing; ``{there}`` becomes the columns that are there.
         delimiter: of the columns; None takes the most frequent of comma, tab and semicolon in the header.
 
-    Returns:
-        The column names, and an iterator over (line number, row); a row lacks the columns that its line lacks.
-
     Raises:
+        DataError: a column is missing.
         BadFileError: no header, a column twice, or a damaged line (while iterating).
     """
+    header, rows = _table(path, delimiter)
+    missing = [column for column in columns if column not in header]
+    if missing:
+        mend = mend.format(there=", ".join(header)[:200])
+        raise DataError(f"has no column {missing[0]!r}", where=str(path), mend=mend)
+    return rows
+
+
+def _table(path: Path, delimiter: str | None = None) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
+    """Header and rows; a row lacks the columns that its line lacks."""
     lines = read_text(path).splitlines()
     if not lines or not lines[0].strip():
         raise BadFileError("is empty", where=str(path), mend="the first line names the columns, as in path,label")

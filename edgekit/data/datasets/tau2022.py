@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgekit.core.errors import BadFileError, DataError
 from edgekit.data.datasets.csv_manifest import escapes
-from edgekit.data.datasets.tables import read_table
+from edgekit.data.datasets.tables import read_columns
 from edgekit.data.manifest import Clip, Manifest, Rejected, make_manifest
 
 KINDS = {"tau2022": ""}
@@ -83,11 +83,7 @@ def _table(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, st
         raise DataError(
             "is missing", where=str(path), mend="fetch the set's meta archive: edgekit data fetch tau2022-mobile"
         )
-    header, rows = read_table(path, "\t")
-    for column in columns:
-        if column not in header:
-            raise DataError(f"has no column {column!r}", where=str(path), mend="it must be separated by tabs")
-    return list(rows)
+    return list(read_columns(path, columns, mend="it must be separated by tabs", delimiter="\t"))
 
 
 def _clip(root: Path, row: dict[str, str], splits: dict[str, str], line: int) -> Clip | Rejected:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgekit.core.errors import DataError
-from edgekit.data.datasets.tables import read_table
+from edgekit.data.datasets.tables import read_columns
 from edgekit.data.manifest import Clip, Manifest, Rejected, make_manifest
 
 KINDS = {"urbansound8k": ""}
@@ -30,10 +30,7 @@ def read(path: Path, task: str = "") -> Manifest:
     """
     if not matches(path):
         raise DataError("holds no UrbanSound8K", where=str(path), mend=f"expected {LIST} in it")
-    header, rows = read_table(path / LIST)
-    missing = [column for column in COLUMNS if column not in header]
-    if missing:
-        raise DataError(f"has no column {missing[0]!r}", where=str(path / LIST), mend="fetch the set again")
+    rows = read_columns(path / LIST, COLUMNS, mend="fetch the set again")
     clips: list[Clip] = []
     rejected: list[Rejected] = []
     classes: dict[str, int] = {}
