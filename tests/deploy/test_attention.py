@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from c_programs import SanitizedProgram
 from edge_graphs import Builder
-from int8_oracles import random_int8
+from kernel_bytes import CORTEX_M, TWINS, check_core, check_twins, clips_of, outputs_of
 
-from edgekit.bench.emulate import emulate
-from edgekit.bench.qemu import PROGRAM, run_in_qemu
-from edgekit.deploy.generate import generate
-from edgekit.deploy.project import build
-from edgekit.deploy.target import find_target
 from edgekit.graph.attention import ATTENTION, fused_attention
 from edgekit.graph.firmware import firmware, grouped
 from edgekit.graph.graph import Graph
-from edgekit.graph.integer.interpreter import run_integer
 
-HOST = find_target("cpu")
-TARGETS = {"portable": HOST, "dsp": replace(HOST, dsp=True), "mve": replace(HOST, dsp=True, mve=True)}
 CASES = ((3, 40, 5, 5, True), (2, 33, 8, 12, False), (4, 48, 10, 7, True))
 """(heads, tokens, width of queries and keys, of values, values transposed)."""
 
@@ -55,23 +44,13 @@ def _attention(seed: int, case: tuple[int, int, int, int, bool]) -> Graph:
     return builder.graph()
 
 
-def _clips(graph: Graph, seed: int) -> np.ndarray:
-    clips = random_int8(np.random.default_rng(seed), (5, *graph.tensor("input").dims[1:]))
-    clips[0] = -128
-    return clips
-
-
-def _expected(graph: Graph, clips: np.ndarray) -> np.ndarray:
-    return run_integer(graph, clips).reshape(len(clips), -1)
-
-
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_is_found_and_means_the_same(case: tuple[int, int, int, int, bool]) -> None:
     graph = _attention(1, case)
     fused = fused_attention(graph)
     assert [node.op for node in fused.nodes if node.op in (ATTENTION, "softmax", "batch_matmul")] == [ATTENTION]
-    clips = _clips(graph, 0)
-    np.testing.assert_array_equal(_expected(fused, clips), _expected(graph, clips))
+    clips = clips_of(graph, 0)
+    np.testing.assert_array_equal(outputs_of(fused, clips), outputs_of(graph, clips))
 
 
 def test_the_arena_holds_no_scores() -> None:
@@ -91,14 +70,9 @@ def test_a_few_tokens_stay_three_operators() -> None:
     assert fused_attention(graph) is graph
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", CORTEX_M)
 def test_bytes_under_sanitizers(name: str, tmp_path: Path) -> None:
-    graphs = [_attention(seed, case) for seed, case in enumerate(CASES)]
-    made = [generate(graph, None, TARGETS[name], f"m{i}") for i, graph in enumerate(graphs)]
-    program = SanitizedProgram(made, tmp_path)
-    for i, graph in enumerate(graphs):
-        clips = _clips(graph, i)
-        np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips), err_msg=str(CASES[i]))
+    made = check_twins([_attention(seed, case) for seed, case in enumerate(CASES)], TWINS[name], tmp_path)
     kernels = [sources.manifest["layers"][-1]["kernel"] for sources in made]
     start = "" if name == "portable" else f"{name} "
     assert all(kernel.startswith(f"{start}attention_") for kernel in kernels), kernels
@@ -106,14 +80,4 @@ def test_bytes_under_sanitizers(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])
 def test_instructions_on_the_core(core: str, tmp_path: Path) -> None:
-    pytest.importorskip("ziglang")
-    pytest.importorskip("unicorn")
-    if core == "cortex-m55" and shutil.which(PROGRAM) is None:
-        pytest.skip("install qemu-system-arm (Debian package)")
-    graph, target = _attention(2, CASES[1]), find_target(core)
-    clips = _clips(graph, 5)
-    image = build(generate(graph, None, target, "model"), target, tmp_path / "image")
-    assert image.warnings == ""
-    expected = _expected(graph, clips)
-    run = run_in_qemu(image, clips, expected.shape[1]) if core == "cortex-m55" else emulate(image, clips, counted=1)
-    np.testing.assert_array_equal(run.scores, expected)
+    check_core(_attention(2, CASES[1]), core, tmp_path / "image")

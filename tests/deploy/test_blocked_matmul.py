@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from c_programs import SanitizedProgram
 from edge_graphs import Builder
-from int8_oracles import random_int8
+from kernel_bytes import CORTEX_M, TWINS, check_core, check_twins
 
-from edgekit.bench.emulate import emulate
-from edgekit.bench.qemu import PROGRAM, run_in_qemu
-from edgekit.deploy.generate import generate
-from edgekit.deploy.project import build
-from edgekit.deploy.target import Target, find_target
 from edgekit.graph.graph import Graph
-from edgekit.graph.integer.interpreter import run_integer
 
-HOST = find_target("cpu")
-TARGETS = {"portable": HOST, "dsp": replace(HOST, dsp=True), "mve": replace(HOST, dsp=True, mve=True)}
 SHAPES = (
     # batches, rows, depth, columns, second operand transposed
     (1, 4, 1, 4, True), (2, 7, 10, 9, True), (3, 9, 5, 6, False), (1, 12, 109, 10, False), (1, 5, 16, 3, True),
@@ -54,43 +43,14 @@ def _product(seed: int, shape: tuple[int, int, int, int, bool]) -> Graph:
     return builder.graph()
 
 
-def _clips(graph: Graph, seed: int) -> np.ndarray:
-    clips = random_int8(np.random.default_rng(seed), (6, *graph.tensor("input").dims[1:]))
-    clips[0], clips[1] = -128, 127
-    return clips
-
-
-def _expected(graph: Graph, clips: np.ndarray) -> np.ndarray:
-    return run_integer(graph, clips).reshape(len(clips), -1)
-
-
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", CORTEX_M)
 def test_every_shape_under_sanitizers(name: str, tmp_path: Path) -> None:
-    graphs = [_product(seed, shape) for seed, shape in enumerate(SHAPES)]
-    made = [generate(graph, None, TARGETS[name], f"m{i}") for i, graph in enumerate(graphs)]
-    program = SanitizedProgram(made, tmp_path)
-    for i, graph in enumerate(graphs):
-        clips = _clips(graph, i)
-        np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips), err_msg=str(SHAPES[i]))
+    made = check_twins([_product(seed, shape) for seed, shape in enumerate(SHAPES)], TWINS[name], tmp_path)
     kernels = [sources.manifest["layers"][-1]["kernel"] for sources in made]
     assert name == "portable" or sum(kernel.startswith(name) for kernel in kernels) >= 6, kernels
-
-
-def _on_core(graph: Graph, target: Target, folder: Path) -> None:
-    clips = _clips(graph, 5)
-    image = build(generate(graph, None, target, "model"), target, folder / "image")
-    assert image.warnings == ""
-    expected = _expected(graph, clips)
-    vectors = target.name == "cortex-m55"
-    run = run_in_qemu(image, clips, expected.shape[1]) if vectors else emulate(image, clips, counted=1)
-    np.testing.assert_array_equal(run.scores, expected)
 
 
 @pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[3], SHAPES[5]], ids=str)
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m55"])
 def test_instructions_on_the_core(core: str, shape: tuple[int, int, int, int, bool], tmp_path: Path) -> None:
-    pytest.importorskip("ziglang")
-    pytest.importorskip("unicorn")
-    if core == "cortex-m55" and shutil.which(PROGRAM) is None:
-        pytest.skip("install qemu-system-arm (Debian package)")
-    _on_core(_product(3, shape), find_target(core), tmp_path)
+    check_core(_product(3, shape), core, tmp_path / "image")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from c_programs import SanitizedProgram
 from edge_graphs import ACTIVATIONS, Builder
 from edge_ops import OPS
-from int8_oracles import random_int8
+from kernel_bytes import TWINS, check_core, check_twins, clips_of
 
 from edgekit.bench.emulate import emulate
 from edgekit.deploy.generate import generate
@@ -18,37 +16,21 @@ from edgekit.deploy.project import build
 from edgekit.deploy.target import find_target
 from edgekit.deploy.toolchain import find_toolchain
 from edgekit.graph.graph import Graph
-from edgekit.graph.integer.interpreter import run_integer
-
-CLIPS = 12
 
 
-def _clips(graph: Graph, seed: int, count: int = CLIPS) -> np.ndarray:
-    dims = graph.tensor(graph.inputs[0]).dims
-    return random_int8(np.random.default_rng(seed), (count, *(dims[1:] if dims[0] == 1 else dims)))
-
-
-def _expected(graph: Graph, clips: np.ndarray) -> np.ndarray:
-    return run_integer(graph, clips).reshape(len(clips), -1)
-
-
-def _check_sanitized(graphs: list[Graph], folder: Path) -> None:
-    host = find_target("cpu")
-    program = SanitizedProgram([generate(g, None, host, f"m{i}") for i, g in enumerate(graphs)], folder)
-    for i, graph in enumerate(graphs):
-        clips = _clips(graph, i)
-        np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips), err_msg=f"graph {i}")
+def _check(graphs: list[Graph], folder: Path) -> None:
+    check_twins(graphs, TWINS["portable"], folder)
 
 
 @pytest.mark.parametrize("op", OPS)
 def test_operator_in_c_equals_the_interpreter_without_a_bad_access(op: str, tmp_path: Path) -> None:
-    _check_sanitized([OPS[op](np.random.default_rng(seed)).graph() for seed in range(6)], tmp_path)
+    _check([OPS[op](np.random.default_rng(seed)).graph() for seed in range(6)], tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("op", OPS)
 def test_operator_in_c_equals_the_interpreter_on_many_shapes(op: str, tmp_path: Path) -> None:
-    _check_sanitized([OPS[op](np.random.default_rng(seed)).graph() for seed in range(100, 140)], tmp_path)
+    _check([OPS[op](np.random.default_rng(seed)).graph() for seed in range(100, 140)], tmp_path)
 
 
 def _large(seed: int) -> list[Graph]:
@@ -69,7 +51,7 @@ def _large(seed: int) -> list[Graph]:
 
 
 def test_branches_for_large_and_odd_shapes(tmp_path: Path) -> None:
-    _check_sanitized(_large(0), tmp_path)
+    _check(_large(0), tmp_path)
 
 
 def test_kernels_larger_than_the_image_leave_no_dead_comparison(tmp_path: Path) -> None:
@@ -80,7 +62,7 @@ def test_kernels_larger_than_the_image_leave_no_dead_comparison(tmp_path: Path) 
     clang = find_toolchain(host, "zig")  # it warns where gcc does not
     image = build(generate(builder.graph(), None, host, "small"), host, tmp_path / "image", toolchain=clang)
     assert image.warnings == ""
-    _check_sanitized([builder.graph()], tmp_path / "sanitized")
+    _check([builder.graph()], tmp_path / "sanitized")
 
 
 def _chain(seed: int) -> Graph:
@@ -107,27 +89,20 @@ def _chain(seed: int) -> Graph:
     return builder.graph()
 
 
-@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33"])
-def test_network_on_every_emulated_core_equals_the_interpreter(target: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("core", "compiler"),
+    [
+        *((core, "zig") for core in ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33")),
+        *((core, "arm-none-eabi-gcc") for core in ("cortex-m0", "cortex-m4")),
+    ],
+)
+def test_network_on_every_emulated_core_equals_the_interpreter(core: str, compiler: str, tmp_path: Path) -> None:
+    check_core(_chain(3), core, tmp_path / "image", compiler=compiler, count=20)
+
+
+def test_the_label_is_the_largest_score(tmp_path: Path) -> None:
     pytest.importorskip("unicorn")
     pytest.importorskip("ziglang")
-    graph = _chain(3)
-    chosen = find_target(target)
-    image = build(generate(graph, None, chosen, "chain"), chosen, tmp_path / "image")
-    assert image.warnings == ""
-    clips = _clips(graph, 3, 20)
-    run = emulate(image, clips, counted=1)
-    np.testing.assert_array_equal(run.scores, _expected(graph, clips))
+    graph, target = _chain(3), find_target("cortex-m4")
+    run = emulate(build(generate(graph, None, target, "chain"), target, tmp_path / "image"), clips_of(graph, 3))
     np.testing.assert_array_equal(run.labels, run.scores.argmax(axis=1))
-
-
-@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="install gcc-arm-none-eabi (Debian package)")
-@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4"])
-def test_network_built_with_gcc_for_arm_equals_the_interpreter(target: str, tmp_path: Path) -> None:
-    pytest.importorskip("unicorn")
-    graph, chosen = _chain(4), find_target(target)
-    compiler = find_toolchain(chosen, "arm-none-eabi-gcc")
-    image = build(generate(graph, None, chosen, "chain"), chosen, tmp_path / "image", toolchain=compiler)
-    assert image.warnings == ""
-    clips = _clips(graph, 4, 20)
-    np.testing.assert_array_equal(emulate(image, clips, counted=0).scores, _expected(graph, clips))

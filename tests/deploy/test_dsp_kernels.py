@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from c_programs import SanitizedProgram
 from edge_graphs import Builder
 from edge_ops import OPS
-from int8_oracles import random_int8
+from kernel_bytes import TWINS, check_core, check_twins, kernels_of
 
-from edgekit.bench.emulate import emulate
-from edgekit.deploy.c.choice import OPTIMIZE
+from edgekit.deploy.c.choice import OPTIMIZE, Optimize
 from edgekit.deploy.generate import generate
-from edgekit.deploy.project import build, write_files
+from edgekit.deploy.project import write_files
 from edgekit.deploy.target import find_target
 from edgekit.deploy.toolchain import COMMON_FLAGS, find_toolchain
 from edgekit.graph.graph import Graph
-from edgekit.graph.integer.interpreter import run_integer
 
-TWIN = replace(find_target("cpu"), dsp=True)
-"""This machine with the sources of a DSP core: every instruction is its C twin."""
-
-
-def _clips(graph: Graph, seed: int, count: int = 12) -> np.ndarray:
-    dims = graph.tensor(graph.inputs[0]).dims
-    return random_int8(np.random.default_rng(seed), (count, *(dims[1:] if dims[0] == 1 else dims)))
-
-
-def _check_twins(graphs: list[Graph], folder: Path, optimize: str = "balanced") -> list[str]:
-    """Bytes equal for all graphs; returns the kernels that were chosen."""
-    made = [generate(graph, None, TWIN, f"m{i}", optimize) for i, graph in enumerate(graphs)]  # type: ignore[arg-type]
-    program = SanitizedProgram(made, folder)
-    for i, graph in enumerate(graphs):
-        clips = _clips(graph, i)
-        expected = run_integer(graph, clips).reshape(len(clips), -1)
-        np.testing.assert_array_equal(program.run(i, clips), expected, err_msg=f"graph {i}")
-    return [layer["kernel"] for sources in made for layer in sources.manifest["layers"]]
+TWIN = TWINS["dsp"]
 
 
 @pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d", "fully_connected", "avg_pool2d", "add", "sub"])
 def test_random_layers_equal_the_interpreter(op: str, tmp_path: Path) -> None:
     graphs = [OPS[op](np.random.default_rng(seed)).graph() for seed in range(40, 52)]
-    kernels = _check_twins(graphs, tmp_path)
+    kernels = kernels_of(check_twins(graphs, TWIN, tmp_path))
     assert op != "conv2d" or sum(kernel.startswith("dsp") for kernel in kernels) >= 6
 
 
@@ -80,7 +58,7 @@ def _depthwise(seed: int) -> Graph:
 def test_windows_that_lie_in_the_padding_alone(tmp_path: Path) -> None:
     builder = Builder(np.random.default_rng(0), (1, 28, 1, 5))
     builder.depthwise_conv2d(2, (1, 2), stride=(2, 3), pad=((2, 2), (2, 0)))  # its one column is the padding's
-    assert not any(kernel.startswith("dsp") for kernel in _check_twins([builder.graph()], tmp_path))
+    assert not any(kernel.startswith("dsp") for kernel in kernels_of(check_twins([builder.graph()], TWIN, tmp_path)))
 
 
 def _dense(seed: int, per_channel: bool) -> Graph:
@@ -116,15 +94,15 @@ GRAPHS = {
 
 
 def test_all_branches_as_twins_under_sanitizers(tmp_path: Path) -> None:
-    kernels = _check_twins([make(seed) for make in GRAPHS.values() for seed in (1, 2)], tmp_path)
+    kernels = kernels_of(check_twins([make(seed) for make in GRAPHS.values() for seed in (1, 2)], TWIN, tmp_path))
     for name in ("block", "pointwise_", "conv2d_4x4", "depthwise_3x3", "depthwise_1x3", "filters_by_four", "_by_4"):
         chosen = [kernel for kernel in kernels if kernel.startswith("dsp")]
         assert name == "block" or any(name in kernel for kernel in chosen), name
 
 
 @pytest.mark.parametrize("optimize", OPTIMIZE)
-def test_every_purpose_has_the_same_bytes(optimize: str, tmp_path: Path) -> None:
-    kernels = _check_twins([_convolutions(5)], tmp_path, optimize)
+def test_every_purpose_has_the_same_bytes(optimize: Optimize, tmp_path: Path) -> None:
+    kernels = kernels_of(check_twins([_convolutions(5)], TWIN, tmp_path, optimize))
     assert any(kernel.endswith("_wide") for kernel in kernels) == (optimize == "speed")
 
 
@@ -139,18 +117,9 @@ def test_every_purpose_has_the_same_bytes(optimize: str, tmp_path: Path) -> None
 )
 @pytest.mark.parametrize("name", GRAPHS)
 def test_instructions_on_the_core_equal_the_interpreter(
-    name: str, target: str, compiler: str, optimize: str, tmp_path: Path
+    name: str, target: str, compiler: str, optimize: Optimize, tmp_path: Path
 ) -> None:
-    pytest.importorskip("unicorn")
-    if compiler != "zig" and shutil.which(compiler) is None:
-        pytest.skip("install gcc-arm-none-eabi (Debian package)")
-    chosen, graph = find_target(target), GRAPHS[name](7)
-    sources = generate(graph, None, chosen, "branches", optimize)  # type: ignore[arg-type]
-    image = build(sources, chosen, tmp_path / "image", toolchain=find_toolchain(chosen, compiler))
-    assert image.warnings == ""
-    clips = _clips(graph, 3, 8)
-    expected = run_integer(graph, clips).reshape(len(clips), -1)
-    np.testing.assert_array_equal(emulate(image, clips, counted=0).scores, expected)
+    check_core(GRAPHS[name](7), target, tmp_path / "image", optimize, compiler)
 
 
 def test_generated_text_has_no_warning_even_of_conversions(tmp_path: Path) -> None:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from c_programs import SanitizedProgram
 from edge_graphs import Builder
-from int8_oracles import random_int8
+from kernel_bytes import TWINS, check_core, check_twins, kernels_of
 
-from edgekit.bench.emulate import emulate
 from edgekit.deploy.c.dsp import linear_add
 from edgekit.deploy.c.kernel import Layer
 from edgekit.deploy.c.linear import linear_of_one, linear_of_two
-from edgekit.deploy.generate import generate
-from edgekit.deploy.project import build
-from edgekit.deploy.target import find_target
 from edgekit.graph.graph import Graph
-from edgekit.graph.integer.interpreter import prepare_node, run_integer, run_node
+from edgekit.graph.integer.interpreter import prepare_node, run_node
 from edgekit.graph.ops import activation_inputs
 
-TWIN = replace(find_target("cpu"), dsp=True)
+TWIN = TWINS["dsp"]
 _INT8 = np.arange(-128, 128)
 
 
@@ -67,30 +61,14 @@ GRAPHS = {
 }
 
 
-def _clips(graph: Graph, seed: int) -> np.ndarray:
-    clips = random_int8(np.random.default_rng(seed), (16, *graph.tensor(graph.inputs[0]).dims[1:]))
-    clips[0], clips[1] = -128, 127
-    return clips
-
-
 def test_all_of_them_as_twins_under_sanitizers(tmp_path: Path) -> None:
-    made = [generate(graph, None, TWIN, f"m{i}") for i, graph in enumerate(GRAPHS.values())]
-    program = SanitizedProgram(made, tmp_path)
-    for i, (name, graph) in enumerate(GRAPHS.items()):
-        clips = _clips(graph, i)
-        found = program.run(i, clips)
-        np.testing.assert_array_equal(found, run_integer(graph, clips).reshape(len(clips), -1), err_msg=name)
-    kernels = [layer["kernel"] for sources in made for layer in sources.manifest["layers"]]
+    kernels = kernels_of(check_twins(list(GRAPHS.values()), TWIN, tmp_path))
     assert sum("_linear_" in kernel for kernel in kernels) >= 8 and sum("depthwise_row" in k for k in kernels) >= 12
 
 
 @pytest.mark.parametrize("name", ["sub 1", "add of a row 3", "rows 1"])
 def test_the_instructions_on_the_emulated_core_give_the_same_bytes(name: str, tmp_path: Path) -> None:
-    pytest.importorskip("unicorn")
-    graph, target = GRAPHS[name], find_target("cortex-m4")
-    clips = _clips(graph, 3)
-    run = emulate(build(generate(graph, None, target), target, tmp_path / "image"), clips)
-    np.testing.assert_array_equal(run.scores, run_integer(graph, clips).reshape(len(clips), -1))
+    check_core(GRAPHS[name], "cortex-m4", tmp_path / "image")
 
 
 @pytest.mark.parametrize("name", ["add 1", "sub 2", "add and relu"])

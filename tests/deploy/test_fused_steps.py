@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
-from c_programs import SanitizedProgram
 from edge_graphs import Builder, quant
-from int8_oracles import random_int8
+from kernel_bytes import CORTEX_M, TWINS, check_core, check_twins, clips_of, kernels_of, outputs_of
 
 from edgekit.bench.emulate import emulate
-from edgekit.bench.qemu import PROGRAM, run_in_qemu
-from edgekit.deploy.generate import generate
+from edgekit.deploy.generate import Sources, generate
 from edgekit.deploy.project import build
 from edgekit.deploy.target import find_target
-from edgekit.deploy.toolchain import find_toolchain
 from edgekit.graph.firmware import firmware
 from edgekit.graph.fused_group import FusedGroup, fused_groups
 from edgekit.graph.graph import Graph
-from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.tensor import Tensor
 
-HOST = find_target("cpu")
-TWINS = {"portable": HOST, "dsp": replace(HOST, dsp=True), "mve": replace(HOST, dsp=True, mve=True)}
-needs_qemu = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="install qemu-system-arm (Debian package)")
 POSITIONS, CHANNELS = 23, 14  # neither whole vectors nor a power of two
 
 
@@ -113,61 +104,34 @@ GRAPHS = {
 }
 
 
-def _clips(graph: Graph, seed: int, count: int = 10) -> np.ndarray:
-    dims = graph.tensor(graph.inputs[0]).dims
-    return random_int8(np.random.default_rng(seed), (count, *dims[1:]))
+def _fused(sources: Sources) -> list[str]:
+    return [kernel for kernel in kernels_of([sources]) if "fused" in kernel or "layer_norm" in kernel]
 
 
-def _expected(graph: Graph, clips: np.ndarray) -> np.ndarray:
-    return run_integer(graph, clips).reshape(len(clips), -1)
-
-
-def _fused(layers: list[dict[str, str]]) -> list[str]:
-    return [layer["kernel"] for layer in layers if "fused" in layer["kernel"] or "layer_norm" in layer["kernel"]]
-
-
-@pytest.mark.parametrize("isa", TWINS)
+@pytest.mark.parametrize("isa", CORTEX_M)
 def test_bytes_are_the_interpreter_s_under_sanitizers(isa: str, tmp_path: Path) -> None:
     graphs = [make(1) for make in GRAPHS.values()]
-    made = [generate(graph, None, TWINS[isa], f"m{i}") for i, graph in enumerate(graphs)]
-    program = SanitizedProgram(made, tmp_path)
-    for i, graph in enumerate(graphs):
-        clips = _clips(graph, i)
-        expected = _expected(graph, clips)
-        assert len(np.unique(expected)) > 8
-        np.testing.assert_array_equal(program.run(i, clips), expected, err_msg=f"graph {i}")
-        assert len(_fused(made[i].manifest["layers"])) >= 4
+    for graph, sources in zip(graphs, check_twins(graphs, TWINS[isa], tmp_path), strict=True):
+        assert len(_fused(sources)) >= 4
+        assert len(np.unique(outputs_of(graph, clips_of(graph, 0)))) > 8
 
 
 @pytest.mark.parametrize("name", GRAPHS)
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4"])
 def test_bytes_on_emulated_cores(core: str, name: str, tmp_path: Path) -> None:
-    graph, target = GRAPHS[name](7), find_target(core)
-    clips = _clips(graph, 3, 4)
-    image = build(generate(graph, None, target, "fused"), target, tmp_path / "image")
-    np.testing.assert_array_equal(emulate(image, clips).scores, _expected(graph, clips))
+    check_core(GRAPHS[name](7), core, tmp_path / "image", count=4)
 
 
-@needs_qemu
 @pytest.mark.parametrize("compiler", ["zig", pytest.param("arm-none-eabi-gcc", marks=pytest.mark.slow)])
 def test_bytes_on_the_emulated_m55(compiler: str, tmp_path: Path) -> None:
-    if compiler != "zig" and shutil.which(compiler) is None:
-        pytest.skip("install gcc-arm-none-eabi (Debian package)")
-    target = find_target("cortex-m55")
     for name, make in GRAPHS.items():
-        graph = make(7)
-        sources = generate(graph, None, target, "fused")
-        assert any(kernel.startswith("mve") for kernel in _fused(sources.manifest["layers"]))
-        image = build(sources, target, tmp_path / name, toolchain=find_toolchain(target, compiler))
-        assert image.warnings == ""
-        clips = _clips(graph, 3, 4)
-        run = run_in_qemu(image, clips, _expected(graph, clips).shape[1])
-        np.testing.assert_array_equal(run.scores, _expected(graph, clips))
+        sources = check_core(make(7), "cortex-m55", tmp_path / name, compiler=compiler, count=4)
+        assert any(kernel.startswith("mve") for kernel in _fused(sources))
 
 
 def test_a_layer_norm_is_one_step_and_takes_less_memory_and_fewer_instructions(tmp_path: Path) -> None:
     graph, target = layer_norm(5), find_target("cortex-m4")
-    clips, found = _clips(graph, 3, 1), {}
+    clips, found = clips_of(graph, 3, 1), {}
     for how in ("fused", "alone"):
         patch = mock.patch("edgekit.graph.firmware.fused_groups", fused_groups if how == "fused" else lambda core: ())
         with patch:

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from c_programs import SanitizedProgram
 from edge_graphs import Builder
 from edge_ops import OPS
-from int8_oracles import random_int8
+from kernel_bytes import TWINS, check_core, check_twins, kernels_of
 
-from edgekit.bench.qemu import PROGRAM, run_in_qemu
 from edgekit.deploy.generate import generate
-from edgekit.deploy.project import build
 from edgekit.deploy.target import find_target
-from edgekit.deploy.toolchain import find_toolchain
 from edgekit.graph.graph import Graph
-from edgekit.graph.integer.interpreter import run_integer
-
-TWIN = replace(find_target("cpu"), dsp=True, mve=True)
-"""This machine with the sources of a Cortex-M55: every vector loop is its C twin."""
-needs_qemu = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="install qemu-system-arm (Debian package)")
-
-
-def _clips(graph: Graph, seed: int, count: int = 12) -> np.ndarray:
-    dims = graph.tensor(graph.inputs[0]).dims
-    return random_int8(np.random.default_rng(seed), (count, *(dims[1:] if dims[0] == 1 else dims)))
-
-
-def _expected(graph: Graph, clips: np.ndarray) -> np.ndarray:
-    return run_integer(graph, clips).reshape(len(clips), -1)
 
 
 def _convolutions(seed: int) -> Graph:
@@ -81,42 +61,25 @@ def _pools(seed: int) -> Graph:
 GRAPHS = {"convolutions": _convolutions, "depthwise": _depthwise, "dense": _dense, "pools": _pools}
 
 
-def _check_twins(graphs: list[Graph], folder: Path) -> list[str]:
-    """Bytes equal for all graphs; returns the kernels that were chosen."""
-    made = [generate(graph, None, TWIN, f"m{i}") for i, graph in enumerate(graphs)]
-    program = SanitizedProgram(made, folder)
-    for i, graph in enumerate(graphs):
-        clips = _clips(graph, i)
-        np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips), err_msg=f"graph {i}")
-    return [layer["kernel"] for sources in made for layer in sources.manifest["layers"]]
-
-
 @pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d", "fully_connected"])
 def test_random_layers_equal_the_interpreter(op: str, tmp_path: Path) -> None:
     graphs = [OPS[op](np.random.default_rng(seed)).graph() for seed in range(60, 70)]
-    kernels = _check_twins(graphs, tmp_path)
+    kernels = kernels_of(check_twins(graphs, TWINS["mve"], tmp_path))
     assert any(kernel.startswith("mve") for kernel in kernels)
 
 
 def test_all_branches_as_twins_under_sanitizers(tmp_path: Path) -> None:
-    kernels = _check_twins([make(seed) for make in GRAPHS.values() for seed in (1, 2)], tmp_path)
+    kernels = kernels_of(
+        check_twins([make(seed) for make in GRAPHS.values() for seed in (1, 2)], TWINS["mve"], tmp_path)
+    )
     assert sum(kernel.startswith("mve") for kernel in kernels) >= 30
 
 
-@needs_qemu
 @pytest.mark.parametrize("compiler", ["zig", "arm-none-eabi-gcc"])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_instructions_on_the_core_equal_the_interpreter(name: str, compiler: str, tmp_path: Path) -> None:
-    if compiler != "zig" and shutil.which(compiler) is None:
-        pytest.skip("install gcc-arm-none-eabi (Debian package)")
-    chosen, graph = find_target("cortex-m55"), GRAPHS[name](7)
-    sources = generate(graph, None, chosen, "branches")
-    assert any(layer["kernel"].startswith("mve") for layer in sources.manifest["layers"])
-    image = build(sources, chosen, tmp_path / "image", toolchain=find_toolchain(chosen, compiler))
-    assert image.warnings == ""
-    clips = _clips(graph, 3, 8)
-    run = run_in_qemu(image, clips, _expected(graph, clips).shape[1])
-    np.testing.assert_array_equal(run.scores, _expected(graph, clips))
+    sources = check_core(GRAPHS[name](7), "cortex-m55", tmp_path / "image", compiler=compiler)
+    assert any(kernel.startswith("mve") for kernel in kernels_of([sources]))
 
 
 def test_whole_blocks_of_neighbouring_patches_need_no_copy_of_single_ones() -> None:

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from c_programs import SanitizedProgram
 from edge_graphs import Builder
 from edge_ops import OPS
-from int8_oracles import random_int8
+from kernel_bytes import TWINS, check_core, check_twins, kernels_of
 
-from edgekit.bench.qemu_user import PROGRAM, run_in_qemu_user
-from edgekit.deploy.generate import generate
-from edgekit.deploy.project import build
-from edgekit.deploy.target import find_target
-from edgekit.deploy.toolchain import LINUX_GCC, find_toolchain
+from edgekit.deploy.toolchain import LINUX_GCC
 from edgekit.graph.graph import Graph
-from edgekit.graph.integer.interpreter import run_integer
-
-TWIN = replace(find_target("cpu"), neon=True)
-"""This machine with the sources of a Raspberry Pi: every vector loop is its C twin."""
-needs_qemu = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="install qemu-user (Debian package)")
-
-
-def _clips(graph: Graph, seed: int, count: int = 8) -> np.ndarray:
-    dims = graph.tensor(graph.inputs[0]).dims
-    return random_int8(np.random.default_rng(seed), (count, *(dims[1:] if dims[0] == 1 else dims)))
-
-
-def _expected(graph: Graph, clips: np.ndarray) -> np.ndarray:
-    return run_integer(graph, clips).reshape(len(clips), -1)
 
 
 def _convolutions(seed: int) -> Graph:
@@ -71,39 +50,23 @@ def _depthwise(seed: int) -> Graph:
 GRAPHS = {"convolutions": _convolutions, "dense": _dense, "depthwise": _depthwise}
 
 
-def _check_twins(graphs: list[Graph], folder: Path) -> list[str]:
-    """Bytes equal for all graphs; returns the kernels that were chosen."""
-    made = [generate(graph, None, TWIN, f"m{i}") for i, graph in enumerate(graphs)]
-    program = SanitizedProgram(made, folder)
-    for i, graph in enumerate(graphs):
-        clips = _clips(graph, i)
-        np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips), err_msg=f"graph {i}")
-    return [layer["kernel"] for sources in made for layer in sources.manifest["layers"]]
-
-
 @pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d", "fully_connected", "batch_matmul"])
 def test_random_layers_equal_the_interpreter(op: str, tmp_path: Path) -> None:
-    kernels = _check_twins([OPS[op](np.random.default_rng(seed)).graph() for seed in range(60, 70)], tmp_path)
+    kernels = kernels_of(
+        check_twins([OPS[op](np.random.default_rng(seed)).graph() for seed in range(60, 70)], TWINS["neon"], tmp_path)
+    )
     assert any(kernel.startswith("neon") for kernel in kernels)
 
 
 def test_all_branches_as_twins_under_sanitizers(tmp_path: Path) -> None:
-    kernels = _check_twins([make(seed) for make in GRAPHS.values() for seed in (1, 2)], tmp_path)
+    kernels = kernels_of(
+        check_twins([make(seed) for make in GRAPHS.values() for seed in (1, 2)], TWINS["neon"], tmp_path)
+    )
     assert sum(kernel.startswith("neon") for kernel in kernels) >= 18, kernels
 
 
-@needs_qemu
 @pytest.mark.parametrize("compiler", ["zig", LINUX_GCC])
 @pytest.mark.parametrize("board", ["rpi4", "rpi5"])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_instructions_equal_the_interpreter(name: str, board: str, compiler: str, tmp_path: Path) -> None:
-    if compiler != "zig" and shutil.which(compiler) is None:
-        pytest.skip("install gcc-aarch64-linux-gnu and libc6-dev-arm64-cross (Debian packages)")
-    target, graph = find_target(board), GRAPHS[name](7)
-    image = build(
-        generate(graph, None, target, "branches"), target, tmp_path / "image",
-        toolchain=find_toolchain(target, compiler), project="process",
-    )  # fmt: skip
-    clips = _clips(graph, 3)
-    expected = _expected(graph, clips)
-    np.testing.assert_array_equal(run_in_qemu_user(image, clips, expected.shape[1]).scores, expected)
+    check_core(GRAPHS[name](7), board, tmp_path / "image", compiler=compiler)

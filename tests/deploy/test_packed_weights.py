@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from c_programs import SanitizedProgram
 from edge_graphs import Builder
-from int8_oracles import random_int8
+from kernel_bytes import CORTEX_M, TWINS, check_core, check_twins, kernels_of
 
 from edgekit.bench.elf import read_elf
-from edgekit.bench.emulate import emulate
-from edgekit.bench.qemu import PROGRAM, run_in_qemu
 from edgekit.bench.sizes import image_sizes
 from edgekit.budget.counting import count
 from edgekit.deploy.c.choice import Bent
-from edgekit.deploy.generate import generate
+from edgekit.deploy.generate import Sources, generate
 from edgekit.deploy.project import build
 from edgekit.deploy.target import find_target
-from edgekit.deploy.toolchain import find_toolchain
 from edgekit.export.tflite_writer import write_tflite
 from edgekit.graph.firmware import firmware
 from edgekit.graph.graph import Graph
-from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.packing import packed_bytes, packed_layers
 from edgekit.graph.readers.load import load_graph
 from edgekit.graph.scratch import CODES
-
-HOST = find_target("cpu")
-TWINS = {"portable": HOST, "dsp": replace(HOST, dsp=True), "mve": replace(HOST, dsp=True, mve=True)}
-needs_qemu = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="install qemu-system-arm (Debian package)")
 
 
 def clustered(graph: Graph, values: int = 16, low: int = -127, high: int = 127, seed: int = 0) -> Graph:
@@ -81,28 +70,14 @@ def lone_positions(seed: int) -> Graph:
 GRAPHS: dict[str, Callable[[int], Graph]] = {"convolutions": convolutions, "dense": dense, "lone": lone_positions}
 
 
-def _clips(graph: Graph, seed: int, count: int = 10) -> np.ndarray:
-    dims = graph.tensor(graph.inputs[0]).dims
-    return random_int8(np.random.default_rng(seed), (count, *dims[1:]))
+def _packed(made: list[Sources]) -> list[str]:
+    return [kernel for kernel in kernels_of(made) if "packed" in kernel]
 
 
-def _expected(graph: Graph, clips: np.ndarray) -> np.ndarray:
-    return run_integer(graph, clips).reshape(len(clips), -1)
-
-
-def _packed_kernels(layers: list[dict[str, str]]) -> list[str]:
-    return [layer["kernel"] for layer in layers if "packed" in layer["kernel"]]
-
-
-@pytest.mark.parametrize("isa", TWINS)
+@pytest.mark.parametrize("isa", CORTEX_M)
 def test_bytes_are_the_interpreter_s_under_sanitizers(isa: str, tmp_path: Path) -> None:
     graphs = [clustered(make(1)) for make in GRAPHS.values()]
-    made = [generate(graph, None, TWINS[isa], f"m{i}", "size") for i, graph in enumerate(graphs)]
-    program = SanitizedProgram(made, tmp_path)
-    for i, graph in enumerate(graphs):
-        clips = _clips(graph, i)
-        np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips), err_msg=f"graph {i}")
-    names = [name for sources in made for name in _packed_kernels(sources.manifest["layers"])]
+    names = _packed(check_twins(graphs, TWINS[isa], tmp_path, "size"))
     assert len(names) >= 9
     assert isa == "portable" or sum(name.startswith(isa) for name in names) >= 9
 
@@ -110,38 +85,22 @@ def test_bytes_are_the_interpreter_s_under_sanitizers(isa: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", GRAPHS)
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4"])
 def test_bytes_on_emulated_cores(core: str, name: str, tmp_path: Path) -> None:
-    graph, target = clustered(GRAPHS[name](7)), find_target(core)
-    sources = generate(graph, None, target, "packed", "size")
-    assert _packed_kernels(sources.manifest["layers"])
-    image = build(sources, target, tmp_path / "image")
-    clips = _clips(graph, 3, 4)
-    np.testing.assert_array_equal(emulate(image, clips).scores, _expected(graph, clips))
+    assert _packed([check_core(clustered(GRAPHS[name](7)), core, tmp_path / "image", "size", count=4)])
 
 
-@needs_qemu
 @pytest.mark.parametrize("compiler", ["zig", pytest.param("arm-none-eabi-gcc", marks=pytest.mark.slow)])
 def test_bytes_on_the_emulated_m55(compiler: str, tmp_path: Path) -> None:
-    if compiler != "zig" and shutil.which(compiler) is None:
-        pytest.skip("install gcc-arm-none-eabi (Debian package)")
-    target = find_target("cortex-m55")
     for name, make in GRAPHS.items():
-        graph = clustered(make(7))
-        sources = generate(graph, None, target, "packed", "size")
-        assert all(kernel.startswith("mve") for kernel in _packed_kernels(sources.manifest["layers"]))
-        image = build(sources, target, tmp_path / name, toolchain=find_toolchain(target, compiler))
-        assert image.warnings == ""
-        clips = _clips(graph, 3, 4)
-        run = run_in_qemu(image, clips, _expected(graph, clips).shape[1])
-        np.testing.assert_array_equal(run.scores, _expected(graph, clips))
+        sources = check_core(clustered(make(7)), "cortex-m55", tmp_path / name, "size", compiler, count=4)
+        assert all(kernel.startswith("mve") for kernel in _packed([sources]))
 
 
 def test_int4_weights_are_packed_whatever_their_codebook(tmp_path: Path) -> None:
     graph = clustered(convolutions(5), 16, -8, 7)
-    made = [generate(graph, None, target, f"m{i}", "size") for i, target in enumerate(TWINS.values())]
-    program, clips = SanitizedProgram(made, tmp_path), _clips(graph, 0)
-    for i, sources in enumerate(made):
-        assert _packed_kernels(sources.manifest["layers"])
-        np.testing.assert_array_equal(program.run(i, clips), _expected(graph, clips))
+    for isa in CORTEX_M:
+        folder = tmp_path / isa
+        folder.mkdir()
+        assert _packed(check_twins([graph], TWINS[isa], folder, "size"))
 
 
 def test_seventeen_values_are_not_packed() -> None:
@@ -201,7 +160,7 @@ def test_the_budget_s_numbers_are_the_firmware_s(tmp_path: Path) -> None:
 def test_short_flash_makes_a_balanced_image_pack() -> None:
     graph, target = clustered(convolutions(5)), find_target("cortex-m4")
     packed = [
-        len(_packed_kernels(generate(graph, None, target, "m", "balanced", Bent(flash_price=price)).manifest["layers"]))
+        len(_packed([generate(graph, None, target, "m", "balanced", Bent(flash_price=price))]))
         for price in (20.0, float("inf"))
     ]
     assert packed[0] < packed[1]
