@@ -15,7 +15,6 @@ from edgekit.data.manifest import Clip, Manifest
 
 Row = dict[str, Any]
 
-FIELDS = ("frontend.fields.clip_samples=8000",)
 SIZES = (10, 20, 50, 100)
 SEEDS = (0, 1, 2)
 
@@ -29,12 +28,16 @@ class Task:
         train: clips to draw few of.
         test: clips of speakers that training does not have.
         samples: of a clip at 8 kHz.
+        hop: samples between frames of the spectrogram that a program frames: 61 frames, as the picture is 48 wide.
+        steps: of a program, and of the network from scratch beside it.
     """
 
     name: str
     train: Manifest
     test: Manifest
     samples: int
+    hop: int
+    steps: int
 
 
 def tasks(root: Path) -> tuple[Task, ...]:
@@ -43,9 +46,14 @@ def tasks(root: Path) -> tuple[Task, ...]:
     left = {"theo", "lucas"}
     new = {f"spk{number}" for number in range(21, 26)}
     return (
-        Task("fsdd", fsdd.where(lambda c: c.speaker not in left), fsdd.where(lambda c: c.speaker in left), 8000),
-        Task("dspspeech", dsp.where(lambda c: c.speaker not in new), dsp.where(lambda c: c.speaker in new), 16000),
+        Task("fsdd", *_parted(fsdd, left), samples=8000, hop=128, steps=200),
+        Task("dspspeech", *_parted(dsp, new), samples=16000, hop=256, steps=400),
     )
+
+
+def _parted(manifest: Manifest, held: set[str]) -> tuple[Manifest, Manifest]:
+    """Clips of the other speakers, and of the held."""
+    return manifest.where(lambda clip: clip.speaker not in held), manifest.where(lambda clip: clip.speaker in held)
 
 
 def few(manifest: Manifest, each: int, seed: int) -> Manifest:

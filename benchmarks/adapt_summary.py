@@ -9,8 +9,9 @@ import numpy as np
 from adapt_few import LEVELLED, SCRATCH
 from adapt_rows import Row
 from adapt_series import rank_correlation
+from scipy.stats import t as student
 
-_DUAL, _SINGLES = "reprogram-dual", ("reprogram-waveform", "reprogram-frame")
+_DUAL, _SINGLES, _PROBE = "reprogram-dual", ("reprogram-waveform", "reprogram-frame"), "reprogram-probe"
 Table = dict[str, dict[str, dict[str, float]]]
 
 
@@ -25,6 +26,7 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
         "reprogram_deviation": _means(few, np.std),
         "adapter": _means([row for row in rows if row["part"] == "adapter"]),
         "dual_against_single_domains": {name: _dual(methods) for name, methods in means.items()},
+        "dual_minus_single_domain": {name: _paired(few, name) for name in means if "/" in name},
         "reprogramming_ahead_of_scratch": {
             name: {scratch: _ahead(methods, means[name.split("/")[0]], scratch) for scratch in (SCRATCH, LEVELLED)}
             for name, methods in means.items()
@@ -60,6 +62,29 @@ def _dual(methods: dict[str, dict[str, float]]) -> dict[str, float]:
     if not shared:
         return {}
     return {name: float(np.mean([methods[name][size] for size in shared])) for name in (_DUAL, *_SINGLES)}
+
+
+def _paired(rows: list[Row], name: str) -> dict[str, dict[str, float]]:
+    """Dual-domain accuracy minus a single domain's over pairs of size and draw: mean, 95 % interval, pairs ahead.
+
+    The interval is Student's over the pairs, as if they were independent; those of one draw share clips.
+    """
+    found = {
+        (row["method"], row["clips_per_class"], row["seed"]): row["accuracy"]
+        for row in rows
+        if name == f"{row['dataset']}/{row.get('source')}"
+    }
+    told = {}
+    for single in (*_SINGLES, _PROBE):
+        pairs = [(found[_DUAL, *key], value) for (method, *key), value in found.items() if method == single]
+        gains = np.array([dual - other for dual, other in pairs])
+        if len(gains) < 2:
+            continue
+        half = float(student.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / len(gains) ** 0.5)
+        mean = float(gains.mean())
+        told[single] = {"mean": mean, "low": mean - half, "high": mean + half, "ahead": int((gains > 0).sum())}
+        told[single]["pairs"] = len(gains)
+    return told
 
 
 def _ahead(methods: dict[str, dict[str, float]], alone: dict[str, dict[str, float]], scratch: str) -> dict[str, float]:

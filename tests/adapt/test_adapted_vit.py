@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from edgekit.adapt.source import read_source
 from edgekit.adapt.vit import AdaptedVit
 from edgekit.core.errors import BadConfigError
 from edgekit.models.registry import build_model
+from edgekit.train.checkpoint import load_checkpoint, save_checkpoint
 
 _COUNTED = [method for method in METHODS if method not in ("full", "bitfit")]
 
@@ -26,6 +28,16 @@ def _adapted(source: Path, method: str, **more: object) -> AdaptedVit:
     return built
 
 
+def _steps(adapted: AdaptedVit, shape: tuple[int, int, int]) -> None:
+    """Two steps on noise."""
+    optimiser = torch.optim.Adam([p for p in adapted.parameters() if p.requires_grad], 0.01)
+    for _ in range(2):
+        x = torch.randn(4, 1, *shape[1:])
+        torch.nn.functional.cross_entropy(adapted(x), torch.tensor([0, 1, 2, 3])).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+
 @pytest.mark.parametrize("method", _COUNTED)
 @pytest.mark.parametrize("size", [1, 3])
 def test_trained_parameters_equal_the_formula(vit_source: Path, method: str, size: int) -> None:
@@ -33,6 +45,56 @@ def test_trained_parameters_equal_the_formula(vit_source: Path, method: str, siz
     head = 5 * 16 + 5
     assert adapted.trained_parameters(head=False) == adapter_parameters(AdapterChoice(method=method, size=size), 16, 2)  # type: ignore[arg-type]
     assert adapted.trained_parameters() == adapted.trained_parameters(head=False) + head
+
+
+@pytest.fixture(scope="module")
+def passt(vit_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny "large-vit" laid out as PaSST: two tokens, codes of frequency and time, a norm before the head."""
+    small = load_checkpoint(vit_source)
+    arguments = {**small.arguments, "layout": "passt"}
+    weights = build_model("large-vit", **arguments).state_dict()
+    folder = tmp_path_factory.mktemp("passt")
+    large = dataclasses.replace(small, model="large-vit", arguments=arguments, weights=weights)
+    save_checkpoint(large, folder / "checkpoint.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("method", ["linear-probe", "prompt-shallow", "prompt-deep", "lora", "houlsby", "convolution"])
+def test_passt_takes_adapters_and_a_new_head_with_its_norm(passt: Path, method: str) -> None:
+    adapted = _adapted(passt, method, size=2).train()
+    counted = adapter_parameters(AdapterChoice(method=method, size=2), 16, 2)  # type: ignore[arg-type]
+    assert adapted.trained_parameters(head=False) == counted
+    assert adapted.trained_parameters() == counted + 2 * 16 + 5 * 16 + 5
+    before = {name: value.clone() for name, value in adapted.state_dict().items()}
+    _steps(adapted, read_source(passt).shape)
+    after = adapted.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    statistics = {name for name in before if "running" in name or "tracked" in name}
+    assert moved - statistics == {name for name, _ in adapted.learning()}
+
+
+@pytest.mark.parametrize("placement", ["sequential", "parallel"])
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("method", ["pfeiffer", "convolution"])
+def test_a_bottleneck_acts_by_its_equation(vit_source: Path, method: str, placement: str, residual: bool) -> None:
+    adapted = _adapted(vit_source, method, placement=placement, residual=residual, scale=0.5).eval()
+    with torch.no_grad():
+        for parameter in adapted.adapters.parameters():
+            parameter.normal_()
+    block, adapter = adapted.source.blocks[0], adapted.adapters[0]
+    seen: dict[str, torch.Tensor] = {}
+    block.norm2.register_forward_hook(lambda module, given, made: seen.update(x=made))
+    block.mlp.register_forward_hook(lambda module, given, made: seen.update(y=made))
+    adapted(torch.randn(2, 1, *read_source(vit_source).shape[1:]))
+    x = seen["x"]
+    plain = copy.deepcopy(block.mlp)
+    plain._forward_hooks.clear()
+    y = plain(x)
+    if placement == "sequential":
+        expected = adapter(y) + (y if residual else 0.0)
+    else:
+        expected = y + 0.5 * adapter(x) + (x if residual else 0.0)
+    torch.testing.assert_close(seen["y"], expected)
 
 
 def test_the_controls_train_biases_and_everything(vit_source: Path) -> None:
@@ -65,12 +127,7 @@ def test_an_untrained_adapter_changes_nothing(vit_source: Path, method: str, mor
 def test_a_step_moves_the_adapter_and_leaves_the_frozen_tensors_alone(vit_source: Path, method: str) -> None:
     adapted = _adapted(vit_source, method).train()
     before = {name: value.clone() for name, value in adapted.state_dict().items()}
-    optimiser = torch.optim.Adam([p for p in adapted.parameters() if p.requires_grad], 0.01)
-    for _ in range(2):
-        x = torch.randn(4, 1, *read_source(vit_source).shape[1:])
-        torch.nn.functional.cross_entropy(adapted(x), torch.tensor([0, 1, 2, 3])).backward()
-        optimiser.step()
-        optimiser.zero_grad()
+    _steps(adapted, read_source(vit_source).shape)
     after = adapted.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in adapted.frozen_names())
     moved = {name for name, _ in adapted.learning() if not torch.equal(before[name], after[name])}
