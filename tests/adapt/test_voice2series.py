@@ -15,6 +15,7 @@ from edgekit.adapt.series.fit import FitOptions, fit
 from edgekit.adapt.series.model import Voice2Series
 from edgekit.adapt.series.place import place_series
 from edgekit.adapt.series.risk import risk_bound, sliced_wasserstein, wasserstein_1
+from edgekit.adapt.series.saliency import class_activation
 from edgekit.adapt.source import read_source
 from edgekit.api.voice2series import voice2series
 from edgekit.cli.main import main
@@ -161,6 +162,57 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoint = Checkpoint("vggish", arguments, SPEC, ("low", "high", "third", "fourth"), weights)
     save_checkpoint(checkpoint, folder / "checkpoint.safetensors")
     return folder
+
+
+_UNET: dict[str, object] = {"bins": 32, "channels": 2, "hidden": 8, "dense": 8, "unet": 2}
+
+
+def _source(name: str, arguments: dict[str, object], folder: Path) -> Path:
+    """A run folder with random weights of four classes."""
+    torch.manual_seed(7)
+    weights = build_model(name, **arguments).state_dict()
+    checkpoint = Checkpoint(name, arguments, SPEC, ("low", "high", "third", "fourth"), weights)
+    save_checkpoint(checkpoint, folder / "checkpoint.safetensors")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "more", "drawn"),
+    [
+        ("unet-attention-bilstm", _UNET, {"saliency", "attention"}),
+        ("keyword-mlp", {"frames": 30, "bins": 32, "width": 8, "layers": 1}, set()),
+    ],
+)
+def test_pictures_are_drawn_of_what_a_source_has(
+    name: str, more: dict[str, object], drawn: set[str], tones: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    source = _source(name, {"classes": 4, **more}, tmp_path)
+    _problem(tmp_path / "train.ts", 1)
+    _problem(tmp_path / "test.ts", 2)
+    out = tmp_path / "out"
+    voice2series(source, tmp_path / "train.ts", tmp_path / "test.ts", tones, out, epochs=1, placements=("pad",))
+    assert {path.stem for path in out.glob("*.svg")} == {"bounds", "t-sne-before", "t-sne-after", *drawn}
+
+
+def test_class_activation_reads_the_convolution_that_runs_last(tmp_path: Path) -> None:
+    """The U-Net's last layer is put together after the stem and runs before it."""
+    source = read_source(_source("unet-attention-bilstm", {"classes": 4, **_UNET}, tmp_path))
+    placed = place_series([np.sin(np.arange(50.0))], SPEC.clip_samples, "pad")
+    model = Voice2Series(2, source.mark(), placed.free, [0, 1, 0, 1])
+    model.load_source(source.weights())
+    last = [layer for layer in model.source.stem.modules() if isinstance(layer, torch.nn.Conv2d)][-1]  # type: ignore[union-attr]
+    seen: list[torch.Tensor] = []
+    handle = last.register_forward_hook(lambda module, given, made: seen.append(made))
+    features = model.eval().heard(torch.from_numpy(placed.clips)).detach().requires_grad_(True)
+    model.mapping(model.source(features)).max().backward(inputs=seen)
+    handle.remove()
+    assert seen[0].shape[2:] == features.shape[2:] and seen[0].grad is not None
+    expected = (seen[0].grad.mean(dim=(2, 3), keepdim=True) * seen[0]).sum(dim=1).relu().detach()
+    assert float(expected.max()) > 0.0
+    told = class_activation(model, placed.clips)
+    np.testing.assert_allclose(told, (expected / expected.max().clamp_min(1e-12)).numpy(), atol=1e-5)
 
 
 @pytest.mark.slow
