@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from edgekit.cli import training_options as options
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 
 
@@ -24,11 +24,11 @@ from edgekit.cli.progress import progress_bar
 @options.DATA
 @options.TRAIN
 @options.VALID
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
+@options.SET
 @options.DEVICE
 @options.OVERWRITE
 @click.option("--pictures", is_flag=True, help="Draw the trained programs into the run folder.")
-@options.FORMAT
+@FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
 def command(
     recipe: str,
@@ -64,7 +64,7 @@ def command(
             progress=progress,
         )
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        echo_json(result.to_json())
         return
     scores = result.run.validation
     shown = f", {100 * scores['macro_accuracy']:.1f} % macro accuracy on validation" if scores else ""

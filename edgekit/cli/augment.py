@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 from edgekit.cli.rejected import print_rejected
 
@@ -56,7 +56,7 @@ def _shard(text: str) -> tuple[int, int]:
     callback=lambda context, _, wanted: _plans(context, wanted),
     help="Print the plans that come with edgekit, and stop.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 def augment(data: str, plan: str | None, output: Path | None, shard: str, form: str, **options: Any) -> None:
     """Write augmented copies of the training clips of the set DATA; resumes when run again.
 
@@ -72,7 +72,7 @@ def augment(data: str, plan: str | None, output: Path | None, shard: str, form: 
         made = run(data, plan, output, shard=_shard(shard), changes=changes, progress=progress, **options)
     print_rejected(made.rejected)
     if form == "json":
-        click.echo(json.dumps(made.to_json(), indent=2, allow_nan=False))
+        echo_json(made.to_json())
         return
     click.echo(f"{made.folder}: {made.clips:,} of {made.total:,} copies by {made.plan}, {made.there:,} there already")
     if made.missing:

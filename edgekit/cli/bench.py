@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.firmware_options import FRONTEND, IDENTITY, OPTIMIZE, SSH_OPTION, SSH_PORT
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -28,17 +30,11 @@ _TARGETS = (
 )
 @click.argument("models", nargs=-1, required=True, metavar="MODEL…", type=click.Path(path_type=Path))
 @click.option("--target", "targets", multiple=True, help=_TARGETS)
-@click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
+@FRONTEND
 @click.option("--clips", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Inputs compared.")
 @click.option("--data", metavar="DATA", help="Data set or .npz of features for the inputs; default: random ones.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random inputs.")
-@click.option(
-    "--optimize",
-    type=click.Choice(["size", "speed", "balanced"]),
-    default="balanced",
-    show_default=True,
-    help="What kernels and compiler flags are chosen for, as in compile.",
-)
+@OPTIMIZE
 @click.option(
     "--runner",
     "runners",
@@ -49,15 +45,15 @@ _TARGETS = (
 @click.option(
     "--host", metavar="USER@NAME", help="Raspberry Pi or other Linux machine that rpi… and linux run on (SSH)."
 )
-@click.option("--ssh-port", type=click.IntRange(1, 65535), help="Of --host.")
-@click.option("--identity", type=click.Path(path_type=Path), help="Private key for --host.")
-@click.option("--ssh-option", "ssh_options", multiple=True, metavar="NAME=VALUE", help="For ssh's -o; repeatable.")
+@SSH_PORT
+@IDENTITY
+@SSH_OPTION
 @click.option("--serial", metavar="DEVICE", help="Board that cortex-m… targets are measured on: /dev/ttyACM0.")
 @click.option("--baud", type=click.IntRange(1200, 12_000_000), default=115_200, show_default=True, help="Of --serial.")
 @click.option("--flash-command", default="", help='Flashes the board: "pyocd flash -t nrf52840 {elf}".')
 @click.option("--project", default="cortex-m-serial", show_default=True, help="Firmware project for --serial.")
 @click.option("--pair", is_flag=True, help="Two MODELs in turns on this machine: is the second slower?")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 def command(
     models: tuple[Path, ...],
     targets: tuple[str, ...],
@@ -100,10 +96,7 @@ def command(
             progress=progress,
         )  # fmt: skip
     if form == "json":
-        import json
-
-        results = {"schema_version": 1, "results": [item.to_json() for item in found]}
-        click.echo(json.dumps(results, indent=2, allow_nan=False))
+        echo_json({"results": [item.to_json() for item in found]})
     else:
         from edgekit.report.measurements import measurement_table
 
@@ -112,8 +105,6 @@ def command(
 
 
 def _pair(models: tuple[Path, ...], runners: tuple[str, ...], optimize: str, form: str) -> None:
-    import json
-
     from edgekit.api.bench_pair import bench_pair
 
     if len(models) != 2 or len(runners) > 1:
@@ -121,7 +112,7 @@ def _pair(models: tuple[Path, ...], runners: tuple[str, ...], optimize: str, for
     found = bench_pair(*models, runner=runners[0] if runners else "c", optimize=optimize)
     if form == "json":
         row = {"ratio": found.ratio, "low": found.low, "high": found.high, "verdict": found.verdict}
-        click.echo(json.dumps({"schema_version": 1, "models": [str(model) for model in models], **row}, indent=2))
+        echo_json({"models": [str(model) for model in models], **row})
         return
     interval = f"{found.low:.3f} to {found.high:.3f}, {found.rounds} rounds"
     click.echo(f"{models[1]} takes {found.ratio:.3f} times the processor time of {models[0]} ({interval})")

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.core.errors import BadConfigError
 from edgekit.report.schemas import SCHEMAS
 
 if TYPE_CHECKING:
     from edgekit.budget.toml import Budget
-
-_FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
 @click.group("budget")
@@ -22,14 +21,14 @@ def command() -> None:
 
 
 @command.command("list", epilog=examples("edgekit budget list"))
-@_FORM
+@FORMAT
 def list_command(form: str) -> None:
     """The budgets that come with edgekit."""
     from edgekit.api.budget import list_budgets
 
     budgets = list_budgets()
     if form == "json":
-        _echo_json({"budgets": [_budget_json(budget) for budget in budgets]})
+        echo_json({"budgets": [_budget_json(budget) for budget in budgets]})
         return
     from edgekit.report.table import render_table
 
@@ -39,14 +38,14 @@ def list_command(form: str) -> None:
 
 @command.command("show", epilog=examples("edgekit budget show dcase2024-task1"))
 @click.argument("name", metavar="NAME|FILE")
-@_FORM
+@FORMAT
 def show_command(name: str, form: str) -> None:
     """One budget: its limits, what each demands, and where they come from."""
     from edgekit.api.budget import show_budget
 
     budget, rules = show_budget(name)
     if form == "json":
-        _echo_json({"budget": {**_budget_json(budget), "rules": rules}})
+        echo_json({"budget": {**_budget_json(budget), "rules": rules}})
         return
     from edgekit.report.table import render_table
 
@@ -82,7 +81,7 @@ def new_command(path: str, limits: tuple[str, ...], source: str, counting: str, 
 
 @command.command("rank", epilog=examples("edgekit budget rank submissions.csv"))
 @click.argument("table", metavar="TABLE.csv|.json")
-@_FORM
+@FORMAT
 def rank_command(table: str, form: str) -> None:
     """Rank submissions as DCASE 2023 Task 1: 0.5 R_acc + 0.25 R_mem + 0.25 R_mac over their ranks.
 
@@ -92,7 +91,7 @@ def rank_command(table: str, form: str) -> None:
 
     ranked = rank_submissions(table)
     if form == "json":
-        _echo_json({"submissions": [row.to_json() for row in ranked]})
+        echo_json({"submissions": [row.to_json() for row in ranked]})
         return
     from edgekit.report.table import render_table
 
@@ -114,7 +113,7 @@ def schema_command(name: str) -> None:
 
     from edgekit.report.schemas import json_schema
 
-    click.echo(json.dumps(json_schema(name), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(json_schema(name), indent=2))
 
 
 def _limits(budget: Budget) -> dict[str, str]:
@@ -136,9 +135,3 @@ def _limits_text(budget: Budget) -> str:
 def _budget_json(budget: Budget) -> dict[str, Any]:
     plain: dict[str, Any] = {"name": budget.name, "description": budget.description, "source": budget.source}
     return plain | {"counting": budget.counting, "limits": dict(budget.limits), "latency_ms": dict(budget.latency)}
-
-
-def _echo_json(value: dict[str, Any]) -> None:
-    import json
-
-    click.echo(json.dumps({"schema_version": 1, **value}, indent=2, ensure_ascii=False, allow_nan=False))

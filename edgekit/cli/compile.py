@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.firmware_options import FRONTEND, NAME, OPTIMIZE, SOURCES_ONLY, TOOLCHAIN
+from edgekit.cli.formats import FORMAT, echo_json
 
 if TYPE_CHECKING:
     from edgekit.api.compile import CompileResult
@@ -24,19 +26,16 @@ if TYPE_CHECKING:
 @click.option(
     "--target", required=True, help="cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33, cortex-m55 or cpu."
 )
-@click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
+@FRONTEND
 @click.option("--project", metavar="NAME|DIR", help="Folder of firmware_stubs that the C drops into.")
-@click.option("--name", help="Prefix of the C API; default: from the file's name.")
-@click.option("--toolchain", metavar="NAME", help="zig, arm-none-eabi-gcc, gcc or cc; default: the first found.")
-@click.option(
-    "--optimize", type=click.Choice(["size", "speed", "balanced"]), default="balanced", show_default=True,
-    help="What kernels are chosen for: little flash, few instructions, or both.",
-)  # fmt: skip
+@NAME
+@TOOLCHAIN
+@OPTIMIZE
 @click.option("--max-ram", metavar="BYTES", help='Static RAM at most, as "48 kB"; layers run by rows to keep it.')
 @click.option("--max-flash", metavar="BYTES", help='Flash at most, as "100 kB"; kernels are chosen to keep it.')
-@click.option("--sources-only", is_flag=True, help="Write the C, build nothing.")
+@SOURCES_ONLY
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to fill.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 def command(
     model: Path,
     target: str,
@@ -66,9 +65,7 @@ def command(
     if result.image is not None and result.image.warnings:
         click.echo(result.image.warnings.rstrip(), err=True)
     if form == "json":
-        import json
-
-        click.echo(json.dumps(result.to_json(), indent=2, allow_nan=False))
+        echo_json(result.to_json())
         return
     click.echo(_text(result), nl=False)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from edgekit.cli.augment import augment
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.inspect import inspect
 from edgekit.cli.progress import progress_bar
 
-_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -27,14 +26,14 @@ command.add_command(augment)
 
 @command.command(name="list", epilog=examples("edgekit data list"))
 @click.option("--registry", type=click.Path(path_type=Path, dir_okay=False), help="TOML table of sets of your own.")
-@_FORMAT
+@FORMAT
 def list_command(registry: Path | None, form: str) -> None:
     """List the sets that can be fetched and those in EDGEKIT_DATA."""
     from edgekit.api.data import list_datasets
 
     rows = list_datasets(registry)
     if form == "json":
-        _json({"schema_version": 1, "datasets": rows})
+        echo_json({"datasets": rows})
         return
     for row in rows:
         size = f"{row['bytes'] / 1e9:.2f} GB" if row["bytes"] else ""
@@ -47,7 +46,7 @@ def list_command(registry: Path | None, form: str) -> None:
 @click.option("-o", "--output", type=_FOLDER, help="Folder of data sets [EDGEKIT_DATA]; the set goes into a subfolder.")
 @click.option("--registry", type=click.Path(path_type=Path, dir_okay=False), help="TOML table of sets of your own.")
 @click.option("--keep-archives", is_flag=True, help="Leave the downloaded archives there.")
-@_FORMAT
+@FORMAT
 def fetch(name: str, output: Path | None, registry: Path | None, keep_archives: bool, form: str) -> None:
     """Download the public set NAME, verify and unpack it; resumes when run again."""
     from edgekit.api import data
@@ -58,7 +57,7 @@ def fetch(name: str, output: Path | None, registry: Path | None, keep_archives: 
         click.echo(f"edgekit: {note}", err=True)
     if form == "json":
         archives = [{**vars(item)} for item in fetched.archives]
-        _json({"schema_version": 1, "name": name, "folder": str(fetched.folder), "archives": archives})
+        echo_json({"name": name, "folder": str(fetched.folder), "archives": archives})
         return
     done = "was there already" if fetched.already else f"{sum(item.files for item in fetched.archives):,} files"
     click.echo(f"{name}: {fetched.folder} ({done}; licence: {fetched.licence})")
@@ -82,7 +81,7 @@ def fetch(name: str, output: Path | None, registry: Path | None, keep_archives: 
 @click.option("--microphones", type=_FOLDER, help="Folder of microphone impulse responses [synthetic ones].")
 @click.option("--audio-format", type=click.Choice(["flac", "wav"]), default="flac", show_default=True)
 @click.option("--workers", type=int, help="Processes [number of cores].")
-@_FORMAT
+@FORMAT
 def synth(
     words: str,
     output: Path,
@@ -129,7 +128,7 @@ def synth(
     path = str(output / "manifest.csv")
     if form == "json":
         body = {"manifest": path, "clips": len(manifest), "labels": list(manifest.labels), "splits": splits}
-        _json({"schema_version": 1, **body, "digest": config.digest})
+        echo_json({**body, "digest": config.digest})
         return
     counts = ", ".join(f"{name} {count:,}" for name, count in splits.items())
     click.echo(f"{path}: {len(manifest):,} clips, {len(manifest.labels)} labels ({counts})")
@@ -140,7 +139,7 @@ def synth(
 @click.option("--by", default="speaker", show_default=True, help="speaker, device, source or fold.")
 @click.option("--select", help='Clips to keep, e.g. "speaker!=theo"; all by default.')
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV manifest.")
-@_FORMAT
+@FORMAT
 def relabel(data: tuple[str, ...], by: str, select: str | None, output: Path, form: str) -> None:
     """Write a manifest of DATA whose labels are a group: who speaks instead of what is said."""
     from edgekit.api.data import relabel_sets
@@ -148,7 +147,7 @@ def relabel(data: tuple[str, ...], by: str, select: str | None, output: Path, fo
     manifest = relabel_sets(data, by, output, select)
     if form == "json":
         body = {"manifest": str(output), "clips": len(manifest), "labels": list(manifest.labels)}
-        _json({"schema_version": 1, **body})
+        echo_json(body)
         return
     click.echo(f"{output}: {len(manifest):,} clips, {len(manifest.labels)} labels")
 
@@ -159,7 +158,3 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _bracket(text: str) -> str:
     return f" [{text}]" if text else ""
-
-
-def _json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2, allow_nan=False))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from edgekit.cli import training_options as options
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 from edgekit.core.verdict import EXIT_CODES
 
@@ -15,14 +16,14 @@ from edgekit.core.verdict import EXIT_CODES
 @click.command("demo", epilog=examples("edgekit demo", "edgekit demo --data recordings --target cortex-m7 -o out"))
 @click.option("--data", help="Recordings (a CSV manifest or a folder); synthesised keywords by default.")
 @click.option("--recipe", default="kws-dscnn", show_default=True, help="Training recipe, a name or a TOML file.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
+@options.SET
 @click.option("--train", "train_select", help="Training clips; default: split=train.")
 @click.option("--valid", "valid_select", help="Validation clips; default: split=validation, where there is one.")
 @click.option("--test", "test_select", help="Test clips; default: split=test.")
 @click.option("--budget", default="thesis-128kB-30MMAC", show_default=True, help="Budget, a name or a TOML file.")
 @click.option("--target", default="cortex-m4", show_default=True, help="Microcontroller to emulate.")
 @click.option("--chip-clips", type=click.IntRange(1), help="Test clips that the emulated chip hears.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 @click.option("-o", "--out", default="demo-out", show_default=True, type=click.Path(path_type=Path), help="Folder.")
 def command(
     data: str | None,
@@ -61,7 +62,7 @@ def command(
     with progress_bar() as progress:
         result = demo(out, data=data, config=config, progress=progress)
     if form == "json":
-        click.echo(json.dumps(result.to_json(), indent=2))
+        echo_json(result.to_json())
     else:
         click.echo(render_table(("", ">value", "how it was obtained"), road_rows(result)), nl=False)
         click.echo(f"report: {out / PAGE}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 
 from edgekit.cli import training_options as options
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 from edgekit.cli.train import show_result
 
@@ -45,7 +45,7 @@ from edgekit.cli.train import show_result
 @options.DEVICES
 @options.TRACKER
 @options.OVERWRITE
-@options.FORMAT
+@FORMAT
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Run folder.")
 def command(
     recipe: str,
@@ -137,7 +137,7 @@ def _store(
             progress=progress,
         )
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        echo_json(result.to_json())
     elif form == "text":
         click.echo(f"logits       {result.folder}")
         click.echo(f"clips        {result.computed} computed, {result.found} found, {1 + result.views} views each")

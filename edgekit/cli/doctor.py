@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 
 
 @click.command("doctor", epilog=examples("edgekit doctor"))
 @click.option("--imports", is_flag=True, help="Import every installed package in a process of its own (slow).")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 def command(imports: bool, form: str) -> None:
     """What is installed, what each missing piece would enable, and the command that brings it.
 
@@ -22,7 +21,7 @@ def command(imports: bool, form: str) -> None:
 
     health = doctor(imports=imports)
     if form == "json":
-        click.echo(json.dumps(health.to_json(), indent=2, ensure_ascii=False))
+        echo_json(health.to_json())
     else:
         about = health.about
         click.echo(f"edgekit {about['edgekit']}, Python {about['python']}, {about['platform']}\n")

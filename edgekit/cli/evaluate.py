@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from edgekit.cli.evaluation_options import DEVICE, LABELS, SELECT, TRAINED_ON
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import echo_json
 from edgekit.cli.progress import progress_bar
 
 
@@ -20,8 +21,8 @@ from edgekit.cli.progress import progress_bar
 )
 @click.argument("models", nargs=-1, metavar="RUN|MODEL…", type=click.Path(path_type=Path))
 @click.option("--data", "data", required=True, help="Data set: a CSV manifest or a folder; KIND:PATH names its kind.")
-@click.option("--select", help='Clips, e.g. "speaker=spk21..spk25"; "all". Default: split=test, where there is one.')
-@click.option("--trained-on", help="Clips of --data that training had, for seen and unseen. Default: split=train.")
+@SELECT
+@TRAINED_ON
 @click.option(
     "--compare",
     type=(click.Path(path_type=Path), click.Path(path_type=Path)),
@@ -32,8 +33,8 @@ from edgekit.cli.progress import progress_bar
 @click.option("--mean", is_flag=True, help="Evaluate the mean of all models' logits as well (an ensemble).")
 @click.option("--costs", is_flag=True, help="Count memory and MACs too, for 'edgekit budget rank'.")
 @click.option("--frontend", help="Preset or frontend.json; must be the one the model was made for.")
-@click.option("--labels", type=click.Path(path_type=Path), help="One class name a line, for a model without labels.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True, help="Of runs.")
+@LABELS
+@DEVICE
 @click.option("--predictions", type=click.Path(path_type=Path), help="Write one CSV row a clip (one model).")
 @click.option(
     "--plot", type=click.Path(path_type=Path), help="Draw the confusion matrix (.png, .svg, .pdf; one model)."
@@ -88,7 +89,7 @@ def command(
             progress=progress,
         )
     if form == "json":
-        click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
+        echo_json(result.to_json())
     else:
         render = evaluation_markdown if form == "markdown" else evaluation_text
         click.echo(render(result.to_json()), nl=False)

@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
-
-_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
 @click.group(name="features", help="Describe, compute and verify audio front-ends.")
@@ -20,7 +19,7 @@ def command() -> None:
 
 
 @command.command(name="list", epilog=examples("edgekit features list"))
-@_FORMAT
+@FORMAT
 def list_command(form: str) -> None:
     """List the published front-ends by name."""
     from edgekit.features.presets import PRESETS
@@ -28,7 +27,7 @@ def list_command(form: str) -> None:
 
     if form == "json":
         rows = [{"name": name, "digest": s.digest, "spec": s.to_json()} for name, s in PRESETS.items()]
-        _json({"schema_version": 1, "presets": rows})
+        echo_json({"presets": rows})
         return
     columns = ("name", "kind", ">rate, Hz", ">window", ">n_fft", ">hop", ">mel bins", "input")
     table = [
@@ -45,7 +44,7 @@ def list_command(form: str) -> None:
 
 @command.command(epilog=examples("edgekit features show kws-mfcc-49x10"))
 @click.argument("spec")
-@_FORMAT
+@FORMAT
 def show(spec: str, form: str) -> None:
     """Print all fields of SPEC (preset, .json, run or model folder) and what follows from them."""
     from edgekit.api.features import describe_spec
@@ -53,7 +52,7 @@ def show(spec: str, form: str) -> None:
 
     found = describe_spec(load_spec(spec))
     if form == "json":
-        _json(found)
+        echo_json(found)
         return
     for key, value in found["spec"].items():
         click.echo(f"{key:<18} {_plain(value)}")
@@ -73,7 +72,7 @@ def show(spec: str, form: str) -> None:
     multiple=True,
     help="What to compare with the reference; default: both (a scalogram has no C). Repeatable.",
 )
-@_FORMAT
+@FORMAT
 def verify(spec: str, data: str | None, limit: int | None, implementations: tuple[str, ...], form: str) -> None:
     """Compare torch and the generated C with the numpy reference of SPEC; exit 1 when a tolerance is exceeded.
 
@@ -86,7 +85,7 @@ def verify(spec: str, data: str | None, limit: int | None, implementations: tupl
             spec, data, implementations=implementations or None, limit=limit, progress=progress
         )
     if form == "json":
-        _json(found.to_json())
+        echo_json(found.to_json())
     else:
         _print_report(found)
     raise click.exceptions.Exit(found.exit_code)
@@ -130,7 +129,3 @@ def _print_report(found: Any) -> None:
 
 def _plain(value: object) -> str:
     return "-" if value is None else json.dumps(value) if isinstance(value, bool | list) else str(value)
-
-
-def _json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, allow_nan=False))

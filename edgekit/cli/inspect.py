@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 from edgekit.cli.rejected import SHOWN, print_rejected
 
@@ -37,7 +37,7 @@ _MOST_DUPLICATES = 10
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with pictures, .html."
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 def inspect(
     path: str,
     kind: str,
@@ -61,7 +61,7 @@ def inspect(
 
         write_inspection_page(found, output)
     if form == "json":
-        click.echo(json.dumps(found.to_json(), indent=2, allow_nan=False))
+        echo_json(found.to_json())
     else:
         _print(found)
         if output is not None:

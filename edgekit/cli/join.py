@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 
 
 @click.command("join", epilog=examples("edgekit join runs/a runs/b -o runs/joined"))
@@ -19,7 +19,7 @@ from edgekit.cli.examples import examples
     metavar="KEY=VALUE",
     help="Argument of all models that changes no weight: dense_time=width.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder of the joined model.")
 def command(runs: tuple[Path, ...], overrides: tuple[str, ...], form: str, out: Path) -> None:
     """Put RUNS side by side into one model, whose answer is the mean of their logits."""
@@ -27,7 +27,7 @@ def command(runs: tuple[Path, ...], overrides: tuple[str, ...], form: str, out: 
 
     result = join(runs, out, overrides=overrides)
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        echo_json(result.to_json())
         return
     click.echo(f"run          {result.folder}")
     click.echo(f"joined       {len(result.members)} runs, {result.parameters:,} parameters")

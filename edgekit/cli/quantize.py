@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
+from edgekit.cli.quantize_options import PTQ, TRAINING, Training
 
 if TYPE_CHECKING:
-    from edgekit.api.qat import QatOptions
+    from edgekit.quantize.ptq import PtqOptions
 
 
 @click.command(
@@ -35,57 +36,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Who quantizes: edgekit, NNCF or ONNX Runtime.",
 )
-@click.option(
-    "--observer",
-    type=click.Choice(["auto", "mse", "percentile", "minmax", "each", "entropy"]),
-    default="auto",
-    show_default=True,
-    help="What decides activation ranges; each: the best for each; auto: what gives the least error of the logits.",
-)
-@click.option("--per-channel-dense", is_flag=True, help="One weight scale an output of fully connected layers too.")
-@click.option(
-    "--bias-correction/--no-bias-correction",
-    default=True,
-    show_default=True,
-    help="Take the mean error of rounded weights out of the biases.",
-)
-@click.option(
-    "--compensate/--no-compensate",
-    default=True,
-    show_default=True,
-    help="Let weights not yet rounded take up the error of those that are.",
-)
-@click.option("--equalise", is_flag=True, help="Even out the weights of neighbouring layers first.")
-@click.option("--adaround", is_flag=True, help="Round weights by what becomes of their layer's outputs (needs torch).")
-@click.option("--prune", metavar="SHARE", help='Remove this share of the channels, "25 %"; needs --qat.')
-@click.option("--cluster", type=click.IntRange(3, 128), help="Let a layer's weights have so many different values.")
-@click.option(
-    "--weights",
-    type=click.Choice(["int8", "int4"]),
-    default="int8",
-    show_default=True,
-    help="int4: weights of 15 steps, a scale an output channel; files hold them as int8, the C two a byte.",
-)
-@click.option(
-    "--widths",
-    type=click.Choice(["auto", "none", "norms", "attention", "all"]),
-    default="auto",
-    show_default=True,
-    help="What computes in int16 instead of int8; auto: as little as keeps the logits near; with --qat: norms.",
-)
+@PTQ
 @click.option(
     "--mixed-ram", metavar="BYTES", help='Compute in int16 where int8 costs most, up to this planned RAM: "64 kB".'
 )
-@click.option("--qat", type=click.Path(path_type=Path), help="Train on, fake-quantized, by the recipe of this run.")
-@click.option("--data", "data", multiple=True, help="With --qat: recordings to train with.  [default: --calib]")
-@click.option("--train", "train_select", help="With --qat: training clips.  [default: --select]")
-@click.option("--valid", help='With --qat: validation clips; "none". Default: split=validation, where there is one.')
-@click.option(
-    "--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), help="With --qat: as in distill."
-)
-@click.option("--epochs", default=24, show_default=True, type=click.IntRange(1), help="With --qat: how long.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --qat: change the recipe.")
-@click.option("--device", default="auto", show_default=True, help="With --qat: auto, cpu or cuda.")
+@TRAINING
 @click.option("--sensitivity", is_flag=True, help="Measure every layer; draws OUT.sensitivity.svg.")
 @click.option("--eval", "test", metavar="MANIFEST", help="Recordings to measure the accuracy drop on.")
 @click.option("--eval-select", help="Which of them. Default: split=test, where there is one.")
@@ -97,32 +52,16 @@ if TYPE_CHECKING:
 @click.option("--frontend", help="Preset or frontend.json, for a model that names none.")
 @click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="TFLite file to write.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 def command(
     model: Path,
     calib: str,
     select: str | None,
     clips: int | None,
     method: str,
-    observer: str,
-    per_channel_dense: bool,
-    bias_correction: bool,
-    compensate: bool,
-    equalise: bool,
-    adaround: bool,
-    prune: str | None,
-    cluster: int | None,
-    weights: str,
-    widths: str,
+    ptq: PtqOptions | None,
     mixed_ram: str | None,
-    qat: Path | None,
-    data: tuple[str, ...],
-    train_select: str | None,
-    valid: str | None,
-    teachers: tuple[Path, ...],
-    epochs: int,
-    overrides: tuple[str, ...],
-    device: str,
+    training: Training,
     sensitivity: bool,
     test: str | None,
     eval_select: str | None,
@@ -144,28 +83,8 @@ def command(
     """
     from edgekit.api.quantize import HeldOut, quantize
     from edgekit.cli.check_budget import parse_dims
-    from edgekit.core.units import parse_count, parse_ratio
-    from edgekit.quantize.ptq import PtqOptions
+    from edgekit.core.units import parse_count
 
-    training = None
-    if qat is not None:
-        training = _qat_options(
-            qat, out, data or (calib,), train_select or select, valid, teachers, epochs, overrides, device
-        )
-    elif data or train_select or valid or teachers or overrides:
-        raise click.UsageError("--data, --train, --valid, --teacher and --set belong to --qat.")
-    ptq = PtqOptions(
-        observer=observer,
-        per_channel_dense=per_channel_dense,
-        bias_correction=bias_correction,
-        compensate=compensate,
-        equalise=equalise,
-        adaround=adaround,
-        widths=widths,
-        cluster=cluster,
-        weights=weights,
-        prune=None if prune is None else parse_ratio(prune, where="--prune"),
-    )
     with progress_bar() as progress, _leaving_float(allow_float, model, calib, out, dims, form):
         result = quantize(
             model,
@@ -174,9 +93,9 @@ def command(
             select=select,
             clips=clips,
             method=method,  # type: ignore[arg-type]
-            ptq=None if ptq == PtqOptions(widths="auto") else ptq,
+            ptq=ptq,
             mixed_ram=None if mixed_ram is None else parse_count(mixed_ram, "B", where="--mixed-ram"),
-            qat=training,
+            qat=training.options(calib, select, out),
             sensitivity=sensitivity,
             test=HeldOut(test, eval_select) if test is not None else None,
             budgets=budgets,
@@ -186,7 +105,7 @@ def command(
             progress=progress,
         )
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2, allow_nan=False))
+        echo_json(result.to_json())
     else:
         from edgekit.cli.quantize_text import print_result
 
@@ -210,37 +129,9 @@ def _leaving_float(
             raise
         result = quantize_partly(model, calib, out, error.left, parse_dims(dims))
         if form == "json":
-            click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2, allow_nan=False))
+            echo_json(result.to_json())
         else:
             click.echo(f"wrote {result.qdq}, for ONNX Runtime alone")
             for item in result.left:
                 click.echo(f"left in float    {item}")
         raise click.exceptions.Exit(0) from error
-
-
-def _qat_options(
-    run: Path,
-    out: Path,
-    data: tuple[str, ...],
-    train: str | None,
-    valid: str | None,
-    teachers: tuple[Path, ...],
-    epochs: int,
-    overrides: tuple[str, ...],
-    device: str,
-) -> QatOptions:
-    from edgekit.api.qat import QatOptions
-
-    if any(Path(item).suffix == ".npz" for item in data):
-        raise click.UsageError("--qat trains on recordings: name them with --data.")
-    return QatOptions(
-        run=run,
-        folder=out.with_suffix(".qat"),
-        data=list(data),
-        train=train,
-        valid=valid,
-        teachers=teachers,
-        epochs=epochs,
-        overrides=overrides,
-        device=device,
-    )

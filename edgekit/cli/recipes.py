@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 
 
 @click.command(
@@ -14,7 +13,7 @@ from edgekit.cli.examples import examples
 )
 @click.argument("recipe", required=False)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With RECIPE: settings to apply.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 def command(recipe: str | None, overrides: tuple[str, ...], form: str) -> None:
     """List the recipes that come with edgekit; of RECIPE (a name or a TOML file), print every key."""
     from edgekit.api.recipes import list_recipes, show_recipe
@@ -26,7 +25,7 @@ def command(recipe: str | None, overrides: tuple[str, ...], form: str) -> None:
         raise click.UsageError("--set belongs to one RECIPE.")
     found = list_recipes()
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, "recipes": [item.to_json() for item in found]}, indent=2))
+        echo_json({"recipes": [item.to_json() for item in found]})
         return
     for item in found:
         click.echo(f"{item.name}{'  (needs a teacher)' if item.taught else ''}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.evaluation_options import DEVICE, SELECT, TRAINED_ON
 from edgekit.cli.examples import examples
 from edgekit.cli.progress import progress_bar
 
@@ -24,8 +25,8 @@ from edgekit.cli.progress import progress_bar
     help="Two runs, and what changes from A to B first.",
 )
 @click.option("--data", help="Recordings to evaluate on: a CSV manifest or a folder; KIND:PATH names its kind.")
-@click.option("--select", help='Clips, e.g. "speaker=spk21..spk25"; "all". Default: split=test, where there is one.')
-@click.option("--trained-on", help="Clips of --data that training had, for seen and unseen. Default: split=train.")
+@SELECT
+@TRAINED_ON
 @click.option("--budget", "budgets", multiple=True, help="Budget, a name or a TOML file; repeatable.")
 @click.option(
     "--int8", multiple=True, type=click.Path(path_type=Path), help="Integer model of each RUN, in their order."
@@ -33,7 +34,7 @@ from edgekit.cli.progress import progress_bar
 @click.option("--eval", "evaluations", multiple=True, type=click.Path(path_type=Path), help="JSON of 'edgekit eval'.")
 @click.option("--bench", "benches", multiple=True, type=click.Path(path_type=Path), help="JSON of 'edgekit bench'.")
 @click.option("--layer-times", is_flag=True, help="Build the integer model's C for this machine and time its layers.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True, help="Of runs.")
+@DEVICE
 @click.option("--format", "form", type=click.Choice(["html", "markdown", "json", "model-card"]), help="Default: by -o.")
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 def command(

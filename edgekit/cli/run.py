@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.evaluation_options import LABELS
 from edgekit.cli.examples import examples
+from edgekit.cli.firmware_options import IDENTITY, SSH_OPTION, SSH_PORT
+from edgekit.cli.formats import echo_json
 from edgekit.cli.run_stream import Far, listen_by_frames
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ PIPE = "-"
 @click.argument("audio", nargs=-1, metavar="[AUDIO…]")
 @click.option("--runner", type=click.Choice(["c", "litert"]), help="Default: the generated C, LiteRT without compiler.")
 @click.option("--frontend", metavar="SPEC", help="Preset or frontend.json; must be the one the model was made for.")
-@click.option("--labels", type=click.Path(path_type=Path), help="One class name a line, for a model without labels.")
+@LABELS
 @click.option("--hop-ms", type=float, help="Step between windows; default: the model's own, live a quarter window.")
 @click.option("--windows", is_flag=True, help="One decision a window of each file, and not one a file.")
 @click.option("--threshold", type=float, default=0.0, show_default=True, help="Least probability of a label.")
@@ -44,9 +47,9 @@ PIPE = "-"
 @click.option("--stream", is_flag=True, help="Frame by frame, as firmware hears: a decision or event each hop.")
 @click.option("--host", metavar="USER@NAME", help="With --stream: compute there over ssh; without AUDIO it records.")
 @click.option("--board", type=click.Choice(["linux", "rpi3", "rpi4", "rpi5"]), default="linux", help="What --host is.")
-@click.option("--ssh-port", type=click.IntRange(1, 65535), help="Of --host.")
-@click.option("--identity", type=click.Path(path_type=Path), help="Private key for --host.")
-@click.option("--ssh-option", "ssh_options", multiple=True, metavar="NAME=VALUE", help="For ssh's -o; repeatable.")
+@SSH_PORT
+@IDENTITY
+@SSH_OPTION
 @click.option("--list-devices", is_flag=True, help="Print the input devices and exit.")
 @click.option("--systemd-unit", is_flag=True, help="Print a systemd unit that listens with MODEL, and exit.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
@@ -125,7 +128,7 @@ def _events(model: Path, audio: tuple[str, ...], options: RunOptions, detector: 
     try:
         if form == "json":
             rows = [event.to_json() for event in events]
-            click.echo(json.dumps({"schema_version": 1, "events": rows}, indent=2, ensure_ascii=False))
+            echo_json({"events": rows})
         else:
             for event in events:
                 line = f"{event.source}  {event.time:9.2f} s  {event.label}  {event.score:.3f}"
@@ -153,7 +156,7 @@ def _print(found: Iterable[Decision], form: str) -> None:
 
     if form == "json":
         rows = [decision.to_json() for decision in found]
-        click.echo(json.dumps({"schema_version": 1, "decisions": rows}, indent=2, ensure_ascii=False))
+        echo_json({"decisions": rows})
         return
     for decision in found:
         if form == "jsonl":
@@ -191,7 +194,7 @@ def _devices(form: str) -> None:
         click.echo(render_table((">number", "device", ">Hz"), rows), nl=False)
         return
     devices = [{"number": number, "name": name, "rate": rate} for number, name, rate in found]
-    click.echo(json.dumps({"schema_version": 1, "devices": devices}, indent=2, ensure_ascii=False))
+    echo_json({"devices": devices})
 
 
 def _unit(model: Path, options: Mapping[str, str | Path | None], stream: bool) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgekit.cli.formats import echo_json
+
 if TYPE_CHECKING:
     from edgekit.api.run import RunOptions
     from edgekit.api.run_events import Detection
@@ -63,7 +65,7 @@ def listen_by_frames(
 def _print(found: Iterable[Decision | Detection | Dropped], form: str, live: bool) -> None:
     if form == "json":
         rows = [item.to_json() for item in found]
-        click.echo(json.dumps({"schema_version": 1, "log": rows}, indent=2, ensure_ascii=False))
+        echo_json({"log": rows})
         return
     for item in found:
         row = item.to_json()

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from edgekit.cli import training_options as options
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 
 
 @click.command("soup", epilog=examples("edgekit soup runs/a runs/b runs/c --data words -o runs/soup"))
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    "data",
-    required=True,
-    multiple=True,
-    help="Data set: a CSV manifest or a folder; KIND:PATH names its kind. Again for one to mix in.",
-)
+@options.DATA
 @click.option("--method", default="greedy", show_default=True, help="greedy or uniform.")
 @click.option(
     "--train", "train_select", help="Clips from which batch statistics are re-estimated. Default: split=train."
 )
-@click.option(
-    "--valid", "valid_select", help='Validation clips; "none". Default: split=validation, where there is one.'
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.VALID
+@options.DEVICE
+@FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder of the soup.")
 def command(
     runs: tuple[Path, ...],
@@ -55,7 +48,7 @@ def command(
             progress=progress,
         )
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        echo_json(result.to_json())
         return
     click.echo(f"run          {result.folder}")
     click.echo(f"method       {result.method}, {len(result.chosen)} of {len(runs)} runs")

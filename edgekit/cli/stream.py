@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.firmware_options import FRONTEND, NAME, OPTIMIZE, SOURCES_ONLY, TOOLCHAIN
+from edgekit.cli.formats import FORMAT, echo_json
 
 if TYPE_CHECKING:
     from edgekit.api.stream import StreamResult
@@ -25,15 +27,12 @@ if TYPE_CHECKING:
     help="A GRU's state: from the stream's start on, or anew with every window.",
 )  # fmt: skip
 @click.option("--target", metavar="TARGET", help="Also its C, built for cortex-m4, cpu, … (int8 models).")
-@click.option("--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.')
-@click.option("--name", help="Prefix of the C API; default: from the file's name.")
-@click.option("--toolchain", metavar="NAME", help="zig, arm-none-eabi-gcc, gcc or cc; default: the first found.")
-@click.option(
-    "--optimize", type=click.Choice(["size", "speed", "balanced"]), default="balanced", show_default=True,
-    help="What kernels are chosen for: little flash, few instructions, or both.",
-)  # fmt: skip
-@click.option("--sources-only", is_flag=True, help="Write the C, build nothing.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FRONTEND
+@NAME
+@TOOLCHAIN
+@OPTIMIZE
+@SOURCES_ONLY
+@FORMAT
 def command(
     model: Path,
     output: Path | None,
@@ -59,9 +58,7 @@ def command(
         build=not sources_only, optimize=optimize,
     )  # fmt: skip
     if form == "json":
-        import json
-
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2, allow_nan=False))
+        echo_json(result.to_json())
     else:
         click.echo(_text(result), nl=False)
     if result.form is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli import training_options as options
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -17,13 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("sweep", epilog=examples("edgekit sweep kws-dscnn --data words --space space.toml --trials 20 -o sweep"))
 @click.argument("recipe")
-@click.option(
-    "--data",
-    "data",
-    required=True,
-    multiple=True,
-    help="Data set: a CSV manifest or a folder; KIND:PATH names its kind. Again for one to mix in.",
-)
+@options.DATA
 @click.option("--space", required=True, type=click.Path(path_type=Path), help="What is searched: a TOML file.")
 @click.option("--storage", help="Database URL or journal file that workers share. Default: a journal in the folder.")
 @click.option("--trials", type=click.IntRange(1), help="Number of trials, instead of the space's.")
@@ -34,13 +29,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Distil every trial: a run folder, or stored logits. Again for an ensemble.",
 )
-@click.option(
-    "--train", "train_select", help='Training clips, e.g. "speaker=spk00..spk17"; "all". Default: split=train.'
-)
-@click.option("--valid", "valid_select", help="Validation clips. Default: split=validation.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.TRAIN
+@options.VALID
+@options.SET
+@options.DEVICE
+@FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder of the sweep.")
 def command(
     recipe: str,
@@ -81,7 +74,7 @@ def command(
             progress=progress,
         )
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        echo_json(result.to_json())
         return
     _show(result)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,11 @@ import click
 
 from edgekit.cli import training_options as options
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from edgekit.api.train import TrainResult
+    from edgekit.api.training import TrainResult
 
 
 @click.command(
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 @options.DATA
 @options.TRAIN
 @options.VALID
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
+@options.SET
 @options.START
 @click.option("--causal", is_flag=True, help="Train the causal twin of the recipe's model, which streams exactly.")
 @options.DEVICE
 @options.DEVICES
 @options.TRACKER
 @options.OVERWRITE
-@options.FORMAT
+@FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
 def command(
     recipe: str,
@@ -86,7 +86,7 @@ def show_result(result: TrainResult, form: str) -> None:
     if len(result.rejected) > 10:
         click.echo(f"left out: {len(result.rejected) - 10} more; see 'edgekit data inspect'", err=True)
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        echo_json(result.to_json())
         return
     click.echo(f"run          {result.folder}")
     click.echo(f"clips        {result.clips[0]} training, {result.clips[1]} validation")

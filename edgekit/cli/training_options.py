@@ -1,4 +1,4 @@
-"""Options that ``train`` and ``distill`` share."""
+"""Options of the commands that train."""
 
 from __future__ import annotations
 
@@ -30,4 +30,6 @@ TRACKER = click.option(
     "--tracker", type=click.Choice(["tensorboard", "mlflow"]), help="Tell it about every epoch, where it is installed."
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Throw away the run that the folder holds.")
-FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+SET = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5."
+)

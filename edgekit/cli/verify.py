@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from edgekit.cli import training_options as options
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 
 
@@ -28,7 +27,7 @@ from edgekit.cli.progress import progress_bar
     "--p-target", default=0.05, show_default=True, type=click.FloatRange(0.0001, 0.9999), help="Prior of minDCF."
 )
 @click.option("--det", type=click.Path(path_type=Path, dir_okay=False), help="Draw misses against false alarms (.svg).")
-@options.FORMAT
+@FORMAT
 def command(
     run: Path,
     data: tuple[str, ...],
@@ -44,7 +43,7 @@ def command(
     with progress_bar() as progress:
         result = verify_speakers(run, data, select=select, most=trials, p_target=p_target, det=det, progress=progress)
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        echo_json(result.to_json())
         return
     told = result.verification
     click.echo(

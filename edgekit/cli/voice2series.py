@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from edgekit.cli import training_options as options
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 
 
@@ -38,7 +37,7 @@ from edgekit.cli.progress import progress_bar
 )
 @click.option("--epochs", type=click.IntRange(1), help="Over the training series. Default: 200 steps' worth.")
 @click.option("--seed", default=0, show_default=True)
-@options.FORMAT
+@FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for result and pictures.")
 def command(
     sources: tuple[Path, ...],
@@ -72,7 +71,7 @@ def command(
             progress=progress,
         )
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        echo_json(result.to_json())
         return
     click.echo(f"{result.problem}: {result.classes} classes, {result.train} series to train, {result.test} to test")
     click.echo("  source                 risk  placement  each  trained  distance  bound  train  test")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from edgekit.cli import training_options as options
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
 
 
@@ -38,9 +38,9 @@ from edgekit.cli.progress import progress_bar
 )
 @click.option("--hours", default=6.0, show_default=True, type=click.FloatRange(0.02), help="Of the development stream.")
 @click.option("--target", default="cortex-m4", show_default=True, help="What to compile for.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5.")
+@options.SET
 @click.option("--seed", default=0, show_default=True)
-@options.FORMAT
+@FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for everything.")
 def command(
     phrase: str,
@@ -79,7 +79,7 @@ def command(
     with progress_bar() as progress:
         result = wake(config, out, progress=progress)
     if form == "json":
-        click.echo(json.dumps({"schema_version": 1, **result.to_json()}, indent=2))
+        echo_json(result.to_json())
         return
     click.echo(f"{out}: detects {result.label!r}; on the development streams:")
     for name, choice in (("one model", result.single), ("two stages", result.staged)):
