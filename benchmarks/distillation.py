@@ -17,7 +17,8 @@ from results_file import write_results
 from edgekit.api.data import synthesise
 from edgekit.api.distill import distill
 from edgekit.api.logits import store_logits
-from edgekit.api.train import TrainResult, train
+from edgekit.api.train import train
+from edgekit.api.training import TrainResult
 from edgekit.cli.progress import progress_bar
 from edgekit.data.manifest import Manifest
 from edgekit.data.synth.config import SynthConfig

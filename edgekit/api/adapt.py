@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.api.train import TrainResult, resolve_recipe, run_training
+from edgekit.api.train import resolve_recipe
+from edgekit.api.training import TrainResult, run_training
 from edgekit.api.training_clips import Data, read_data, split_clips
 from edgekit.core.errors import BadConfigError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
+from edgekit.train.session import Session
 
 if TYPE_CHECKING:
     from edgekit.adapt.frozen import Adapted
@@ -111,11 +113,7 @@ def adapt(
         manifest,
         clips,
         folder,
-        device=device,
-        devices=1,
-        overwrite=overwrite,
-        cache=cache,
-        progress=progress,
+        Session(device=device, overwrite=overwrite, cache=cache, progress=progress),
         stand_in=StandIn(module, resolved.model.name, lambda epoch: None),
     )
     link_source(folder, model.file)

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.api.train import TrainResult, resolve_recipe, run_training
+from edgekit.api.train import resolve_recipe
+from edgekit.api.training import TrainResult, run_training
 from edgekit.api.training_clips import Data, read_data, split_clips
 from edgekit.core.digest import digest_file, digest_json
 from edgekit.core.errors import BadConfigError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
+from edgekit.train.session import Session
 
 if TYPE_CHECKING:
     from edgekit.data.cache import AudioCache
@@ -78,11 +80,7 @@ def distill(
     def teach(training: AudioCache) -> Teaching:
         return open_teaching(paths, training, manifest.labels)
 
-    return run_training(
-        resolved,
-        manifest,
-        clips,
-        Path(out),
+    session = Session(
         device=device,
         devices=devices,
         overwrite=overwrite,
@@ -90,9 +88,9 @@ def distill(
         progress=progress,
         watch=watch,
         tracker=tracker,
-        teach=teach,
-        teachers=teacher_digests(paths, resolved),
     )
+    digests = teacher_digests(paths, resolved)
+    return run_training(resolved, manifest, clips, Path(out), session, teach=teach, teachers=digests)
 
 
 def teacher_digests(paths: Sequence[Path], recipe: Recipe) -> list[str]:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from edgekit.core.progress import Progress, silent
 from edgekit.data.datasets import read_manifest
 from edgekit.data.manifest import Clip, Manifest, Rejected
 
 if TYPE_CHECKING:
-    from edgekit.data.inspect.spectrum import AverageSpectrum
     from edgekit.data.inspect.survey import Survey
 
 GROUPS = ("label", "split", "fold", "device", "speaker")
 GATES = ("leakage", "duplicates", "rejected")
 """What ``--fail-on`` can name."""
 
-REFERENCE_DEVICE = "a"
-LOUD_OFFSET = 0.01
-MUCH_SILENCE = 0.1
 MOST_COLUMNS = 12
 _LISTED = 200  # groups of duplicates in the JSON; the number of all is beside them
 
@@ -151,98 +143,20 @@ def inspect_manifest(
     )
 
 
-def level_rows(survey: Survey) -> list[dict[str, Any]]:
-    """Levels by device (or of all clips): medians in dBFS, and how many clips are clipped, offset or partly silent."""
-    rows = []
-    names = _devices(survey)
-    for name in sorted(set(names)):
-        found = [item for item, other in zip(survey.measures, names, strict=True) if other == name]
-        peaks, levels = ([value for m in found if math.isfinite(value := getattr(m, key))] for key in ("peak", "rms"))
-        rows.append(
-            {
-                "device": name,
-                "clips": len(found),
-                "peak_dbfs": _quantile(peaks, 0.5),
-                "rms_dbfs": _quantile(levels, 0.5),
-                "rms_dbfs_p10": _quantile(levels, 0.1),
-                "rms_dbfs_p90": _quantile(levels, 0.9),
-                "clipped": sum(m.clipped > 0 for m in found),
-                "offset": sum(abs(m.offset) > LOUD_OFFSET for m in found),
-                "digital_silence": sum(m.zeros > MUCH_SILENCE for m in found),
-            }
-        )
-    return rows
-
-
-def device_spectra(survey: Survey) -> tuple[AverageSpectrum, ...]:
-    """The average spectrum of each device, or of all clips where no device is named."""
-    from edgekit.data.inspect.spectrum import average_spectra
-
-    return average_spectra(np.stack([item.bands for item in survey.measures]), _devices(survey))
-
-
-def reference_of(spectra: Sequence[AverageSpectrum]) -> AverageSpectrum:
-    """The device that others are compared with: "a", or the one with the most clips."""
-    named = [item for item in spectra if item.group == REFERENCE_DEVICE]
-    return named[0] if named else max(spectra, key=lambda item: item.clips)
-
-
-def _devices(survey: Survey) -> list[str]:
-    return [clip.device or "all" for clip in survey.manifest.clips]
-
-
 def _survey_json(survey: Survey) -> dict[str, Any]:
-    from edgekit.data.inspect.spectrum import CENTRES
+    from edgekit.data.inspect.devices import level_rows, spectra_json
 
     ids = [clip.id for clip in survey.manifest.clips]
-    spectra = device_spectra(survey)
-    reference = reference_of(spectra)
     return {
         "levels": level_rows(survey),
-        "spectrum": {
-            "centre_hz": [round(float(centre), 1) for centre in CENTRES],
-            "reference": reference.group,
-            "devices": {
-                item.group: {
-                    "db": _rounded(item.decibels),
-                    "difference_db": _rounded(item.decibels - reference.decibels),
-                }
-                for item in spectra
-            },
-        },
+        "spectrum": spectra_json(survey),
         "duplicates": {
             "groups": len(survey.duplicates),
             "near_searched": survey.searched_near,
-            "listed": [
-                {
-                    "kind": item.kind,
-                    "clips": [ids[index] for index in item.clips],
-                    "labels": list(item.labels),
-                    "likeness": round(item.likeness, 4),
-                }
-                for item in survey.duplicates[:_LISTED]
-            ],
+            "listed": [item.to_json(ids) for item in survey.duplicates[:_LISTED]],
         },
-        "leakage": [
-            {
-                "column": leak.column,
-                "sides": list(leak.sides),
-                "kind": leak.kind,
-                "shared": leak.shared,
-                "clips": leak.clips,
-                "examples": list(leak.examples),
-            }
-            for leak in survey.leaks
-        ],
+        "leakage": [leak.to_json() for leak in survey.leaks],
     }
-
-
-def _rounded(values: np.ndarray) -> list[float | None]:
-    return [round(float(value), 2) if math.isfinite(value) else None for value in values]
-
-
-def _quantile(values: Sequence[float], share: float) -> float | None:
-    return round(float(np.quantile(values, share)), 2) if values else None
 
 
 def _count(clips: tuple[Clip, ...] | list[Clip], name: str) -> dict[str, int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekit.api.inspect import Inspection, device_spectra, level_rows, reference_of
+from edgekit.api.inspect import Inspection
+from edgekit.data.inspect.devices import device_spectra, level_rows, reference_of
 from edgekit.data.inspect.fingerprint import ALIKE, MAX_CLIPS
 from edgekit.data.inspect.spectrum import CENTRES
 from edgekit.data.inspect.survey import Survey
@@ -71,7 +72,7 @@ LEVEL_HEADER = (
 
 
 def level_cells(survey: Survey) -> tuple[tuple[str, ...], ...]:
-    """:func:`edgekit.api.inspect.level_rows` as cells."""
+    """:func:`edgekit.data.inspect.devices.level_rows` as cells."""
     return tuple(tuple(_cell(value) for value in row.values()) for row in level_rows(survey))
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.api.train import pick_device, resolve_recipe
+from edgekit.api.device import pick_device
+from edgekit.api.train import resolve_recipe
 from edgekit.api.training_clips import Data, read_data, split_clips
 from edgekit.core.errors import BadConfigError
 from edgekit.core.optional import require

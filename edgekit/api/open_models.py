@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgekit.api.train import pick_device
+from edgekit.api.device import pick_device
 from edgekit.core.errors import BadFileError
 from edgekit.features.spec import FrontendSpec
 from edgekit.features.spec_file import load_spec

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.api.train import run_training
+from edgekit.api.training import run_training
 from edgekit.api.training_clips import Data, read_data, split_clips
 from edgekit.core.digest import digest_bytes
 from edgekit.core.errors import BadConfigError, DigestMismatchError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
+from edgekit.train.session import Session
 
 if TYPE_CHECKING:
     from edgekit.data.cache import AudioCache
@@ -125,11 +126,7 @@ def fine_tuned(
         manifest,
         split_clips(manifest, options.train, options.valid),
         options.folder,
-        device=options.device,
-        devices=1,
-        overwrite=False,
-        cache=cache,
-        progress=progress,
+        Session(device=options.device, cache=cache, progress=progress),
         stand_in=StandIn(twin, f"{checkpoint.model}: fake-quantized twin", epoch_begins),
         teach=teach,
         teachers=teachers,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.api.train import pick_device
+from edgekit.api.device import pick_device
 from edgekit.api.training_clips import Data, read_data, split_clips
 from edgekit.core.errors import BadConfigError
 from edgekit.core.files import write_json, write_text

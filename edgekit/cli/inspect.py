@@ -126,7 +126,7 @@ def _print_survey(survey: Survey) -> None:
 
 def _print_spectra(survey: Survey) -> None:
     """Octave-spaced levels of each device, as differences to the reference; only where there are several."""
-    from edgekit.api.inspect import device_spectra, reference_of
+    from edgekit.data.inspect.devices import device_spectra, reference_of
     from edgekit.data.inspect.spectrum import CENTRES
     from edgekit.report.table import render_table
 

@@ -23,7 +23,6 @@ from lightning.pytorch import Callback, Trainer
 
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.files import write_json, write_text
-from edgekit.core.progress import Progress
 from edgekit.data.cache import AudioCache
 from edgekit.data.windows import evaluation_windows
 from edgekit.features.spec import FrontendSpec
@@ -34,7 +33,8 @@ from edgekit.train.dataset import ClipBatches
 from edgekit.train.hearing import FrontEnd, front_end, input_shape
 from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
-from edgekit.train.run_keeper import STATE, RunKeeper, Watch
+from edgekit.train.run_keeper import STATE, RunKeeper
+from edgekit.train.session import Session
 from edgekit.train.stand_in import Epochs, StandIn
 from edgekit.train.start import start_from, weights_file
 from edgekit.train.surroundings import quiet, restored
@@ -56,27 +56,22 @@ def train_student(
     valid: AudioCache | None,
     labels: tuple[str, ...],
     folder: Path,
-    *,
-    device: str,
-    devices: int,
-    progress: Progress,
+    session: Session,
     teaching: Teaching | None = None,
     stand_in: StandIn | None = None,
-    watch: Watch | None = None,
-    tracker: str | None = None,
 ) -> dict[str, Any]:
     """Train until the recipe's last epoch and write the run folder; goes on from ``last.ckpt`` where there is one.
 
     Returns what ``metrics.json`` holds. A run that was killed and resumed ends with the weights of one that was not,
     bit for bit on the CPU. With ``teaching``, the loss is that of the recipe's ``[distillation]``. A ``stand_in`` is
-    trained in place of the recipe's model. A ``tracker`` (tracking.py) is told every epoch.
+    trained in place of the recipe's model. The session's tracker (tracking.py) is told every epoch.
 
     Raises:
         EdgekitError: the loss is no longer finite; ``checkpoint.safetensors`` then holds the last good epoch.
         BadFileError: ``last.ckpt`` is damaged.
         BadConfigError: the model does not fit the features, or there is no such device.
     """
-    if device == "cuda" and not torch.cuda.is_available():
+    if session.device == "cuda" and not torch.cuda.is_available():
         raise BadConfigError("torch finds no CUDA device", where="--device cuda", mend="use --device cpu")
     with quiet(), restored():
         torch.manual_seed(recipe.seed)
@@ -96,13 +91,14 @@ def train_student(
             estimated = recipe.frontend.normalise != "spec"
             started = start_from(model, template, recipe.start, estimated=estimated)
             write_json(folder / START, started.to_json())
-        batches = ClipBatches(train, labels, spec.clip_samples, recipe, world=devices)
+        batches = ClipBatches(train, labels, spec.clip_samples, recipe, world=session.devices)
         module = _module(model, front_end(model, spec), batches, valid, recipe, labels, teaching)
         write_text(folder / "frontend.json", spec.canonical() + "\n")
-        keeper = RunKeeper(folder, template, recipe, progress, watch)
+        keeper = RunKeeper(folder, template, recipe, session.progress, session.watch)
         state = folder / STATE
-        logger = open_tracker(tracker, folder, recipe) if tracker else None
-        trainer = make_trainer(recipe, device, devices, [keeper, *([Epochs(stand_in)] if stand_in else [])], logger)
+        logger = open_tracker(session.tracker, folder, recipe) if session.tracker else None
+        callbacks = [keeper, *([Epochs(stand_in)] if stand_in else [])]
+        trainer = make_trainer(recipe, session.device, session.devices, callbacks, logger)
         _fit(trainer, module, state if state.is_file() else None)
     if trainer.is_global_zero:
         write_json(folder / METRICS, keeper.metrics())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,6 +31,15 @@ class Duplicates:
     clips: tuple[int, ...]
     labels: tuple[str, ...]
     likeness: float = 1.0
+
+    def to_json(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Plain dictionary, clips by their ``ids``."""
+        return {
+            "kind": self.kind,
+            "clips": [ids[index] for index in self.clips],
+            "labels": list(self.labels),
+            "likeness": round(self.likeness, 4),
+        }
 
 
 def find_duplicates(clips: Sequence[Clip], measures: Sequence[ClipMeasures], near: bool) -> tuple[Duplicates, ...]:

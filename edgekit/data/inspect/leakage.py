@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
+from typing import Any
 
 from edgekit.data.inspect.duplicates import Duplicates
 from edgekit.data.manifest import Clip
@@ -33,6 +34,10 @@ class Leak:
     shared: int
     clips: int
     examples: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionary."""
+        return {**asdict(self), "sides": list(self.sides), "examples": list(self.examples)}
 
 
 def find_leaks(clips: Sequence[Clip], duplicates: Sequence[Duplicates]) -> tuple[Leak, ...]:
