@@ -111,3 +111,11 @@ def test_a_loop_hands_on_what_it_takes() -> None:
 
     assert loop("int32") == []
     assert loop("float32") == ["WHILE has a body that hands on other element types than it takes"]
+
+
+def test_a_filter_bank_of_a_single_number_is_undecided() -> None:
+    """SVDF takes [batch, features]; a value without dimensions was an internal error."""
+    tensors = [float32("x"), weights("w", 4, 8, dtype="float32"), weights("t", 4, 2, dtype="float32")]
+    node = Node("SVDF", "layer", ("x", "w", "t"), ("y",), {})
+    graph = tflite_graph([node], [*tensors, float32("y", 1, 4)], ("x",), ("y",))
+    assert "has an input ()" in count(graph).tallies["macs_true"].reasons[0].text

@@ -98,7 +98,10 @@ def tflite_svdf(layer: Layer) -> Work:
 
     dcase: batch × (weights + bias).
     """
-    batch = layer.input(0).dims[0]
+    data = layer.input(0).dims
+    if len(data) != 2:
+        raise layer.odd(f"has an input {data}")
+    batch = data[0]
     matrices = layer.input(1).elements + layer.input(2).elements
     return Work(true=batch * matrices, dcase=batch * (matrices + layer.size(3)))
 

@@ -77,6 +77,39 @@ def read_options(kind: int, table: Any) -> dict[str, Any]:
     return attrs
 
 
+def options_fault(op: str, kind: int) -> str:
+    """What is wrong with options of union type ``kind`` on an operator, "" for nothing.
+
+    An operator has options of its own kind or none: converters write no others, and runtimes pass over others unread,
+    so that such an operator is not the one that was written.
+    """
+    name = enum_names(tflite.BuiltinOptions).get(kind, "NONE")
+    if name == "NONE" or op in _OPEN or name == _own_options(op):
+        return ""
+    return f"{op} has the options of another operator, {name}"
+
+
+def _own_options(op: str) -> str:
+    """Name of an operator's options, "" where it has none: the operator's own name, but for what is in _SHARED."""
+    plain = op.replace("_", "").lower()
+    own = {name.removesuffix("Options").lower(): name for name in enum_names(tflite.BuiltinOptions).values()}
+    return _SHARED.get(op, own.get(plain, ""))
+
+
+_OPEN = frozenset({"CUSTOM", "DELEGATE", "PLACEHOLDER_FOR_GREATER_OP_CODES"})
+"""Operators that the schema does not define."""
+_SHARED: dict[str, str] = {
+    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), "Pool2DOptions"),
+    **dict.fromkeys(("MEAN", "SUM", *(f"REDUCE_{kind}" for kind in ("ALL", "ANY", "MAX", "MIN", "PROD"))),
+                    "ReducerOptions"),
+    **dict.fromkeys(("MAXIMUM", "MINIMUM"), "MaximumMinimumOptions"),
+    **dict.fromkeys(("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM"), "RandomOptions"),
+    "CONV_3D_TRANSPOSE": "Conv3DOptions", "L2_NORMALIZATION": "L2NormOptions",
+    "UNIDIRECTIONAL_SEQUENCE_RNN": "SequenceRNNOptions",
+}  # fmt: skip
+"""Operators whose options have not their name."""
+
+
 def _read_field(options: Any, field: str) -> Any:
     """One field: a scalar, text, or a tuple for a vector of scalars (None for vectors of tables)."""
     if hasattr(options, f"{field}Length"):

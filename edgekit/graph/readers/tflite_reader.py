@@ -21,7 +21,7 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.readers.limits import MAX_NODES, MAX_TEXT, read_file
 from edgekit.graph.readers.tflite_control import MAX_DEPTH, STATE_KEY, SUBGRAPHS, TRIPS, trips
 from edgekit.graph.readers.tflite_meter import Meter
-from edgekit.graph.readers.tflite_options import enum_names, read_options
+from edgekit.graph.readers.tflite_options import enum_names, options_fault, read_options
 from edgekit.graph.readers.tflite_tensors import TensorReader
 from edgekit.graph.readers.tflite_verify import verify_tflite
 from edgekit.graph.tensor import Tensor
@@ -144,10 +144,10 @@ class _Reader:
         if not 0 <= code.Version() <= NEWEST_OPERATOR:
             raise BadFileError(f"operator {index} is of version {code.Version()}, which no runtime has")
         op = enum_names(tflite.BuiltinOperator).get(number, f"BUILTIN_{number}")
+        if fault := options_fault(op, operator.BuiltinOptionsType()):
+            raise BadFileError(f"operator {index}, {fault}")
         attrs = read_options(operator.BuiltinOptionsType(), operator.BuiltinOptions())
         self._meter.charge(sum(len(value) for value in attrs.values() if isinstance(value, tuple | str)))
-        if op.startswith("STABLEHLO_") and operator.BuiltinOptionsType():
-            raise BadFileError(f"operator {index}, {op}, has the options of another operator")
         if op == "CUSTOM":
             attrs["custom_code"] = self._meter.text(code.CustomCode())
         name = f"{prefix}{op.lower()}_{index}"
