@@ -5,7 +5,7 @@
 Sources are trained here, without downloads: a picture classifier on scikit-learn's digits and drawn shapes; a small
 AST, an attention BiLSTM and a VGGish on 24 synthesised words, a MobileNetV3 on 79, none a word of the tasks.
 Finished rows lie in ``WORK/rows.jsonl``; stop the benchmark and start it again at any time. ``--report`` measures
-nothing.
+nothing. Few-shot curves are drawn into WORK.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import adapt_choice
 import adapt_edge
 import adapt_few
 import adapt_series
 import adapt_speakers
+from adapt_figures import draw_curves
 from adapt_rows import Row, Rows, tasks
 from adapt_summary import summarise
 from results_file import write_results
@@ -51,7 +53,7 @@ ACOUSTIC = {
     "vggish-8k": ("v2s-vggish",),
 }
 """Runs by name: recipe, and what makes the network narrower."""
-PARTS = ("reprogram", "adapter", "voice2series", "partition", "edge")
+PARTS = ("choice", "reprogram", "adapter", "voice2series", "partition", "edge")
 
 
 def words(work: Path, rate: int, voices: int, spoken: tuple[str, ...] = WORDS) -> Path:
@@ -95,6 +97,8 @@ def picture_source(work: Path) -> Path:
 def measured(parts: list[str], sets: list[str], sources: list[str], rows: Rows, work: Path) -> Iterator[Row]:
     """All rows of the parts; those of reprogramming on the named sets, from the named sources."""
     root = Path(os.environ["EDGEKIT_DATA"])
+    if "choice" in parts:
+        yield from adapt_choice.tried(rows, tasks(root)[1], picture_source(work), work)
     if "reprogram" in parts:
         for task in (task for task in tasks(root) if task.name in sets):
             if "pictures" in sources:
@@ -135,6 +139,7 @@ def main() -> None:
     found: list[dict[str, Any]] = list(rows.done.values())
     summary = summarise(found)
     write_results("adapt", found, summary=summary)
+    print("\n".join(str(path) for path in draw_curves(summary, arguments.work)))
 
 
 if __name__ == "__main__":

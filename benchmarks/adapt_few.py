@@ -47,7 +47,7 @@ def reprogrammed(rows: Rows, task: Task, source: Path, work: Path) -> Iterator[R
                     about = {"part": "reprogram", "dataset": task.name, "clips_per_class": size, "method": recipe}
                     about |= {"seed": seed, "steps": task.steps}
                     about |= {} if recipe == SCRATCH else {"source": source.stem}
-                    yield rows.get(about, lambda: _train(recipe, source, task, size, seed, work, task.steps))  # noqa: B023
+                    yield rows.get(about, lambda: run_few(recipe, source, task, size, seed, work, task.steps))  # noqa: B023
 
 
 def from_scratch(rows: Rows, task: Task, work: Path) -> Iterator[Row]:
@@ -56,20 +56,22 @@ def from_scratch(rows: Rows, task: Task, work: Path) -> Iterator[Row]:
         for size in (*FEWEST, *SIZES):
             about = {"part": "reprogram", "dataset": task.name, "clips_per_class": size, "method": LEVELLED}
             about |= {"seed": seed, "steps": LEVELLED_STEPS}
-            yield rows.get(about, lambda: _train(LEVELLED, work, task, size, seed, work, LEVELLED_STEPS))  # noqa: B023
+            yield rows.get(about, lambda: run_few(LEVELLED, work, task, size, seed, work, LEVELLED_STEPS))  # noqa: B023
 
 
 def adapted(rows: Rows, task: Task, source: Path, work: Path) -> Iterator[Row]:
     """Every adapter at about equal parameters, linear probe, biases and full fine-tuning, at every size and seed."""
-    for seed in SEEDS:
-        for size in SIZES:
+    for size in (SIZES[0], SIZES[-1], *SIZES[1:-1]):  # a stopped benchmark has both ends of the curve
+        for seed in SEEDS:
             for recipe in ADAPTERS:
                 about = {"part": "adapter", "dataset": task.name, "clips_per_class": size, "method": recipe}
                 about |= {"seed": seed, "steps": STEPS}
-                yield rows.get(about, lambda: _train(recipe, source, task, size, seed, work, STEPS))  # noqa: B023
+                yield rows.get(about, lambda: run_few(recipe, source, task, size, seed, work, STEPS))  # noqa: B023
 
 
-def _train(recipe: str, source: Path, task: Task, size: int, seed: int, work: Path, steps: int) -> dict[str, Any]:
+def run_few(
+    recipe: str, source: Path, task: Task, size: int, seed: int, work: Path, steps: int, more: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """One run, judged on the test speakers at its last epoch."""
     clips = few(task.train, size, seed)
     epochs = steps_to_epochs(steps, len(clips), BATCH)
@@ -80,6 +82,7 @@ def _train(recipe: str, source: Path, task: Task, size: int, seed: int, work: Pa
         f"schedule.valid_every={epochs}",
         f"schedule.warmup_epochs={epochs / 20}",
         "schedule.keep=last",
+        *more,
     ]
     out = work / "few"
     shutil.rmtree(out, ignore_errors=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,12 @@ def tasks(root: Path) -> tuple[Task, ...]:
     left = {"theo", "lucas"}
     new = {f"spk{number}" for number in range(21, 26)}
     return (
-        Task("fsdd", *_parted(fsdd, left), samples=8000, hop=128, steps=200),
-        Task("dspspeech", *_parted(dsp, new), samples=16000, hop=256, steps=400),
+        Task("fsdd", *parted(fsdd, left), samples=8000, hop=128, steps=200),
+        Task("dspspeech", *parted(dsp, new), samples=16000, hop=256, steps=400),
     )
 
 
-def _parted(manifest: Manifest, held: set[str]) -> tuple[Manifest, Manifest]:
+def parted(manifest: Manifest, held: Collection[str]) -> tuple[Manifest, Manifest]:
     """Clips of the other speakers, and of the held."""
     return manifest.where(lambda clip: clip.speaker not in held), manifest.where(lambda clip: clip.speaker in held)
 

@@ -19,12 +19,17 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
     """Means over seeds, whether two domains beat one, where training from scratch overtakes, rank correlation."""
     few = [row for row in rows if row["part"] == "reprogram"]
     series = [row for row in rows if row["part"] == "voice2series"]
+    adapters = [row for row in rows if row["part"] == "adapter"]
     alone = [row for row in rows if row["part"] == "voice2series-scratch"]
     means = _means(few)
     return {
         "reprogram": means,
         "reprogram_deviation": _means(few, np.std),
-        "adapter": _means([row for row in rows if row["part"] == "adapter"]),
+        "reprogram_draws": _means(few, len),
+        "choice": _choice([row for row in rows if row["part"] == "choice"]),
+        "adapter": _means(adapters),
+        "adapter_deviation": _means(adapters, np.std),
+        "adapter_draws": _means(adapters, len),
         "dual_against_single_domains": {name: _dual(methods) for name, methods in means.items()},
         "dual_minus_single_domain": {name: _paired(few, name) for name in means if "/" in name},
         "reprogramming_ahead_of_scratch": {
@@ -62,6 +67,20 @@ def _dual(methods: dict[str, dict[str, float]]) -> dict[str, float]:
     if not shared:
         return {}
     return {name: float(np.mean([methods[name][size] for size in shared])) for name in (_DUAL, *_SINGLES)}
+
+
+def _choice(rows: list[Row]) -> dict[str, dict[str, float]]:
+    """Mean accuracy by setting and method over the sizes and draws that were tried."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        found[row["setting"]][row["method"]].append(row["accuracy"])
+    return {
+        setting: {
+            "rows": sum(map(len, methods.values())),
+            **{method: float(np.mean(values)) for method, values in methods.items()},
+        }
+        for setting, methods in found.items()
+    }
 
 
 def _paired(rows: list[Row], name: str) -> dict[str, dict[str, float]]:

@@ -59,6 +59,9 @@ def test_a_reprogrammed_run_teaches_a_student(picture_source: Path, tones: Path,
     for recipe in ("reprogram-dual", "reprogram-static", "reprogram-probe"):
         result = adapt(recipe, picture_source, tones, tmp_path / recipe, train_select="all", overrides=overrides)
         assert result.frozen_parameters > 100 * len(result.run.clips)
+        stored = load_file(tmp_path / recipe / "checkpoint.safetensors")
+        built = load_checkpoint(tmp_path / recipe).build().state_dict()
+        assert all(built[name].equal(value) for name, value in stored.items())
     for name, more in {
         "reprogram-frame": ["frame-program.svg"],
         "reprogram-dual": ["frame-program.svg", "waveform-program.svg"],
