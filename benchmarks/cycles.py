@@ -21,7 +21,6 @@ import numpy as np
 from results_file import write_results
 
 from edgekit.bench.cycles.estimate import estimate_cycles
-from edgekit.bench.cycles.timing import CLOCKS
 from edgekit.deploy.generate import generate
 from edgekit.deploy.project import build
 from edgekit.deploy.target import find_target
@@ -53,7 +52,7 @@ def _row(path: Path, name: str) -> dict[str, Any]:
     graph, target = lower(load_graph(path)), find_target(name)
     shape = graph.tensor(graph.inputs[0]).dims[1:]
     features = np.random.default_rng(0).integers(-128, 128, shape, dtype=np.int8)
-    clock = CLOCKS.get(name)
+    clock = target.memory.clock
     with tempfile.TemporaryDirectory() as folder:
         image = build(generate(graph, None, target, "kws"), target, Path(folder) / "image")
         found = estimate_cycles(image, features, clock.flash if clock else None)

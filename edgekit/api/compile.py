@@ -149,12 +149,11 @@ class _Job:
 
     def within(self, purpose: Optimize, limits: Limits) -> Setting:
         """The setting to compile with; one build more for every setting that is tried."""
-        board = self.target.board
-        if board is None:
+        if self.target.kind != "mcu":
             if limits != Limits():
                 raise BadConfigError("limits are for microcontrollers", where=self.target.name, mend="leave them out")
             return Setting(purpose)
-        room = board.ram.size - self.target.stack_bytes
+        room = self.target.memory.ram.size - self.target.stack_bytes
         known = Limits(room if limits.ram is None else min(room, limits.ram), limits.flash)
         if limits == Limits() and self.sources(Setting(purpose)).state_bytes <= room:
             return Setting(purpose)

@@ -12,7 +12,7 @@ import numpy as np
 
 from edgekit.bench.cortex_m import CPU_MODELS
 from edgekit.bench.cycles.estimate import estimate_cycles
-from edgekit.bench.cycles.timing import CLOCKS, TIMINGS
+from edgekit.bench.cycles.timing import TIMINGS
 from edgekit.bench.elf import read_elf
 from edgekit.bench.emulate import Emulation, Kind, emulate
 from edgekit.bench.host import host_model
@@ -121,7 +121,7 @@ def _details(run: Emulation, pcm: Emulation | None, reserved: int) -> dict[str, 
 
 def _modelled(image: Image, features: np.ndarray) -> dict[str, Quantity]:
     """Cycles of the model alone by the cycle model, and milliseconds where the board's clock is known."""
-    clock = CLOCKS.get(image.target.memory.name)
+    clock = image.target.memory.clock
     estimate = estimate_cycles(image, features, clock.flash if clock else None)
     low, typical, high = (
         round(value) for value in (estimate.cycles.low, estimate.cycles.typical, estimate.cycles.high)

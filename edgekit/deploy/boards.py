@@ -15,6 +15,13 @@ A board is a file of ``budgets/`` with a table ``[board]``: what the part has is
     qemu_machine = "mps2-an386" # where QEMU has the board
     cmsdk_uart = 0x4000_4000    # address of its serial line where that is one of Arm's CMSDK
     boot_bytes = 256            # at the start of flash, kept free for a boot stage of the vendor's
+
+    [board.clock]               # the fastest: bench then estimates milliseconds where it knows the core's cycles
+    hertz = 64_000_000
+    wait_states = 2             # of flash at that rate, for a line that is not cached
+    line_bytes = 16
+    code_lines = 128            # cached lines of instructions
+    data_lines = 1              # and of constants
 """
 
 from __future__ import annotations
@@ -29,13 +36,14 @@ from typing import Any
 from edgekit.core.errors import BadConfigError
 from edgekit.core.resources import resource_folder
 from edgekit.core.units import parse_count
-from edgekit.deploy.memory import Board, Region
+from edgekit.deploy.memory import Board, Clock, Flash, Region
 
 RAM = 0x2000_0000
 """Where Cortex-M parts have their RAM, unless the file says otherwise."""
 
 _NUMBERS = ("flash_at", "ram_at", "boot_bytes", "cmsdk_uart")
 _TEXTS = ("name", "core", "flash", "ram", "qemu_machine")
+_CLOCK = ("hertz", "wait_states", "line_bytes", "code_lines", "data_lines")
 
 
 @cache
@@ -60,13 +68,10 @@ def read_board(document: Mapping[str, Any], path: Path) -> tuple[str, Board]:
     Raises:
         BadConfigError: an unknown key, a value of another type, no core or no size.
     """
-    table, limits = document["board"], document.get("limits", {})
+    table, limits = dict(document["board"]), document.get("limits", {})
     where = f"{path.name}: board"
-    for key, value in table.items():
-        if key not in (*_NUMBERS, *_TEXTS):
-            raise BadConfigError(f"unknown key {key!r}", where=where, mend=f"use {', '.join((*_TEXTS, *_NUMBERS))}")
-        if not isinstance(value, int if key in _NUMBERS else str):
-            raise BadConfigError(f"{key} is of the wrong type", where=where, mend="addresses are numbers: 0x2000_0000")
+    clock = _clock(table.pop("clock"), f"{where}.clock") if "clock" in table else None
+    _check_keys(table, dict.fromkeys(_TEXTS, str) | dict.fromkeys(_NUMBERS, int), where)
     missing = [name for name in ("core",) if name not in table]
     missing += [name for name, limit in _SIZES.items() if name not in table and limit not in limits]
     if missing:
@@ -79,7 +84,23 @@ def read_board(document: Mapping[str, Any], path: Path) -> tuple[str, Board]:
         qemu_machine=table.get("qemu_machine", ""),
         boot_bytes=table.get("boot_bytes", 0),
         cmsdk_uart=table.get("cmsdk_uart", 0),
+        clock=clock,
     )
+
+
+def _clock(table: object, where: str) -> Clock:
+    if not isinstance(table, Mapping) or "hertz" not in table:
+        raise BadConfigError("a clock without its rate", where=where, mend="add hertz = …")
+    _check_keys(table, dict.fromkeys(_CLOCK, int), where)
+    return Clock(table["hertz"], Flash(**{key: value for key, value in table.items() if key != "hertz"}))
+
+
+def _check_keys(table: Mapping[str, Any], kinds: Mapping[str, type], where: str) -> None:
+    for key, value in table.items():
+        if key not in kinds:
+            raise BadConfigError(f"unknown key {key!r}", where=where, mend=f"use {', '.join(kinds)}")
+        if not isinstance(value, kinds[key]):
+            raise BadConfigError(f"{key} is of the wrong type", where=where, mend="addresses are numbers: 0x2000_0000")
 
 
 _SIZES = {"flash": "flash", "ram": "peak_ram"}

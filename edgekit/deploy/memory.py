@@ -1,4 +1,4 @@
-"""Memory of boards."""
+"""Memory of boards, and how fast it is."""
 
 from __future__ import annotations
 
@@ -30,6 +30,30 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Flash:
+    """Wait states and the caches in front of them (least recently used, fully associative).
+
+    Attributes:
+        wait_states: cycles more for a line that is not cached.
+        line_bytes: read at a time.
+        code_lines, data_lines: cached lines of instructions and of constants.
+    """
+
+    wait_states: int = 0
+    line_bytes: int = 16
+    code_lines: int = 0
+    data_lines: int = 0
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A part at its fastest clock: Hz, and its flash at that rate."""
+
+    hertz: int
+    flash: Flash
+
+
+@dataclass(frozen=True)
 class Board:
     """A board: a real one, on which sizes can be checked, or an emulator's.
 
@@ -39,6 +63,7 @@ class Board:
         qemu_machine: QEMU machine with the same core on which an image of this map runs, "" where there is none.
         boot_bytes: at the start of flash, kept free for a boot stage of the vendor's.
         cmsdk_uart: address of the board's serial line where it is one of Arm's CMSDK, else 0.
+        clock: None where none is known.
     """
 
     name: str
@@ -47,6 +72,7 @@ class Board:
     qemu_machine: str = ""
     boot_bytes: int = 0
     cmsdk_uart: int = 0
+    clock: Clock | None = None
 
     @property
     def vectors(self) -> int:

@@ -146,12 +146,12 @@ def check_ram(sources: Sources, target: Target) -> None:
     Raises:
         TargetError: they do not.
     """
-    if target.board is None:
+    if target.kind != "mcu":
         return
-    need, ram = sources.state_bytes + target.stack_bytes, target.board.ram.size
-    if need > ram:
+    need, board = sources.state_bytes + target.stack_bytes, target.memory
+    if need > board.ram.size:
         raise TargetError(
-            f"does not fit: state and stack need {need:,} B of RAM, {target.board.name} has {ram:,} B",
+            f"does not fit: state and stack need {need:,} B of RAM, {board.name} has {board.ram.size:,} B",
             where=target.name,
             mend="make the model's activations smaller, or choose a target with more memory",
         )
@@ -202,8 +202,8 @@ def _compile_frontend(
 def _too_large(message: str, target: Target) -> TargetError | None:
     for pattern in _OVERFLOW:
         found = pattern.search(message)
-        if found and target.board is not None:
-            board = target.board
+        if found and target.kind == "mcu":
+            board = target.memory
             size = (board.flash if found["region"] == "FLASH" else board.ram).size
             memory = "flash" if found["region"] == "FLASH" else "RAM"
             return TargetError(

@@ -103,7 +103,7 @@ def template_values(sources: Sources, target: Target, stub: Stub) -> dict[str, s
         "target": target.name,
         "cpu_flags": " ".join(target.gcc_flags),
     }
-    if target.board is None:
+    if target.kind != "mcu":
         return values
     board = target.memory
     return values | {

@@ -1,7 +1,7 @@
-"""Targets that the C generator builds for: core, FPU, and the memory of a microcontroller's default board.
+"""Targets that the C generator builds for: core, FPU, and the board whose memory a microcontroller has by default.
 
-The memory map puts flash at 0 and RAM at 0x20000000: Cortex-M boards alias their flash to 0 at reset, and so an image
-runs unchanged on a core emulator and on QEMU's mps2 boards. The sizes are those of the board named.
+The default memory map is that board's with flash at 0: Cortex-M boards alias their flash to 0 at reset, and so an image
+runs unchanged on a core emulator and on QEMU's mps2 boards.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Target:
         neon: Advanced SIMD of Armv8-A present; dot products are used where the compiler's flags announce them.
         zig_target, zig_cpu: ``-target`` and ``-mcpu`` of ``zig cc``.
         gcc_flags: flags of GCC's cross-compiler.
-        board: memory map of a microcontroller, else None.
+        home: name of the board (boards.py) whose memory sizes a microcontroller has where no other board is asked for.
+        qemu_machine: QEMU machine with this core on which an image with flash at 0 runs, "" where there is none.
+        board: that was asked for, at its own addresses.
         stack_bytes: RAM that the linker script keeps for the stack.
     """
 
@@ -45,6 +47,8 @@ class Target:
     zig_target: str = ""
     zig_cpu: str = ""
     gcc_flags: tuple[str, ...] = ()
+    home: str = ""
+    qemu_machine: str = ""
     board: Board | None = None
     stack_bytes: int = 4 * KIB
     mve: bool = False
@@ -53,9 +57,9 @@ class Target:
     def __post_init__(self) -> None:
         if self.kind != "host" and (not self.zig_target or not self.zig_cpu):
             raise BadConfigError("another machine than this needs compiler names", where=self.name)
-        if self.kind == "mcu" and self.board is None:
+        if self.kind == "mcu" and not self.home:
             raise BadConfigError("a microcontroller target needs a board", where=self.name)
-        if self.kind != "mcu" and self.board is not None:
+        if self.kind != "mcu" and (self.home or self.board is not None):
             raise BadConfigError("only a microcontroller has a board", where=self.name)
         if self.stack_bytes % 8 or self.stack_bytes < 256:
             raise BadConfigError("the stack must be a multiple of 8 bytes, at least 256", where=self.name)
@@ -73,18 +77,17 @@ class Target:
 
     @property
     def memory(self) -> Board:
-        """The board.
+        """The board that was asked for, or the default one with its flash at 0.
 
         Raises:
             TargetError: the target is no microcontroller.
         """
-        if self.board is None:
+        if self.kind != "mcu":
             raise TargetError("has no memory map", where=self.name, mend=f"use one of {', '.join(MCU_TARGETS)}")
-        return self.board
-
-
-def _board(name: str, flash_kib: int, ram_kib: int, qemu_machine: str = "") -> Board:
-    return Board(name, Region(0, flash_kib * KIB), Region(0x2000_0000, ram_kib * KIB), qemu_machine)
+        if self.board is not None:
+            return self.board
+        _, home = boards()[self.home]
+        return replace(home, flash=Region(0, home.flash.size), qemu_machine=self.qemu_machine)
 
 
 def _raspberry_pi(number: int, core: str, architecture: str) -> Target:
@@ -101,37 +104,37 @@ _TABLE = (
         "cortex-m0", "mcu", "Armv6-M", fpu=False, dsp=False,
         zig_target="thumb-freestanding-eabi", zig_cpu="cortex_m0",
         gcc_flags=("-mcpu=cortex-m0", "-mthumb", "-mfloat-abi=soft"),
-        board=_board("nucleo-g0b1re", 512, 144),
+        home="nucleo-g0b1re",
     ),
     Target(
         "cortex-m3", "mcu", "Armv7-M", fpu=False, dsp=False,
         zig_target="thumb-freestanding-eabi", zig_cpu="cortex_m3",
         gcc_flags=("-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft"),
-        board=_board("nucleo-l152re", 512, 80, "mps2-an385"),
+        home="nucleo-l152re", qemu_machine="mps2-an385",
     ),
     Target(
         "cortex-m4", "mcu", "Armv7E-M", fpu=True, dsp=True,
         zig_target="thumb-freestanding-eabihf", zig_cpu="cortex_m4+vfp4d16sp",
         gcc_flags=("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
-        board=_board("nucleo-l4r5zi", 2048, 640, "mps2-an386"),
+        home="nucleo-l4r5zi", qemu_machine="mps2-an386",
     ),
     Target(
         "cortex-m7", "mcu", "Armv7E-M", fpu=True, dsp=True,
         zig_target="thumb-freestanding-eabihf", zig_cpu="cortex_m7+fp_armv8d16sp",
         gcc_flags=("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
-        board=_board("stm32f746g-disco", 1024, 320, "mps2-an500"),
+        home="nucleo-f746zg", qemu_machine="mps2-an500",
     ),
     Target(
         "cortex-m33", "mcu", "Armv8-M Mainline", fpu=True, dsp=True,
         zig_target="thumb-freestanding-eabihf", zig_cpu="cortex_m33+fp_armv8d16sp+dsp",
         gcc_flags=("-mcpu=cortex-m33", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
-        board=_board("nucleo-u575zi-q", 2048, 768),
+        home="nucleo-u575zi-q",
     ),
     Target(
         "cortex-m55", "mcu", "Armv8.1-M Mainline", fpu=True, dsp=True, mve=True,
         zig_target="thumb-freestanding-eabihf", zig_cpu="cortex_m55+mve_fp+fp_armv8d16sp+dsp",
         gcc_flags=("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"),
-        board=_board("mps3-an547", 512, 512, "mps3-an547"),
+        home="mps3-an547", qemu_machine="mps3-an547",
     ),
     _raspberry_pi(3, "cortex-a53", "Armv8-A"),
     _raspberry_pi(4, "cortex-a72", "Armv8-A"),

@@ -13,11 +13,12 @@ from edge_graphs import Builder
 from edgekit.bench.cortex_m import Core
 from edgekit.bench.cycles.cost import BlockCosts
 from edgekit.bench.cycles.estimate import estimate_cycles
-from edgekit.bench.cycles.timing import TIMINGS, Flash, Span
+from edgekit.bench.cycles.timing import TIMINGS, Span
 from edgekit.bench.elf import read_elf
 from edgekit.bench.protocol import features_request
 from edgekit.core.errors import TargetError
 from edgekit.deploy.generate import generate
+from edgekit.deploy.memory import Flash
 from edgekit.deploy.project import Image, build
 from edgekit.deploy.target import find_target
 

@@ -57,6 +57,7 @@ def test_every_core_that_qemu_has_is_on_a_board_of_its(core: str) -> None:
 # Memory maps of the reference manuals: first address of flash and of the largest RAM, sizes in KiB.
 MAPS = {
     "nucleo-g0b1re": (0x0800_0000, 512, 0x2000_0000, 144),
+    "nucleo-l152re": (0x0800_0000, 512, 0x2000_0000, 80),
     "nucleo-l476rg": (0x0800_0000, 1024, 0x2000_0000, 96),
     "nucleo-l4r5zi": (0x0800_0000, 2048, 0x2000_0000, 640),
     "nucleo-f746zg": (0x0800_0000, 1024, 0x2000_0000, 320),

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from edgekit.core.errors import BadConfigError, TargetError
+from edgekit.deploy.boards import boards
 from edgekit.deploy.memory import Region
 from edgekit.deploy.target import MCU_TARGETS, TARGETS, find_target
 
@@ -39,16 +40,24 @@ def test_flash_at_zero_and_ram_in_the_sram_region() -> None:
         assert board.ram.end <= 0x4000_0000
 
 
+def test_a_core_has_the_sizes_of_its_home_board() -> None:
+    for name in MCU_TARGETS:
+        core, home = boards()[TARGETS[name].home]
+        memory = TARGETS[name].memory
+        assert core == name
+        assert (memory.name, memory.flash.size, memory.ram.size) == (home.name, home.flash.size, home.ram.size)
+
+
 def test_impossible_targets_are_refused() -> None:
     with pytest.raises(BadConfigError):
         Region(0xFFFF_FFFF, 2)
     with pytest.raises(BadConfigError):
-        dataclasses.replace(TARGETS["cortex-m4"], board=None)
+        dataclasses.replace(TARGETS["cortex-m4"], home="")
     with pytest.raises(BadConfigError):
         dataclasses.replace(TARGETS["cortex-m4"], stack_bytes=1001)
     with pytest.raises(BadConfigError):
         dataclasses.replace(TARGETS["rpi4"], zig_cpu="")
     with pytest.raises(BadConfigError):
-        dataclasses.replace(TARGETS["rpi4"], board=TARGETS["cortex-m4"].board)
+        dataclasses.replace(TARGETS["rpi4"], board=TARGETS["cortex-m4"].memory)
     with pytest.raises(TargetError):
         _ = TARGETS["cpu"].memory

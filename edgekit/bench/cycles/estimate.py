@@ -10,11 +10,12 @@ import numpy as np
 
 from edgekit.bench.cortex_m import Core
 from edgekit.bench.cycles.cost import BlockCosts
-from edgekit.bench.cycles.timing import TIMINGS, Clock, Flash, Span, exactly
+from edgekit.bench.cycles.timing import TIMINGS, Span, exactly
 from edgekit.bench.elf import read_elf
 from edgekit.bench.emulate import SPANS
 from edgekit.bench.protocol import features_request
 from edgekit.core.errors import TargetError
+from edgekit.deploy.memory import Clock, Flash
 from edgekit.deploy.project import Image
 
 
