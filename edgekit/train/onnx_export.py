@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from edgekit.core.errors import EdgekitError, MissingDependencyError
+from edgekit.core.errors import BadConfigError, EdgekitError, MissingDependencyError
 from edgekit.core.files import atomic_path
 from edgekit.core.optional import require
+from edgekit.train.hearing import hears_waveforms
 
 if TYPE_CHECKING:
     from edgekit.train.checkpoint import Checkpoint
@@ -35,10 +36,15 @@ def write_onnx(checkpoint: Checkpoint, path: Path) -> None:
     The file is checked in ONNX Runtime, where that is installed, before it appears under its name.
 
     Raises:
+        BadConfigError: the model hears samples, which have no place in a file that takes features.
         EdgekitError: ONNX Runtime's logits differ from the model's by more than TOLERANCE.
     """
     height, width = checkpoint.frontend.input_shape[1:3]
-    export_module(checkpoint.build(), (height, width), path, checkpoint.metadata, name=checkpoint.model)
+    module = checkpoint.build()
+    if hears_waveforms(module):
+        text = f"{checkpoint.model} takes samples, an exported model features"
+        raise BadConfigError(text, where="export", mend="distil it into a student: edgekit distill --teacher RUN")
+    export_module(module, (height, width), path, checkpoint.metadata, name=checkpoint.model)
 
 
 def export_module(

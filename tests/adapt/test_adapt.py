@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from edgekit.api.adapt import adapt
 from edgekit.api.distill import distill
 from edgekit.api.evaluate import evaluate
+from edgekit.api.export import export
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError
 from edgekit.train.checkpoint import load_checkpoint
 
@@ -78,6 +79,8 @@ def test_a_reprogrammed_run_teaches_a_student(picture_source: Path, tones: Path,
         )
         assert sorted(path.name for path in out.glob("*.svg")) == more
         assert all("<image" in (out / file).read_text() for file in more)
+    with pytest.raises(BadConfigError, match="takes samples, an exported model features"):
+        export(tmp_path / "reprogram-dual", tmp_path / "exported")
     student = distill(
         "kws-dscnn-8khz",
         [tmp_path / "reprogram-dual"],
