@@ -25,8 +25,8 @@ from edgekit.core.measurement import Measurement
 from edgekit.core.progress import Progress, silent
 from edgekit.deploy.boards import boards
 from edgekit.deploy.c.choice import Optimize, check_optimize
-from edgekit.deploy.generate import choose_frontend
 from edgekit.deploy.target import Target, find_target
+from edgekit.deploy.with_frontend import choose_frontend
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 

@@ -14,11 +14,11 @@ from edgekit.core.files import atomic_folder, write_json, write_text
 from edgekit.core.optional import require
 from edgekit.deploy.c.choice import Optimize, check_optimize
 from edgekit.deploy.c.identifiers import identifier
-from edgekit.deploy.generate import choose_frontend
 from edgekit.deploy.project import Image, Sources, check_ram, generate, has_image, project_files, write_files
 from edgekit.deploy.project import build as build_image
 from edgekit.deploy.target import Target, find_target
 from edgekit.deploy.toolchain import ENTRY, Toolchain, find_toolchain
+from edgekit.deploy.with_frontend import choose_frontend
 from edgekit.graph.graph import Graph
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph

@@ -14,9 +14,10 @@ import numpy as np
 
 from edgekit.core.errors import BadConfigError, BadFileError, MissingDependencyError
 from edgekit.deploy.c.interface import read_labels
-from edgekit.deploy.generate import check_frontend, choose_frontend, generate
+from edgekit.deploy.generate import generate
 from edgekit.deploy.target import find_target
 from edgekit.deploy.toolchain import find_toolchain
+from edgekit.deploy.with_frontend import check_frontend, choose_frontend
 from edgekit.graph.answers import probabilities
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY

@@ -234,12 +234,12 @@ def _compiled(
 ) -> tuple[Image | None, tuple[Path, ...]]:
     from edgekit.deploy.c.choice import check_optimize
     from edgekit.deploy.c.identifiers import identifier
-    from edgekit.deploy.generate import choose_frontend
     from edgekit.deploy.generate_stream import generate_stream
     from edgekit.deploy.project import build as build_image
     from edgekit.deploy.project import check_ram, project_files, write_files
     from edgekit.deploy.target import find_target
     from edgekit.deploy.toolchain import find_toolchain
+    from edgekit.deploy.with_frontend import choose_frontend
 
     chosen = find_target(target)
     spec = choose_frontend(form.graph, frontend)

@@ -20,6 +20,22 @@ READABLE = "readable"
 """Rule of the finding about a model that could not be read."""
 READABLE_RULE = "The file is a model that can be read; one that cannot be read is never passed."
 
+BY_CONVENTION = "macs"
+"""Multiplications in the budget's convention: a limit answers to it, reports show both conventions instead."""
+_TALLIES = {
+    "parameters": "parameters",
+    "parameter_bytes": "parameter_bytes_{counting}",
+    BY_CONVENTION: "macs_{counting}",
+    "macs_true": "macs_true",
+    "macs_dcase": "macs_dcase",
+    "other_ops": "other_ops",
+    **{key: key for key in RAM_KEYS},
+    "flash": "flash",
+    "frontend_macs": "frontend_macs",
+    "float_ops": "float_ops",
+}
+"""Name of a limit, or of a figure beside it, to the tally that answers it."""
+
 
 def check(
     path: str,
@@ -39,7 +55,7 @@ def check(
         measured: "accuracy", "accuracy_drop" (shares) and "latency.TARGET" (ms), where somebody measured them.
     """
     tallies = select(counts, budget.counting, frontend)
-    quantities = {key: tally.quantity for key, tally in tallies.items() if key != "macs"}
+    quantities = {key: tally.quantity for key, tally in tallies.items() if key != BY_CONVENTION}
     weights = counts.tallies["parameters"].quantity
 
     def judge(kind: LimitKind, rule: str, limit: int | float) -> Finding:
@@ -70,19 +86,10 @@ def layer_rows(counts: Counts) -> tuple[dict[str, Any], ...]:
 
 def select(counts: Counts, counting: str, frontend: Tally | None) -> dict[str, Tally]:
     """The tallies by the name of the limit that they answer, in the convention ``counting``; MACs in both as well."""
-    tallies = counts.tallies
     missing = Tally(0, "MAC", "estimated", (Reason("no front-end is known", "", "give one: --frontend SPEC"),))
+    tallies = {**counts.tallies, "frontend_macs": frontend or missing}
     return {
-        "parameters": tallies["parameters"],
-        "parameter_bytes": tallies[f"parameter_bytes_{counting}"],
-        "macs": tallies[f"macs_{counting}"],
-        "macs_true": tallies["macs_true"],
-        "macs_dcase": tallies["macs_dcase"],
-        "other_ops": tallies["other_ops"],
-        **{key: tallies[key] for key in RAM_KEYS},
-        "flash": tallies["flash"],
-        "frontend_macs": frontend or missing,
-        "float_ops": tallies["float_ops"],
+        **{key: tallies[name.format(counting=counting)] for key, name in _TALLIES.items()},
         **{key: kind.tally(counts) for key, kind in LIMITS.items() if kind.tally},
     }
 
@@ -91,17 +98,7 @@ def unreadable(path: str, budget: Budget, error: EdgekitError) -> ModelVerdict:
     """The verdict about a model that could not be read: undecided, with the error as its only finding."""
     where, mend = error.where or path, error.mend or "give a readable model"
     finding = Finding(READABLE, "undecided", error.what, where=where, mend=mend, demand=READABLE_RULE)
-    keys = (
-        "parameters",
-        "parameter_bytes",
-        "macs_true",
-        "macs_dcase",
-        "other_ops",
-        *RAM_KEYS,
-        "flash",
-        "frontend_macs",
-        "float_ops",
-    )
+    keys = [key for key in (*_TALLIES, *(key for key, kind in LIMITS.items() if kind.tally)) if key != BY_CONVENTION]
     return ModelVerdict(path, budget.name, "undecided", dict.fromkeys(keys), (finding,))
 
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from edgekit.deploy.c.choice import STRAIGHT, Bent, Optimize
 from edgekit.deploy.c.header import header
 from edgekit.deploy.c.identifiers import identifier, require_identifier
-from edgekit.deploy.c.interface import Interface, read_labels
+from edgekit.deploy.c.interface import Interface, Names, read_labels
 from edgekit.deploy.c.model import emit_model
 from edgekit.deploy.c.sources import api_source, model_source, state_header
 from edgekit.deploy.manifest import common_manifest, file_hashes
 from edgekit.deploy.target import Target
-from edgekit.deploy.with_frontend import add_frontend, check_frontend, choose_frontend, frontend_precision
+from edgekit.deploy.with_frontend import add_frontend, check_frontend, frontend_precision
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY
 from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.row_group import RowGroup
 from edgekit.graph.timeline import timeline
-
-__all__ = ["Sources", "check_frontend", "choose_frontend", "frontend_precision", "generate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,25 +89,54 @@ def generate(
         f"{safe}_state.h": state_header(api),
         f"{safe}_model.c": model_source(api),
     }
+    clip = spec.clip_samples if spec is not None else 0
+    return sources_of(api, files, target, optimize, _manifest(api), call="invoke", clip_samples=clip)
+
+
+def sources_of(
+    api: Names,
+    files: dict[str, str],
+    target: Target,
+    optimize: Optimize,
+    manifest: Mapping[str, Any],
+    *,
+    call: Literal["invoke", "step"],
+    clip_samples: int,
+    ring_bytes: int = 0,
+) -> Sources:
+    """The model's ``files`` with those of its front-end, and all that the manifest says of them.
+
+    Args:
+        api: names and numbers.
+        files: of the model, file name to text.
+        target: chooses the front-end's precision.
+        optimize: likewise.
+        manifest: what is to be said of this kind of model besides.
+        call: "invoke" on a clip, or "step" on a hop of a stream.
+        clip_samples: of PCM a decision, 0 without a front-end.
+        ring_bytes: of a stream's state beside the arena.
+    """
+    spec, stream = api.frontend, call == "step"
     precision = "exact" if spec is None else frontend_precision(spec, target, optimize)
-    costs = add_frontend(files, spec, safe, api.source, precision, stream=False)
+    costs = add_frontend(files, spec, api.name, api.source, precision, stream=stream)
+    told = {**common_manifest(api, target, optimize), **manifest, **costs, "files": file_hashes(files)}
     return Sources(
-        name=safe,
+        name=api.name,
         files=files,
-        manifest={**_manifest(api, target, optimize), **costs, "files": file_hashes(files)},
+        manifest=told,
         has_frontend=spec is not None,
         input_size=api.input_size,
         output_size=api.output_size,
-        clip_samples=spec.clip_samples if spec is not None else 0,
-        state_bytes=model.plan.arena_bytes + int(costs.get("frontend_state_bytes", 0)),
+        clip_samples=clip_samples,
+        state_bytes=api.plan.arena_bytes + ring_bytes + int(costs.get("frontend_state_bytes", 0)),
         optimize=optimize,
+        call=call,
     )
 
 
-def _manifest(api: Interface, target: Target, optimize: Optimize) -> dict[str, Any]:
+def _manifest(api: Interface) -> dict[str, Any]:
     plan = api.plan
     return {
-        **common_manifest(api, target, optimize),
         "row_groups": [
             {"layers": [node.name for node in group.nodes], "rows": group.tile, "working_bytes": group.nbytes}
             for group in api.model.firmware.groups

@@ -10,10 +10,9 @@ from edgekit.deploy.c.interface import read_labels
 from edgekit.deploy.c.stream_header import StreamInterface, stream_header
 from edgekit.deploy.c.stream_model import emit_stream
 from edgekit.deploy.c.stream_sources import stream_api_source, stream_source, stream_state_header
-from edgekit.deploy.generate import Sources
-from edgekit.deploy.manifest import common_manifest, file_hashes
+from edgekit.deploy.generate import Sources, sources_of
 from edgekit.deploy.target import Target
-from edgekit.deploy.with_frontend import add_frontend, check_frames, frontend_precision
+from edgekit.deploy.with_frontend import check_frames
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY
 from edgekit.graph.streaming.types import StreamGraph
@@ -55,19 +54,9 @@ def generate_stream(
         f"{safe}_state.h": stream_state_header(api),
         f"{safe}_model.c": stream_source(api),
     }
-    precision = "exact" if spec is None else frontend_precision(spec, target, optimize)
-    costs = add_frontend(files, spec, safe, api.source, precision, stream=True)
-    return Sources(
-        name=safe,
-        files=files,
-        manifest={**_manifest(api, target, optimize), **costs, "files": file_hashes(files)},
-        has_frontend=spec is not None,
-        input_size=api.input_size,
-        output_size=api.output_size,
-        clip_samples=form.hop * spec.hop_length if spec is not None else 0,
-        state_bytes=model.plan.arena_bytes + model.ring_bytes + int(costs.get("frontend_state_bytes", 0)),
-        optimize=optimize,
-        call="step",
+    hop = form.hop * spec.hop_length if spec is not None else 0
+    return sources_of(
+        api, files, target, optimize, _manifest(api), call="step", clip_samples=hop, ring_bytes=model.ring_bytes
     )
 
 
@@ -77,10 +66,9 @@ def warmup_hops(form: StreamGraph, spec: FrontendSpec | None) -> int:
     return -(-(form.window + before) // form.hop)
 
 
-def _manifest(api: StreamInterface, target: Target, optimize: Optimize) -> dict[str, Any]:
+def _manifest(api: StreamInterface) -> dict[str, Any]:
     model = api.model
     return {
-        **common_manifest(api, target, optimize),
         "stream": {
             "hop_frames": model.form.hop,
             "window_frames": model.form.window,

@@ -10,8 +10,8 @@ from edgekit.core.errors import BadConfigError
 from edgekit.deploy.frontend import fixed
 from edgekit.deploy.frontend.generate import Precision
 from edgekit.deploy.frontend.host import host_frontend
-from edgekit.deploy.generate import frontend_precision
 from edgekit.deploy.target import find_target
+from edgekit.deploy.with_frontend import frontend_precision
 from edgekit.features.presets import PRESETS
 from edgekit.features.quantized import quantize_features
 from edgekit.features.reference import features

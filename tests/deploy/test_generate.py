@@ -13,10 +13,11 @@ from edge_graphs import Builder
 
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError, UnsupportedOpError
 from edgekit.deploy.c.public_header import float_literal
-from edgekit.deploy.generate import Sources, choose_frontend, generate
+from edgekit.deploy.generate import Sources, generate
 from edgekit.deploy.project import write_files
 from edgekit.deploy.target import find_target
 from edgekit.deploy.toolchain import COMMON_FLAGS, find_toolchain
+from edgekit.deploy.with_frontend import choose_frontend
 from edgekit.features.presets import PRESETS
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY

@@ -17,7 +17,6 @@ from edgekit.graph.planner import MemoryPlan
 from edgekit.graph.tensor import Tensor
 
 API_VERSION = 1
-MAX_LABELS = 100_000
 GENERATOR = f"edgekit {__version__}"
 
 
