@@ -176,9 +176,3 @@ def draw_pairing(count: int, draw: Draw, augment: Augment, device: torch.device)
     partner = on_device(draw.permutation(count), device)
     weight = on_device(np.maximum(share, 1.0 - share), device, torch.float32)
     return Pairing(weight, partner) if happens else None
-
-
-def mix_pairs(x: Tensor, targets: Tensor, draw: Draw, augment: Augment) -> tuple[Tensor, Tensor]:
-    """Mixup (Zhang et al., 2018): features [N, …] and target shares [N, classes] of clips blended in random pairs."""
-    pairing = draw_pairing(len(x), draw, augment, x.device)
-    return (x, targets) if pairing is None else (pairing.blend(x), pairing.blend(targets))

@@ -69,11 +69,6 @@ def peak_ram(graph: Graph, blocking: tuple[Reason, ...]) -> Ram:
     return Ram(tallies, timeline(plans.best, plans.inputs))
 
 
-def ram_tally(graph: Graph, blocking: tuple[Reason, ...]) -> Tally:
-    """The tally of edgekit's own plan alone."""
-    return peak_ram(graph, blocking).tallies["peak_ram"]
-
-
 def plan_graph(graph: Graph) -> Plans:
     """Plan a graph as edgekit compiles it where it can, else over the file's own operators.
 

@@ -108,11 +108,6 @@ def to_int16(signal: np.ndarray) -> np.ndarray:
     return result
 
 
-def signal_range(pcm: np.ndarray) -> int:
-    """Largest less smallest sample of int16 [n]."""
-    return int(pcm.max()) - int(pcm.min()) if len(pcm) else 0
-
-
 def probe_manifest(manifest: Manifest, progress: Progress = silent) -> Manifest:
     """Fill in sample rates and lengths from the headers; clips whose header is bad or disagrees are rejected."""
     infos: dict[Path, AudioInfo | str] = {}

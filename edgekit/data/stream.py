@@ -6,7 +6,7 @@ process can make any part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,14 +134,6 @@ def as_pcm(signal: np.ndarray) -> np.ndarray:
     peak = float(np.abs(signal).max())
     scaled = signal * min(1.0, _PEAK / peak) if peak > 0 else signal
     return np.rint(scaled).astype(np.int16)
-
-
-def make_stream(
-    plan: StreamPlan, backgrounds: Sequence[np.ndarray], words: Sequence[tuple[str, np.ndarray]] = ()
-) -> Iterator[Block]:
-    """All blocks in order."""
-    for number in range(plan.blocks):
-        yield make_block(plan, number, backgrounds, words)
 
 
 def _background(

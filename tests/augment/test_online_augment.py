@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgekit.augment.features import FeatureAugment, mix_pairs, mix_styles, warp_table
+from edgekit.augment.features import FeatureAugment, draw_pairing, mix_styles, warp_table
 from edgekit.augment.spec import Augment
 from edgekit.augment.waveform import NoiseBank, draw_factors, resample, roll_clips, scale_levels, source_samples
 from edgekit.features.presets import PRESETS
@@ -125,7 +125,10 @@ def test_equaliser_shifts_bins_by_at_most_its_decibels() -> None:
 def test_mixup_mixes_features_and_targets_alike() -> None:
     features = torch.arange(6.0).reshape(6, 1, 1, 1)
     targets = torch.eye(6)
-    x, y = mix_pairs(features, targets, np.random.default_rng(1), Augment(mixup_probability=1.0, mixup_alpha=0.5))
+    augment = Augment(mixup_probability=1.0, mixup_alpha=0.5)
+    pairing = draw_pairing(6, np.random.default_rng(1), augment, torch.device("cpu"))
+    assert pairing is not None
+    x, y = pairing.blend(features), pairing.blend(targets)
     np.testing.assert_allclose(y.sum(1).numpy(), 1.0, rtol=1e-6)
     np.testing.assert_allclose(x.flatten().numpy(), (y @ torch.arange(6.0)).numpy(), rtol=1e-5)
     assert float(y.max(1).values.min()) >= 0.5

@@ -61,28 +61,3 @@ class AdapterChoice:
     def is_bottleneck(self) -> bool:
         """Whether modules stand beside the layers."""
         return self.method in _BOTTLENECKS
-
-
-def adapter_parameters(choice: AdapterChoice, width: int, layers: int) -> int:
-    """Trained parameters besides the head, of a transformer with ``layers`` blocks of ``width`` channels.
-
-    With C = width, r = size, k = kernel, of each block: LoRA 4·r·C (queries and values, A [r, C] and B [C, r]);
-    Houlsby 2·(2·r·C + r + C); Pfeiffer 2·r·C + r + C; convolution 3·r·C + 2·r + k·r + 2·r + C (gate, taps,
-    batch norm, back); a prompt r·C. A shallow prompt is one r·C for all blocks.
-
-    Raises:
-        BadConfigError: "bitfit" and "full", whose count is that of the source's own tensors.
-    """
-    r, c = choice.size, width
-    each = {
-        "linear-probe": 0,
-        "prompt-shallow": 0,
-        "prompt-deep": r * c,
-        "lora": 4 * r * c,
-        "houlsby": 2 * (2 * r * c + r + c),
-        "pfeiffer": 2 * r * c + r + c,
-        "convolution": 3 * r * c + 2 * r + choice.kernel * r + 2 * r + c,
-    }
-    if choice.method not in each:
-        raise BadConfigError(f"{choice.method} has no adapter", mend="count the source's own tensors")
-    return layers * each[choice.method] + (r * c if choice.method == "prompt-shallow" else 0)

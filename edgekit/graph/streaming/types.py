@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 from edgekit.core.errors import UnsupportedOpError
@@ -108,8 +106,3 @@ class StreamGraph:
     def state_bytes(self) -> int:
         """Bytes of all states."""
         return sum(self.graph.tensor(state.input).nbytes for state in (*self.states, *self.variables))
-
-    @cached_property
-    def by_window(self) -> Mapping[str, State]:
-        """Rings by the name of their window tensor."""
-        return {state.window: state for state in self.states if state.kind == "ring"}
