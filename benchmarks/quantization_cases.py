@@ -23,7 +23,7 @@ class Held:
         bands: mel bins of the front-end where sub-bands need a multiple of 40.
         epochs: of the float runs.
         mixed: synthetic sets that the float runs train with as well, NAME@SHARE (benchmarks/accuracy_kws.py).
-        longer: epochs of architectures that need more, by name.
+        own_epochs: epochs of architectures that get another number, by name.
     """
 
     dataset: str
@@ -35,7 +35,7 @@ class Held:
     bands: int
     epochs: int
     mixed: tuple[str, ...] = ()
-    longer: Mapping[str, int] = field(default_factory=dict)
+    own_epochs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Case:
             spec = frontend.spec()
             sides = {"input_shape": [spec.bins, spec.frames], "patch": self.held.patch, "stride": self.held.patch}
             model = dataclasses.replace(model, arguments={**model.arguments, **sides})
-        epochs = self.held.longer.get(self.architecture.name, self.held.epochs)
+        epochs = self.held.own_epochs.get(self.architecture.name, self.held.epochs)
         rate = self.architecture.learning_rate or recipe.optimiser.learning_rate
         return dataclasses.replace(
             recipe,
@@ -106,7 +106,7 @@ SETS = (
         patch=(8, 8),
         bands=40,
         epochs=50,
-        longer={"ds-cnn": 100, "cp-mobile-grn": 100, "tf-sepnet-20": 200, "tiny-ast": 200},
+        own_epochs={"ds-cnn": 100, "cp-mobile-grn": 100, "tf-sepnet-20": 200, "tiny-ast": 200},
     ),
     Held(
         dataset="fsdd",
@@ -116,9 +116,9 @@ SETS = (
         recipe="kws-dscnn-8khz-level-tune",
         patch=(8, 6),
         bands=40,
-        epochs=16,
+        epochs=60,
         mixed=("digits@0.3",),
-        longer={"tiny-ast": 24},
+        own_epochs={"tiny-ast": 100, "bc-resnet-1": 30, "tf-sepnet-20": 30},
     ),
     Held(
         dataset="esc10",

@@ -65,15 +65,22 @@ class Qdq:
         return path
 
 
-def compared(path: Any, clips: int = 60) -> tuple[Graph, np.ndarray, np.ndarray]:
-    """The integer graph, its outputs, and those of ONNX Runtime without its own fusions, channels last."""
+def compared(path: Any, clips: int = 60, wide: bool = False) -> tuple[Graph, np.ndarray, np.ndarray]:
+    """The integer graph, its outputs, and those of ONNX Runtime without its own fusions, channels last.
+
+    ``wide``: parts of it may be int16.
+    """
     x = np.random.default_rng(1).normal(0, 1, (clips, *SHAPE[1:])).astype(np.float32)
     options = runtime.SessionOptions()
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = runtime.InferenceSession(str(path), options)
     expected = np.concatenate([session.run(None, {"x": clip[None]})[0] for clip in x])
     graph = lower(load_graph(path))
-    assert {tensor.dtype for tensor in graph.tensors.values()} <= {"int8", "int32"}
+    assert {tensor.dtype for tensor in graph.tensors.values()} <= {
+        "int8",
+        "int32",
+        *(("int16", "int64") if wide else ()),
+    }
     scale, zero_point = graph.tensor(graph.inputs[0]).scale_zero()
     steps = np.clip(np.rint(np.moveaxis(x, 1, -1) / scale) + zero_point, -128, 127).astype(np.int8)
     scale, zero_point = graph.tensor(graph.outputs[0]).scale_zero()
@@ -186,3 +193,27 @@ def test_steps_of_scaled_integers_are_found_again() -> None:
 
 def test_weights_that_were_never_integers_have_no_step() -> None:
     assert common_steps(np.random.default_rng(0).normal(0, 1, (4, 30)), 0) is None
+
+
+def test_what_the_file_does_not_round_inside_a_norm_is_not_rounded_to_eight_bits(tmp_path: Any) -> None:
+    build = Qdq()
+    x = build.quantized(stem(build), 0.02, 0)
+    norm = build.op("ReduceL2", [x], "norm", axes=[2, 3], keepdims=1)
+    mean = build.op("ReduceMean", [norm], "mean", axes=[1], keepdims=1)
+    share = build.op("Div", [norm, build.op("Add", [mean, build.constant("eps", 1e-6)], "above")], "share")
+    output = build.quantized(build.op("Mul", [x, share], "scaled"), 0.03, 0)
+    graph, actual, expected = compared(build.model(output, tmp_path), wide=True)
+    inner = [graph.tensor(node.outputs[0]).dtype for node in graph.nodes if node.op in ("mean", "rsqrt")]
+    assert inner == ["int16"] * 4
+    assert np.abs(actual - expected).max() <= 0.03 * 1.001
+    assert np.mean(np.abs(actual - expected) > 0.015) < 0.03  # int8 inside: over a quarter, by up to twelve steps
+
+
+def test_a_mean_pool_with_finer_steps_behind_it_keeps_them(tmp_path: Any) -> None:
+    build = Qdq()
+    x = build.quantized(stem(build), 0.02, 0)
+    pool = build.op("AveragePool", [x], "pool", kernel_shape=[2, 3], strides=[2, 3])
+    graph, actual, expected = compared(build.model(build.quantized(pool, 0.009, 0), tmp_path), wide=True)
+    assert graph.tensor(graph.outputs[0]).scale_zero()[0] == pytest.approx(0.009)
+    assert np.abs(actual - expected).max() <= 0.009 * 1.001
+    assert np.mean(np.abs(actual - expected) > 0.0045) < 0.03

@@ -13,6 +13,8 @@ from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.graph.passes.common_step import common_steps
 from edgekit.graph.passes.spread_channels import spread_channels
 from edgekit.graph.passes.unstated_ranges import with_unstated
+from edgekit.graph.passes.unstated_widths import widened_unstated
+from edgekit.graph.passes.widen import WIDE, widths
 from edgekit.graph.tensor import Quantization, Tensor
 
 MEND = "quantize every layer, or start from the float model with edgekit quantize"
@@ -24,11 +26,12 @@ def integer_graph(graph: Graph, scales: Mapping[str, np.ndarray], clips: np.ndar
     1. A fake_quant's parameters are those of the tensor that it reads; the node vanishes. Where it has a scale for each
        channel, the layers before and after take the differences over (spread_channels.py).
     2. What a second fake_quant does to the same tensor in another way is a quantize node, which rescales.
-    3. Pools, pads and reshapes keep their input's quantization, whatever the model says behind them: their values lie
-       in the same range; relu, relu6 and mean do so where the model says nothing.
-    4. Any other tensor of which the model says nothing (NNCF leaves the last layer's output in float) gets a range
-       from ``clips``, or without these from random ones (unstated_ranges.py).
-    5. Weights return to the stored integers, biases become int32 at input scale × weight scale.
+    3. Maxima, pads and reshapes keep their input's quantization, whatever the model says behind them: their values lie
+       in the same range; relu and relu6 do so where the model says nothing.
+    4. Any other tensor of which the model says nothing gets a range from ``clips``, or without these from random ones
+       (unstated_ranges.py). Inside the model it computes in int16, since the model does not round there at all
+       (unstated_widths.py); an output (NNCF leaves the last layer's in float) is int8.
+    5. Weights return to the stored integers, biases become int32 (int64 beside int16) at input scale × weight scale.
 
     Args:
         graph: edge, float32, with fused activations.
@@ -42,19 +45,21 @@ def integer_graph(graph: Graph, scales: Mapping[str, np.ndarray], clips: np.ndar
         return graph
     bare, stated = _without_fakes(graph)
     bare, found, scales = spread_channels(bare, stated, scales)
-    quants = with_unstated(bare, _complete(bare, found), clips)
+    bare, known = widened_unstated(bare, _complete(bare, found))
+    quants, width = with_unstated(bare, known, clips), widths(bare)
     tensors: dict[str, Tensor] = {}
     nodes: list[Node] = []
     for name in (*bare.inputs, *(node.outputs[0] for node in bare.nodes)):
         if name not in quants:
             raise UnsupportedOpError("a tensor without quantization in a QDQ model", where=name, mend=MEND)
-        tensors[name] = bare.tensor(name).replace(dtype="int8", quant=quants[name])
+        tensors[name] = bare.tensor(name).replace(dtype=width[name], quant=quants[name])
     for node in bare.nodes:
         if node.op == "concat":
             node, before = _rescaled_parts(node, tensors)
             nodes += before
         if node.op in WEIGHTED:
-            constants = _integers(bare, node, quants[node.inputs[0]], scales)
+            bias_dtype = "int64" if width[node.inputs[0]] == WIDE else "int32"
+            constants = _integers(bare, node, quants[node.inputs[0]], scales, bias_dtype)
             tensors.update({tensor.name: tensor for tensor in constants})
             node = node.replace(inputs=(node.inputs[0], *(tensor.name for tensor in constants)))
         nodes.append(node)
@@ -150,14 +155,18 @@ def _complete(graph: Graph, found: dict[str, Quantization]) -> dict[str, Quantiz
             quants[node.outputs[0]] = Quantization(np.array([scale]), np.array([zero_point]))
         elif node.op == "concat" and source is not None:
             quants.setdefault(node.outputs[0], source)
+        elif node.op == "avg_pool2d" and node.outputs[0] in quants:
+            continue  # may be finer than its input (unstated_widths.py)
         elif node.op in SAME_SCALE_OPS and source is not None:
             quants[node.outputs[0]] = source
-        elif node.op in ("relu", "relu6", "mean") and source is not None:
+        elif node.op in ("relu", "relu6") and source is not None:
             quants.setdefault(node.outputs[0], source)
     return quants
 
 
-def _integers(graph: Graph, node: Node, source: Quantization, scales: Mapping[str, np.ndarray]) -> list[Tensor]:
+def _integers(
+    graph: Graph, node: Node, source: Quantization, scales: Mapping[str, np.ndarray], bias_dtype: str
+) -> list[Tensor]:
     """Integer weights and bias of a layer."""
     weights = graph.tensor(node.inputs[1])
     axis = WEIGHTED[node.op]
@@ -183,7 +192,8 @@ def _integers(graph: Graph, node: Node, source: Quantization, scales: Mapping[st
         bias = graph.tensor(node.inputs[2])
         bias_scale = (np.float32(source.scalar()[0]) * vector).astype(np.float32)
         rounded = np.rint(np.asarray(bias.data, np.float64) / bias_scale.astype(np.float64))
-        limited = np.clip(rounded, -(2**31), 2**31 - 1).astype(np.int32)
+        most = 2 ** (31 if bias_dtype == "int32" else 47)
+        limited = np.clip(rounded, -most, most - 1).astype(bias_dtype)
         bias_quant = Quantization(bias_scale, np.zeros(channels, np.int64), 0)
-        constants.append(Tensor(f"{bias.name}/{node.name}/int32", bias.shape, "int32", bias_quant, limited))
+        constants.append(Tensor(f"{bias.name}/{node.name}/{bias_dtype}", bias.shape, bias_dtype, bias_quant, limited))
     return constants

@@ -16,10 +16,13 @@ from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import SAME_SCALE_OPS
 from edgekit.graph.passes.reachable_range import reachable_range
+from edgekit.graph.passes.widen import WIDE, widths
 from edgekit.graph.tensor import Quantization
 
 _PROBES = 32
 _MARGIN = 2.0
+_HEADROOM = 1 / 16
+"""Share of an output's range beyond either end: clips that nobody calibrated with have larger logits."""
 
 
 def with_unstated(
@@ -28,7 +31,7 @@ def with_unstated(
     """``quants`` and one for every other activation whose operator does not keep its input's.
 
     Args:
-        graph: edge, float32, without fake_quant.
+        graph: edge, float32, without fake_quant, widths marked (passes/widen.py).
         quants: of activations by name, the input's among them.
         clips: float32 [N, H, W, C] of the task, or None.
     """
@@ -37,7 +40,7 @@ def with_unstated(
     if not missing or len(graph.inputs) != 1 or graph.inputs[0] not in found:
         return found
     seen = clips if clips is not None else _random_clips(graph, found[graph.inputs[0]])
-    extremes = _extremes(graph, found, seen)
+    extremes, width = _extremes(graph, found, seen), widths(graph)
     for node in graph.nodes:
         name = node.outputs[0]
         if name in found:
@@ -52,16 +55,20 @@ def with_unstated(
                 found[name] = reached
                 continue
             low, high = low * _MARGIN, high * _MARGIN
+        elif name in graph.outputs:
+            room = _HEADROOM * (high - low)
+            low, high = low - room, high + room
         if node.op == "rsqrt" and node.inputs[0] in found:
             # Beyond the root of the input's smallest step no value occurs but that for 0.
             high = min(high, found[node.inputs[0]].scalar()[0] ** -0.5)
-        found[name] = _int8(min(low, 0.0), max(high, 0.0))
+        found[name] = (_int16 if width[name] == WIDE else _int8)(min(low, 0.0), max(high, 0.0))
     return found
 
 
 def _extremes(graph: Graph, quants: Mapping[str, Quantization], clips: np.ndarray) -> dict[str, tuple[float, float]]:
     """Least and largest value of every activation."""
     extremes: dict[str, tuple[float, float]] = {}
+    width = widths(graph)
 
     def rounded(name: str, values: np.ndarray) -> np.ndarray:
         low, high = extremes.get(name, (np.inf, -np.inf))
@@ -69,7 +76,8 @@ def _extremes(graph: Graph, quants: Mapping[str, Quantization], clips: np.ndarra
         if name not in quants:
             return values
         scale, zero_point = quants[name].scalar()
-        steps = np.clip(np.rint(values / scale) + zero_point, -128, 127) - zero_point
+        limits = np.iinfo(width[name])
+        steps = np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max) - zero_point
         out: np.ndarray = (steps * scale).astype(np.float32)
         return out
 
@@ -93,6 +101,12 @@ def _random_clips(graph: Graph, quant: Quantization) -> np.ndarray:
 def _without_rescaling(graph: Graph) -> Graph:
     """Rescaling changes no real value: a reshape to the same shape stands in for it."""
     return graph.rebuild(node.replace(op="reshape") if node.op == "quantize" else node for node in graph.nodes)
+
+
+def _int16(low: float, high: float) -> Quantization:
+    # Bits are left: clips that nobody calibrated with may go as far again.
+    scale = np.float32(_MARGIN * max(-low, high, 1e-6) / 32767)
+    return Quantization(np.array([scale]), np.zeros(1, np.int64))
 
 
 def _int8(low: float, high: float) -> Quantization:
