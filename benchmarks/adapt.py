@@ -23,7 +23,7 @@ import adapt_series
 import adapt_speakers
 from adapt_figures import draw_curves
 from adapt_rows import Row, Rows, tasks
-from adapt_summary import summarise
+from adapt_summary import few_shot_rows, summarise
 from results_file import write_results
 
 from edgekit.adapt.picture_source import train_picture_source
@@ -103,9 +103,11 @@ def measured(parts: list[str], sets: list[str], sources: list[str], rows: Rows, 
         for task in (task for task in tasks(root) if task.name in sets):
             if "pictures" in sources:
                 yield from adapt_few.reprogrammed(rows, task, picture_source(work), work)
+            if task.name.endswith("-chosen"):
+                continue
             yield from adapt_few.from_scratch(rows, task, work)
             if "words" in sources:
-                yield from adapt_few.reprogrammed(rows, task, word_pictures(work), work)
+                yield from adapt_few.reprogrammed(rows, task, word_pictures(work), work, adapt_few.PROGRAMS)
     if "adapter" in parts:
         ast = source_run("ast-small", words(work, 8000, 80), work / "ast-small")
         yield from adapt_few.adapted(rows, tasks(root)[0], ast, work)
@@ -127,7 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder of sources, runs and finished rows")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--sets", default="fsdd,dspspeech", help="of reprogramming")
+    parser.add_argument("--sets", default="fsdd,dspspeech,dspspeech-chosen", help="of reprogramming")
     parser.add_argument("--sources", default="pictures,words", help="of reprogramming")
     parser.add_argument("--report", action="store_true", help="write the results of the finished rows only")
     arguments = parser.parse_args()
@@ -138,7 +140,7 @@ def main() -> None:
             pass
     found: list[dict[str, Any]] = list(rows.done.values())
     summary = summarise(found)
-    write_results("adapt", found, summary=summary)
+    write_results("adapt", found, shown=few_shot_rows(summary), summary=summary)
     print("\n".join(str(path) for path in draw_curves(summary, arguments.work)))
 
 

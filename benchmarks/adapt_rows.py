@@ -24,11 +24,11 @@ class Task:
     """A data set with its training and test speakers.
 
     Attributes:
-        name: "fsdd" or "dspspeech".
+        name: "fsdd" or "dspspeech"; "dspspeech-chosen" has the settings that held training speakers chose.
         train: clips to draw few of.
         test: clips of speakers that training does not have.
         samples: of a clip at 8 kHz.
-        hop: samples between frames of the spectrogram that a program frames: 61 frames, as the picture is 48 wide.
+        hop: samples between frames of the spectrogram that a program frames.
         steps: of a program, and of the network from scratch beside it.
     """
 
@@ -47,7 +47,8 @@ def tasks(root: Path) -> tuple[Task, ...]:
     new = {f"spk{number}" for number in range(21, 26)}
     return (
         Task("fsdd", *parted(fsdd, left), samples=8000, hop=128, steps=200),
-        Task("dspspeech", *parted(dsp, new), samples=16000, hop=256, steps=400),
+        Task("dspspeech", *parted(dsp, new), samples=16000, hop=128, steps=200),
+        Task("dspspeech-chosen", *parted(dsp, new), samples=16000, hop=256, steps=400),
     )
 
 

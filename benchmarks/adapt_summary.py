@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from adapt_few import LEVELLED, SCRATCH
-from adapt_rows import Row
+from adapt_few import FEWEST, LEVELLED, SCRATCH
+from adapt_rows import SIZES, Row
 from adapt_series import rank_correlation
 from scipy.stats import t as student
 
@@ -47,6 +47,17 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
         "voice2series_problems": len(series),
         "partition": _speakers([row for row in rows if row["part"] == "partition"]),
     }
+
+
+def few_shot_rows(summary: dict[str, Any]) -> list[Row]:
+    """Means over draws in %, a row a set and method, a column a number of clips a class."""
+    sizes = [str(size) for size in (*FEWEST, *SIZES)]
+    return [
+        {"set": name, "method": method, **{size: 100 * values[size] if size in values else None for size in sizes}}
+        for part in ("reprogram", "adapter")
+        for name, methods in summary[part].items()
+        for method, values in methods.items()
+    ]
 
 
 def _means(rows: list[Row], reduce: Any = np.mean) -> Table:

@@ -17,15 +17,18 @@ _MOST_COLUMNS = 9
 RESULTS = Path(__file__).parent / "results"
 
 
-def write_results(name: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> Path:
+def write_results(
+    name: str, rows: Sequence[Mapping[str, Any]], *, shown: Sequence[Mapping[str, Any]] | None = None, **more: Any
+) -> Path:
     """Print ``rows`` as a table and write them with date, machine and commit.
 
     Args:
         name: the benchmark's name, which names the file.
         rows: one mapping a row, the same keys in each.
+        shown: what is printed instead of the rows, where they are too many or too different for a table.
         more: further top-level entries of the JSON.
     """
-    _print_table(rows)
+    _print_table(rows if shown is None else shown)
     path = RESULTS / f"{name}.json"
     record = {
         "name": name,
