@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from edgekit.budget.limits import COUNTINGS
 from edgekit.budget.toml import DEFAULT_BUDGET, Budget, read_budget
 from edgekit.core.errors import BadConfigError, EdgekitError
 from edgekit.core.quantity import Quantity
+from edgekit.core.spelling import did_you_mean
 from edgekit.core.verdict import ModelVerdict, Verdict
 from edgekit.graph.ops import MODEL_KEY
 
@@ -105,9 +105,7 @@ def read_budgets(budgets: Budgets, counting: str | None, default: str | None = D
         BadConfigError: an unknown budget or convention, or a bad budget file.
     """
     if counting is not None and counting not in COUNTINGS:
-        near = difflib.get_close_matches(counting, COUNTINGS, n=1)
-        cure = f"did you mean {near[0]}?" if near else f"use one of {', '.join(COUNTINGS)}"
-        raise BadConfigError(f"unknown counting convention {counting!r}", mend=cure)
+        raise BadConfigError(f"unknown counting convention {counting!r}", mend=did_you_mean(counting, COUNTINGS))
     several = [budgets] if isinstance(budgets, str | Path | Budget) else list(budgets)
     if not several and default is not None:
         several = [default]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgekit.budget.counting import Counts, count
 from edgekit.budget.tally import Tally
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError, EdgekitError
+from edgekit.core.spelling import did_you_mean
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.graph.readers.load import SUFFIXES, load_graph
@@ -85,9 +85,8 @@ class ModelReader:
         """
         for name in self.dims:
             if name not in self._used:
-                near = difflib.get_close_matches(name, self._seen, n=1)
                 listed = ", ".join(sorted(self._seen)) or "none: all models are static"
-                cure = f"did you mean {near[0]}?" if near else f"unknown dimensions: {listed}"
+                cure = did_you_mean(name, self._seen, otherwise=f"unknown dimensions: {listed}")
                 raise BadConfigError(f"no model has an unknown dimension {name!r}", where="--dim", mend=cure)
 
     def _load(self, path: Path) -> Graph:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from edgekit.budget.limits import LIMITS
 from edgekit.core.comparison import Change
 from edgekit.core.errors import BadConfigError
 from edgekit.core.quantity import Quantity
+from edgekit.core.spelling import did_you_mean
 from edgekit.core.units import format_count
 from edgekit.core.verdict import Finding
 
@@ -56,9 +56,7 @@ def parse_bounds(given: Mapping[str, str]) -> tuple[Bound, ...]:
 def _bound(key: str, text: str) -> Bound:
     where = f"--max-increase {key}"
     if key not in KEYS:
-        near = difflib.get_close_matches(key, KEYS, n=1)
-        cure = f"did you mean {near[0]}?" if near else f"use one of {', '.join(KEYS)}"
-        raise BadConfigError(f"unknown count {key!r}", where="--max-increase", mend=cure)
+        raise BadConfigError(f"unknown count {key!r}", where="--max-increase", mend=did_you_mean(key, KEYS))
     stripped = text.strip()
     if not stripped.endswith("%"):
         return Bound(key, absolute=int(LIMITS[key].parse(stripped, where=where)))

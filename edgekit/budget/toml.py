@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from typing import Any
 from edgekit.budget.limits import COUNTINGS, LIMITS, TARGETS
 from edgekit.core.errors import BadConfigError
 from edgekit.core.resources import resource_folder
+from edgekit.core.spelling import did_you_mean
 
 DEFAULT_BUDGET = "thesis-128kB-30MMAC"
 """The budget that check-budget uses when none is named."""
@@ -168,9 +168,6 @@ def _read_text(path: Path) -> str:
 def _known(word: str, allowed: Iterable[str], *, where: str | None, what: str, hint: str = "") -> None:
     """Refuse ``word`` unless it is one of ``allowed``; the error names the nearest, or all."""
     choices = list(allowed)
-    if word in choices:
-        return
-    lowered = {choice.lower(): choice for choice in choices}
-    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
-    cure = f"did you mean {lowered[near[0]]}?" if near else f"use one of {', '.join(choices)}"
-    raise BadConfigError(f"unknown {what} {word!r}", where=where, mend=f"{cure} {hint}".strip())
+    if word not in choices:
+        cure = did_you_mean(word, choices)
+        raise BadConfigError(f"unknown {what} {word!r}", where=where, mend=f"{cure} {hint}".strip())

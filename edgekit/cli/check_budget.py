@@ -8,6 +8,7 @@ import click
 
 from edgekit.cli.examples import examples
 from edgekit.core.errors import BadConfigError
+from edgekit.core.spelling import did_you_mean
 from edgekit.report.formats import FORMATS, render_verdict
 
 
@@ -107,11 +108,7 @@ def parse_measured(texts: tuple[str, ...]) -> dict[str, float]:
     for part in _parts(texts):
         key, _, value = part.partition("=")
         if key.strip() not in keys:
-            import difflib
-
-            near = difflib.get_close_matches(key, keys, n=1)
-            cure = f"did you mean {near[0]}?" if near else f"use one of {', '.join(keys)}"
-            raise BadConfigError(f"unknown measurement {key!r}", where="--measured", mend=cure)
+            raise BadConfigError(f"unknown measurement {key!r}", where="--measured", mend=did_you_mean(key, keys))
         kind = LIMITS[key.strip().split(".")[0]]
         values[key.strip()] = float(kind.parse(value.strip(), where=f"--measured {key}"))
     return values

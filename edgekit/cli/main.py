@@ -69,11 +69,10 @@ class LazyCommands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest command name for a typo."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            import difflib
+            from edgekit.core.spelling import did_you_mean
 
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else " See 'edgekit --help'."
-            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+            hint = did_you_mean(args[0], COMMANDS, otherwise="See 'edgekit --help'.")
+            raise click.UsageError(f"No such command {args[0]!r}. {hint[0].upper()}{hint[1:]}", ctx)
         return super().resolve_command(ctx, args)
 
 

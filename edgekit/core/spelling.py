@@ -18,7 +18,8 @@ def did_you_mean(word: object, known: Iterable[str], otherwise: str | None = Non
         "did you mean 'x'?", or ``otherwise``.
     """
     names = list(known)
-    near = difflib.get_close_matches(str(word), names, n=1)
+    lowered = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(str(word).lower(), lowered, n=1, cutoff=0.5)
     if near:
-        return f"did you mean {near[0]!r}?"
+        return f"did you mean {lowered[near[0]]!r}?"
     return f"use one of {', '.join(names)}" if otherwise is None else otherwise

@@ -6,12 +6,12 @@ runs unchanged on a core emulator and on QEMU's mps2 boards.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from edgekit.core.errors import BadConfigError, TargetError
+from edgekit.core.spelling import did_you_mean
 from edgekit.deploy.boards import boards
 from edgekit.deploy.memory import KIB, Board, Region
 
@@ -169,7 +169,6 @@ def find_target(name: str) -> Target:
     if name in boards():
         core, board = boards()[name]
         return replace(TARGETS[core], board=board)
-    near = difflib.get_close_matches(name, [*TARGETS, *ALIASES, *boards()], n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(name, [*TARGETS, *ALIASES, *boards()], otherwise="")
     known = f"{', '.join(TARGETS)}, or a board: {', '.join(boards())}"
-    raise BadConfigError(f"unknown target {name!r}", mend=f"{hint}use one of {known}")
+    raise BadConfigError(f"unknown target {name!r}", mend=f"{hint} use one of {known}".strip())

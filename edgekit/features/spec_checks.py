@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from typing import Any, get_args
 
 from edgekit.core.errors import BadConfigError
+from edgekit.core.spelling import did_you_mean
 from edgekit.features.spec_fields import SpecFields
 
 MAX_N_FFT = 16384
@@ -35,9 +35,9 @@ def check_types(spec: SpecFields, types: Mapping[str, Any]) -> None:
             if (value is not None or kind is int) and (isinstance(value, bool) or not isinstance(value, int)):
                 raise _bad(name, value, "give a whole number")
         elif kind != float | None and (value not in choices or not isinstance(value, str)):
-            near = difflib.get_close_matches(str(value), choices, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            raise _bad(name, value, f"use one of {', '.join(choices)}{hint}")
+            raise _bad(
+                name, value, f"{did_you_mean(value, choices, otherwise='')} use one of {', '.join(choices)}".strip()
+            )
 
 
 def check_framing(spec: SpecFields) -> None:

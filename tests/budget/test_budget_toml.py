@@ -40,12 +40,12 @@ def test_latency_belongs_to_a_target() -> None:
 @pytest.mark.parametrize(
     "text,suggestion",
     [
-        ('[limits]\nmac = "30 M"', "did you mean macs?"),
-        ('[limits]\nparameter_byte = "1 kB"', "did you mean parameter_bytes?"),
+        ('[limits]\nmac = "30 M"', "did you mean 'macs'?"),
+        ('[limits]\nparameter_byte = "1 kB"', "did you mean 'parameter_bytes'?"),
         ('[limits]\npeak_memory = "1 kB"', "peak_ram"),
-        ('counting = "dacse"\n[limits]\nmacs = 1', "did you mean dcase?"),
-        ('sorce = "x"\n[limits]\nmacs = 1', "did you mean source?"),
-        ('[limits.latency]\ncortex-m44 = "20 ms"', "did you mean cortex-m4?"),
+        ('counting = "dacse"\n[limits]\nmacs = 1', "did you mean 'dcase'?"),
+        ('sorce = "x"\n[limits]\nmacs = 1', "did you mean 'source'?"),
+        ('[limits.latency]\ncortex-m44 = "20 ms"', "did you mean 'cortex-m4'?"),
         ("macs = 1", "move it below a line [limits]"),
         ('[limits]\nlatency = "20 ms"', "[limits.latency]"),
     ],
@@ -105,7 +105,7 @@ def test_not_toml(tmp_path: Path) -> None:
 def test_a_missing_file_and_a_wrong_name() -> None:
     with pytest.raises(BadConfigError, match="cannot read"):
         read_budget("nowhere/none.toml")
-    with pytest.raises(BadConfigError, match="did you mean dcase2024-task1"):
+    with pytest.raises(BadConfigError, match="did you mean 'dcase2024-task1'"):
         read_budget("dcase2024task1")
 
 

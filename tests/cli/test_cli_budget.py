@@ -39,7 +39,7 @@ def test_show_prints_limits_rules_and_source(capsys: pytest.CaptureFixture[str])
 
 def test_show_suggests_the_nearest_name(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "show", "dcase2024-task")
-    assert (code, out) == (2, "") and "did you mean dcase2024-task1?" in err
+    assert (code, out) == (2, "") and "did you mean 'dcase2024-task1'?" in err
 
 
 def test_new_writes_a_commented_budget_that_reads_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,11 +68,11 @@ def test_new_keeps_a_file_that_exists(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     "limits,expected",
     [
-        (("mac=1 M",), "did you mean macs?"),
+        (("mac=1 M",), "did you mean 'macs'?"),
         (("macs=1 MB",), "is no unit"),
         (("macs=-1",), "not negative"),
         (("macs",), "KEY=VALUE"),
-        (("latency.cortex-m44=1 ms",), "did you mean cortex-m4?"),
+        (("latency.cortex-m44=1 ms",), "did you mean 'cortex-m4'?"),
         (("latency=1 ms",), "latency"),
         ((), "limits nothing"),
     ],

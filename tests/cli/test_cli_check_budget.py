@@ -217,14 +217,14 @@ def test_a_dimension_may_belong_to_one_of_several_models(
 @pytest.mark.parametrize(
     "options,expected",
     [
-        (("--dim", "tme=20"), "did you mean time?"),
+        (("--dim", "tme=20"), "did you mean 'time'?"),
         (("--dim", "time"), "--dim batch=1"),
         (("--dim", "time=0"), "is not NAME=INT"),
         (("--dim", "time=-3"), "is not NAME=INT"),
-        (("--budget", "dcase2024-task"), "did you mean dcase2024-task1?"),
+        (("--budget", "dcase2024-task"), "did you mean 'dcase2024-task1'?"),
         (("--budget", "no/such.toml"), "cannot read"),
         (("--frontend", "kws-mfcc-49x1"), "kws-mfcc-49x10"),
-        (("--measured", "acuracy=0.9"), "did you mean accuracy?"),
+        (("--measured", "acuracy=0.9"), "did you mean 'accuracy'?"),
         (("--measured", "accuracy=high"), "is not a share"),
         (("--counting", "dacse"), "dcase"),
     ],
@@ -240,7 +240,7 @@ def test_a_wrong_option_is_one_line_with_a_suggestion(
 @pytest.mark.parametrize(
     "text,expected",
     [
-        ('[limits]\nmac = "30 M"', "did you mean macs?"),
+        ('[limits]\nmac = "30 M"', "did you mean 'macs'?"),
         ('[limits]\nmacs = "30 MB"', "macs"),
         ('[limits]\nmacs = "-1 M"', "not negative"),
         ('counting = "thop"\n[limits]\nmacs = 1', "unknown counting convention 'thop'"),

@@ -146,12 +146,12 @@ def test_a_broken_head_is_undecided_and_does_not_hide_the_others(
 @pytest.mark.parametrize(
     "options,expected",
     [
-        (("--max-increase", "mac=5%"), "did you mean macs?"),
+        (("--max-increase", "mac=5%"), "did you mean 'macs'?"),
         (("--max-increase", "macs=5 kB"), "is no unit"),
         (("--max-increase", "macs=-5%"), "0 or more"),
         (("--max-increase", "macs=many%"), "is not a share"),
         (("--max-increase", "macs"), "COUNT=BOUND"),
-        (("--budget", "dcase2024-task"), "did you mean dcase2024-task1?"),
+        (("--budget", "dcase2024-task"), "did you mean 'dcase2024-task1'?"),
     ],
 )
 def test_a_wrong_option_is_one_line_with_a_suggestion(

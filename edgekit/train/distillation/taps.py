@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from edgekit.core.errors import BadConfigError
+from edgekit.core.spelling import did_you_mean
 
 
 @contextlib.contextmanager
@@ -37,9 +37,8 @@ def _module(model: nn.Module, name: str) -> nn.Module:
     modules = dict(model.named_modules())
     if name not in modules or not name:
         known = [known for known in modules if known]
-        near = difflib.get_close_matches(name, known, n=1)
         top = ", ".join(known_name for known_name, _ in model.named_children())
-        mend = f"did you mean {near[0]!r}?" if near else f"it has {top}"
+        mend = did_you_mean(name, known, otherwise=f"it has {top}")
         raise BadConfigError(f"no layer {name!r} in {type(model).__name__}", where="distillation", mend=mend)
     result: nn.Module = modules[name]
     return result
