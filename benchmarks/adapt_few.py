@@ -26,6 +26,8 @@ PROGRAMS = ("reprogram-dual", "reprogram-waveform", "reprogram-frame")
 COMPARED = (*PROGRAMS, "reprogram-probe", SCRATCH, "reprogram-static")
 LEVELLED, LEVELLED_STEPS = "kws-dscnn-8khz-level", 600
 """The strongest network from scratch: it too sees each clip at one level, and is trained three times as long."""
+LEVELLED_EQUAL = f"{LEVELLED}, equal steps"
+"""The same for as many steps as a program."""
 ADAPTERS = (
     "ast-linear-probe",
     "ast-bitfit",
@@ -53,12 +55,13 @@ def reprogrammed(
 
 
 def from_scratch(rows: Rows, task: Task, work: Path) -> Iterator[Row]:
-    """DS-CNN of one level, long trained, at every size and seed."""
-    for seed in SEEDS:
-        for size in (*FEWEST, *SIZES):
-            about = {"part": "reprogram", "dataset": task.name, "clips_per_class": size, "method": LEVELLED}
-            about |= {"seed": seed, "steps": LEVELLED_STEPS}
-            yield rows.get(about, lambda: run_few(LEVELLED, work, task, size, seed, work, LEVELLED_STEPS))  # noqa: B023
+    """DS-CNN of one level, long trained and as long as a program, at every size and seed."""
+    for method, steps in ((LEVELLED, LEVELLED_STEPS), (LEVELLED_EQUAL, task.steps)):
+        for seed in SEEDS:
+            for size in (*FEWEST, *SIZES):
+                about = {"part": "reprogram", "dataset": task.name, "clips_per_class": size, "method": method}
+                about |= {"seed": seed, "steps": steps}
+                yield rows.get(about, lambda: run_few(LEVELLED, work, task, size, seed, work, steps))  # noqa: B023
 
 
 def adapted(rows: Rows, task: Task, source: Path, work: Path) -> Iterator[Row]:

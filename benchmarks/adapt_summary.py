@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from adapt_few import FEWEST, LEVELLED, SCRATCH
+from adapt_few import FEWEST, LEVELLED, LEVELLED_EQUAL, SCRATCH
 from adapt_rows import SIZES, Row
 from adapt_series import rank_correlation
 from scipy.stats import t as student
@@ -33,7 +33,10 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
         "dual_against_single_domains": {name: _dual(methods) for name, methods in means.items()},
         "dual_minus_single_domain": {name: _paired(few, name) for name in means if "/" in name},
         "reprogramming_ahead_of_scratch": {
-            name: {scratch: _ahead(methods, means[name.split("/")[0]], scratch) for scratch in (SCRATCH, LEVELLED)}
+            name: {
+                scratch: _ahead(methods, means[name.split("/")[0]], scratch)
+                for scratch in (SCRATCH, LEVELLED, LEVELLED_EQUAL)
+            }
             for name, methods in means.items()
             if "/" in name and name.split("/")[0] in means
         },
