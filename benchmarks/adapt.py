@@ -124,6 +124,14 @@ def measured(parts: list[str], sets: list[str], sources: list[str], rows: Rows, 
         yield from adapt_edge.to_the_edge(rows, tasks(root)[0], work)
 
 
+def _place(row: Row) -> tuple[Any, ...]:
+    """Rows of one part, set, source and method together, small sets and early draws first."""
+    named = tuple(
+        str(row.get(key, "")) for key in ("part", "dataset", "source", "setting", "method", "model", "problem")
+    )
+    return (*named, *(row.get(key, 0) for key in ("clips_per_class", "seed", "partition")))
+
+
 def main() -> None:
     """Measure what is missing, print tables and write ``benchmarks/results/adapt.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -138,7 +146,7 @@ def main() -> None:
         chosen = (value.split(",") for value in (arguments.parts, arguments.sets, arguments.sources))
         for _ in measured(*chosen, rows, arguments.work):
             pass
-    found: list[dict[str, Any]] = list(rows.done.values())
+    found = sorted(rows.done.values(), key=_place)
     summary = summarise(found)
     write_results("adapt", found, shown=few_shot_rows(summary), summary=summary)
     print("\n".join(str(path) for path in draw_curves(summary, arguments.work)))

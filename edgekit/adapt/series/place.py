@@ -20,7 +20,7 @@ class Placed:
 
     Attributes:
         clips: float32 [N, samples], peak 0.5.
-        free: bool [samples], where the program acts: no series has a sample there (all of them where series repeat).
+        free: bool [samples], where the program acts: no series has a sample there.
     """
 
     clips: np.ndarray
