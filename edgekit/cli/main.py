@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -119,7 +120,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report_bug(error: Exception) -> int:
-    import os
     import traceback
 
     if os.environ.get("EDGEKIT_DEBUG"):
@@ -134,4 +134,7 @@ def _report_bug(error: Exception) -> int:
 
 def run() -> None:
     """Console-script entry."""
+    # torch's threads spin while they wait for each other, so that beside one busy process an epoch took twenty times as
+    # long and more; the library reads this when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(main())
