@@ -1,15 +1,22 @@
-"""What a bare install costs: the wheel in a new environment for each Python, timed and weighed, and the gate run there.
+"""What a bare install costs, and how long the newcomer waits: set-up and demo from nothing.
 
     python benchmarks/install.py [--python python3.11 --python python3.12 …]
+    python benchmarks/install.py --newcomer [--user NAME] [--times 2] [--python python3.11]
 
-No extras. Downloaded is the size of all wheels, unpacked what lies in the environment afterwards without pip and byte
-code. The folder's name has a space, and the checkout's git history is not there.
+The first puts the wheel, without extras, into a new environment for each Python, times and weighs it and runs the gate
+there. Downloaded is the size of all wheels, unpacked what lies in the environment afterwards without pip and byte
+code. The second exports the commit (no git history) into a home or a new folder and runs ``scripts/setup`` and
+``scripts/demo`` there, several times in a row, each from nothing; --user is somebody without rights (root starts it).
+Folders' names have a space. What one of the two has measured stays in the result file when the other is run.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from results_file import write_results
+from results_file import RESULTS, commit, write_results
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("edgekit", "budgets", "firmware_stubs", "pyproject.toml", "README.md", "LICENSE")
@@ -67,11 +74,77 @@ def installed(python: str, wheel: Path, folder: Path) -> dict[str, Any]:
     }
 
 
+def export(folder: Path, user: str | None) -> None:
+    """The commit's files without history in ``folder``, which is ``user``'s."""
+    folder.mkdir(parents=True)
+    archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
+    if user:
+        subprocess.run(["chown", "-R", f"{user}:", str(folder)], check=True)
+
+
+def as_user(user: str | None, folder: Path, python: str, script: str) -> float:
+    """Seconds of a script of the checkout at ``folder``; where it fails, the end of what it said is raised."""
+    kept = [f"{key}={value}" for key, value in os.environ.items() if key.startswith("PIP_")]
+    line = f"cd {shlex.quote(str(folder))} && env {shlex.join([*kept, f'EDGEKIT_PYTHON={python}'])} {script}"
+    command = ["su", "-", user, "-c", line] if user else ["bash", "-c", line]
+    start = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{script}: exit code {done.returncode}\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+    (folder / f"{Path(script).name}.txt").write_text(done.stdout, encoding="utf-8")
+    return round(time.monotonic() - start, 1)
+
+
+def newcomer(python: str, user: str | None, folder: Path) -> dict[str, Any]:
+    """One newcomer: seconds of the set-up, of the demo, and the demo's rows as it printed them."""
+    export(folder, user)
+    load = os.getloadavg()[0]
+    setup, demo = (as_user(user, folder, python, f"./scripts/{script}") for script in ("setup", "demo"))
+    version = subprocess.run(
+        [str(folder / ".venv/bin/python"), "-c", "import platform; print(platform.python_version())"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    lines = [re.split(r"\s{2,}", line.strip()) for line in (folder / "demo.txt").read_text("utf-8").splitlines()]
+    return {
+        "python": version.stdout.strip(),
+        "commit": commit(),
+        "root": user is None,
+        "setup_seconds": setup,
+        "demo_seconds": demo,
+        "load_of_other_work_at_the_start": round(load, 1),
+        "demo": {line[0].lstrip("– "): line[1] for line in lines if len(line) >= 3},
+    }
+
+
+def newcomers(python: str, user: str | None, times: int) -> list[dict[str, Any]]:
+    """So many newcomers one after the other, each from nothing."""
+    home = Path(f"~{user}").expanduser() if user else Path(tempfile.gettempdir())
+    found = []
+    for _ in range(times):
+        folder = home / f"new comer {time.time_ns()}"
+        try:
+            found.append(newcomer(python, user, folder))
+        finally:
+            shutil.rmtree(folder / ".venv", ignore_errors=True)
+        print(json.dumps(found[-1]), file=sys.stderr, flush=True)
+    return found
+
+
 def main() -> None:
     """Measure and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", action="append", help="interpreters; default: this one")
+    parser.add_argument("--newcomer", action="store_true", help="set-up and demo from nothing instead")
+    parser.add_argument("--user", help="whose home and rights a newcomer has")
+    parser.add_argument("--times", type=int, default=2, help="newcomers one after the other")
     given = parser.parse_args()
+    path = RESULTS / "install.json"
+    before = json.loads(path.read_text("utf-8")) if path.is_file() else {"rows": []}
+    if given.newcomer:
+        python = (given.python or ["python3"])[0]
+        write_results("install", before["rows"], newcomer=newcomers(python, given.user, given.times))
+        return
     rows = []
     with tempfile.TemporaryDirectory(prefix="a folder ") as name:
         wheel = built(Path(name))
@@ -80,7 +153,7 @@ def main() -> None:
             folder.mkdir()
             rows.append(installed(python, wheel, folder))
             print(json.dumps(rows[-1]), file=sys.stderr)
-    write_results("install", rows)
+    write_results("install", rows, newcomer=before.get("newcomer", []))
 
 
 if __name__ == "__main__":
