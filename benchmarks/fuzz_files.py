@@ -167,8 +167,8 @@ def _safetensors() -> bytes:
     import json
 
     from edgekit.budget.sketch_graph import sketch_graph
+    from edgekit.core.model_metadata import FRONTEND_KEY, MODEL_KEY
     from edgekit.features.presets import PRESETS
-    from edgekit.graph.ops import FRONTEND_KEY, MODEL_KEY
 
     spec = PRESETS["kws-mfcc-49x10"]
     arguments = {"classes": 4, "channels": 8}

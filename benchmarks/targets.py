@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "deploy"))
 from test_students_on_chip import settled_model
 
 from edgekit.api.calibration import calibration_clips
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.export.tflite_writer import write_tflite
 from edgekit.features.presets import PRESETS
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.quantize.ptq import quantize_graph

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from edgekit.core.digest import canonical_json, digest_file
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.files import atomic_path
+from edgekit.core.model_metadata import FRONTEND_KEY, LABELS_KEY, MODEL_KEY
 from edgekit.core.optional import require
 from edgekit.features.spec import FrontendSpec, from_json
-from edgekit.graph.ops import FRONTEND_KEY, LABELS_KEY, MODEL_KEY
 from edgekit.models.registry import build_model
 
 if TYPE_CHECKING:

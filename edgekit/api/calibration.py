@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekit.core.errors import BadConfigError, DataError, DigestMismatchError
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY
 from edgekit.core.progress import Progress, silent
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.quantize.clip_files import fit_clips, read_clip_file
 
 if TYPE_CHECKING:
@@ -132,24 +132,12 @@ def model_frontend(graph: Graph, frontend: str | Path | FrontendSpec | None = No
         DigestMismatchError: ``frontend`` is not the model's.
         BadConfigError: neither names one.
     """
-    from edgekit.features.spec import FrontendSpec, from_json
+    from edgekit.features.embedded import require_spec
+    from edgekit.features.spec import FrontendSpec
     from edgekit.features.spec_file import load_spec
 
-    where = graph.name
-    text, digest = graph.metadata.get(FRONTEND_KEY), graph.metadata.get(FRONTEND_DIGEST_KEY)
-    own = None if text is None else from_json(text, where=f"{where}: metadata {FRONTEND_KEY}")
     meant = frontend if frontend is None or isinstance(frontend, FrontendSpec) else load_spec(frontend)
-    spec = own or meant
-    if spec is None:
-        raise BadConfigError("the model names no front-end", where=where, mend="give one with --frontend")
-    for known in filter(None, (own, meant)):
-        if known.digest != (digest or spec.digest):
-            raise DigestMismatchError(
-                f"made for front-end {(digest or spec.digest)[:19]}…, given {known.digest[:19]}…",
-                where=where,
-                mend="use the frontend.json that lies beside the model",
-            )
-    return spec
+    return require_spec(graph.metadata, meant, graph.name)
 
 
 def _even(items: np.ndarray, most: int | None) -> np.ndarray:

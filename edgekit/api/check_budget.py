@@ -13,10 +13,10 @@ from edgekit.budget.check import check, unreadable
 from edgekit.budget.limits import COUNTINGS
 from edgekit.budget.toml import DEFAULT_BUDGET, Budget, read_budget
 from edgekit.core.errors import BadConfigError, EdgekitError
+from edgekit.core.model_metadata import MODEL_KEY
 from edgekit.core.quantity import Quantity
 from edgekit.core.spelling import did_you_mean
 from edgekit.core.verdict import ModelVerdict, Verdict
-from edgekit.graph.ops import MODEL_KEY
 
 if TYPE_CHECKING:
     from edgekit.features.spec import FrontendSpec

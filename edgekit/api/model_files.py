@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from edgekit.budget.counting import Counts, count
 from edgekit.budget.tally import Tally
-from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError, EdgekitError
+from edgekit.core.errors import BadConfigError, BadFileError, EdgekitError
+from edgekit.core.model_metadata import FRONTEND_KEY
 from edgekit.core.spelling import did_you_mean
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.graph.readers.load import SUFFIXES, load_graph
 from edgekit.graph.tensor import Unknown
 
@@ -145,21 +145,9 @@ def _spec(frontend: str | Path | FrontendSpec | None) -> FrontendSpec | None:
 
 def _frontend(graph: Graph, spec: FrontendSpec | None, where: str) -> tuple[FrontendSpec | None, Tally | None]:
     """The front-end that is given, or else embedded in the model, and its cost."""
-    text, digest = graph.metadata.get(FRONTEND_KEY), graph.metadata.get(FRONTEND_DIGEST_KEY)
-    if spec is None and text is None:
+    if spec is None and FRONTEND_KEY not in graph.metadata:
         return None, None
-    from edgekit.features.spec import from_json
+    from edgekit.features.embedded import agreed_spec
 
-    if text is not None:
-        embedded = from_json(text, where=f"{where}: metadata {FRONTEND_KEY}")
-        digest = digest or embedded.digest
-        spec = spec or embedded
-    if spec is None:
-        return None, None
-    if digest is not None and digest != spec.digest:
-        raise DigestMismatchError(
-            "the model was made for another front-end",
-            where=where,
-            mend="give the front-end that it was trained with, or leave --frontend out",
-        )
-    return spec, frontend_tally(spec)
+    agreed = agreed_spec(graph.metadata, spec, where)
+    return agreed, frontend_tally(agreed) if agreed else None

@@ -136,7 +136,7 @@ def fine_tuned(
 
 
 def _check_same(graph: Graph, checkpoint: Checkpoint, run: Path) -> None:
-    from edgekit.graph.ops import FRONTEND_DIGEST_KEY, MODEL_KEY
+    from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY, MODEL_KEY
 
     for key, what in ((FRONTEND_DIGEST_KEY, "front-end"), (MODEL_KEY, "model")):
         own, theirs = graph.metadata.get(key), checkpoint.metadata[key]

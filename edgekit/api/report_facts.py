@@ -21,7 +21,7 @@ from edgekit.api.report_files import (
     read_text,
 )
 from edgekit.api.report_provenance import provenance_of
-from edgekit.graph.ops import FRONTEND_KEY, LABELS_KEY
+from edgekit.core.model_metadata import FRONTEND_KEY, LABELS_KEY
 
 if TYPE_CHECKING:
     from edgekit.api.check_budget import Budgets

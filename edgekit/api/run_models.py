@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgekit.core.errors import BadConfigError, BadFileError, MissingDependencyError
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY
 from edgekit.deploy.c.interface import read_labels
 from edgekit.deploy.generate import generate
 from edgekit.deploy.target import find_target
@@ -20,7 +21,6 @@ from edgekit.deploy.toolchain import find_toolchain
 from edgekit.deploy.with_frontend import check_frontend, choose_frontend
 from edgekit.graph.answers import probabilities
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY
 from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph

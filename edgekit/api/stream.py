@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from edgekit.core.errors import BadConfigError
 from edgekit.core.files import atomic_folder, write_bytes
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FRONTEND_KEY
 from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
@@ -114,11 +113,13 @@ def stream(
         BadConfigError: time is neither given nor known, or a target without a folder.
         EdgekitError: as :func:`edgekit.api.compile.compile`.
     """
+    from edgekit.features.embedded import embedded_spec
+
     path = Path(model)
     if target is not None and out is None:
         raise BadConfigError("C needs a folder", where="--target", mend="give one with -o")
     window = _window_graph(path)
-    spec = _frontend(window)
+    spec = embedded_spec(window.metadata, window.name)
     try:
         form = stream_graph(window, _axis(window, spec, time), recurrent)
     except NotStreamableError as error:
@@ -138,13 +139,6 @@ def _window_graph(path: Path) -> Graph:
             return lower(load_graph(export(path, folder).model))
     graph = lower(load_graph(path))
     return integer_core(graph) if any(tensor.dtype == "int8" for tensor in graph.tensors.values()) else graph
-
-
-def _frontend(graph: Graph) -> FrontendSpec | None:
-    from edgekit.features.spec import from_json
-
-    text = graph.metadata.get(FRONTEND_KEY)
-    return from_json(text, where=f"{graph.name}: metadata {FRONTEND_KEY}") if text else None
 
 
 def _axis(graph: Graph, spec: FrontendSpec | None, time: str | None) -> int:

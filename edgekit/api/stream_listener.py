@@ -13,13 +13,13 @@ import numpy as np
 
 from edgekit.api.run_models import model_labels
 from edgekit.core.errors import BadConfigError
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY
 from edgekit.deploy.generate import Sources
 from edgekit.deploy.generate_stream import generate_stream
 from edgekit.deploy.target import Target, find_target
 from edgekit.deploy.toolchain import find_toolchain
 from edgekit.deploy.with_frontend import check_frontend, choose_frontend
 from edgekit.graph.answers import probabilities
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY
 from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph

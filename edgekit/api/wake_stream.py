@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 
 from edgekit.bench.host_stream import HostStream, host_stream
 from edgekit.core.errors import BadConfigError, DataError
+from edgekit.core.model_metadata import FRONTEND_KEY, labels_in
 from edgekit.core.progress import Progress
 from edgekit.data.stream import StreamPlan, make_block
 from edgekit.deploy.generate_stream import generate_stream, warmup_hops
@@ -22,7 +22,6 @@ from edgekit.detect.posterior import exponential_table, posteriors
 from edgekit.features.quantized import quantize_features
 from edgekit.features.spec import FrontendSpec, from_json
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FRONTEND_KEY, LABELS_KEY
 from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
@@ -123,7 +122,7 @@ def stream_models(tflites: Sequence[Path], label: str) -> Iterator[StreamModels]
 
 
 def _ear(graph: Graph, spec: FrontendSpec, label: str, stack: ExitStack) -> _Ear:
-    labels = json.loads(graph.metadata.get(LABELS_KEY, "[]"))
+    labels = labels_in(graph.metadata, graph.name)
     if label not in labels:
         raise DataError(f"the model does not know {label!r}", where=graph.name, mend="make it anew")
     form = stream_graph(graph, 1)

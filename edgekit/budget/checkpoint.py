@@ -16,8 +16,8 @@ from edgekit.budget.counting import Counts, LayerCount, count
 from edgekit.budget.ram import KEYS as RAM_KEYS
 from edgekit.budget.tally import Reason, Tally
 from edgekit.core.errors import EdgekitError
+from edgekit.core.model_metadata import MODEL_KEY
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FRONTEND_KEY, MODEL_KEY
 from edgekit.graph.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -73,13 +73,12 @@ def _sketch(header: SafetensorsHeader) -> Graph:
         EdgekitError: no such model, no front-end, or other weights.
     """
     from edgekit.budget.sketch_graph import sketch_graph
-    from edgekit.features.spec import from_json
+    from edgekit.features.embedded import embedded_spec
 
-    text = header.metadata.get(FRONTEND_KEY)
+    spec = embedded_spec(header.metadata, "the checkpoint")
     model = _model(header.metadata.get(MODEL_KEY, ""))
-    if model is None or text is None:
+    if model is None or spec is None:
         raise EdgekitError("the checkpoint does not name its model and front-end")
-    spec = from_json(text)
     graph = sketch_graph(model["name"], model["arguments"], spec.feature_shape, "batch norm")
     drawn = Counter(tensor.shape for tensor in graph.tensors.values() if tensor.constant and tensor.shape)
     found = Counter(tensor.shape for tensor in header.tensors.values() if tensor.shape)

@@ -20,10 +20,10 @@ from edgekit.budget.sketch_graph import Form, sketch_graph
 from edgekit.budget.tally import Tally
 from edgekit.budget.toml import Budget
 from edgekit.core.errors import EdgekitError
+from edgekit.core.model_metadata import MODEL_KEY
 from edgekit.core.quantity import Quantity
 from edgekit.core.verdict import Suggestion
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import MODEL_KEY
 from edgekit.models.sketches.registry import SKETCHES
 
 if TYPE_CHECKING:

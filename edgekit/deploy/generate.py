@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY
 from edgekit.deploy.c.choice import STRAIGHT, Bent, Optimize
 from edgekit.deploy.c.header import header
 from edgekit.deploy.c.identifiers import identifier, require_identifier
@@ -17,7 +18,6 @@ from edgekit.deploy.target import Target
 from edgekit.deploy.with_frontend import add_frontend, check_frontend, frontend_precision
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY
 from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.row_group import RowGroup
 from edgekit.graph.timeline import timeline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY
 from edgekit.deploy.c.choice import Optimize
 from edgekit.deploy.c.identifiers import identifier, require_identifier
 from edgekit.deploy.c.interface import read_labels
@@ -14,7 +15,6 @@ from edgekit.deploy.generate import Sources, sources_of
 from edgekit.deploy.target import Target
 from edgekit.deploy.with_frontend import check_frames
 from edgekit.features.spec import FrontendSpec
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY
 from edgekit.graph.streaming.types import StreamGraph
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.core.errors import BadConfigError, DigestMismatchError
+from edgekit.core.errors import BadConfigError
 from edgekit.deploy.c.choice import Optimize
 from edgekit.deploy.target import Target
-from edgekit.features.spec import FrontendSpec, from_json
+from edgekit.features.embedded import check_digest, embedded_spec
+from edgekit.features.spec import FrontendSpec
 from edgekit.features.spec_file import load_spec
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FRONTEND_KEY
 from edgekit.graph.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def choose_frontend(graph: Graph, frontend: str | Path | FrontendSpec | None) ->
         return frontend
     if frontend is not None:
         return None if str(frontend) == NO_FRONTEND else load_spec(frontend)
-    text = graph.metadata.get(FRONTEND_KEY)
-    return from_json(text, where=f"{graph.name}: metadata {FRONTEND_KEY}") if text else None
+    return embedded_spec(graph.metadata, graph.name)
 
 
 def check_frontend(core: Graph, spec: FrontendSpec, digest: str) -> None:
@@ -49,7 +48,7 @@ def check_frontend(core: Graph, spec: FrontendSpec, digest: str) -> None:
         DigestMismatchError: the model's metadata names another front-end.
         BadConfigError: the front-end makes another number of values than the model takes.
     """
-    check_digest(core.name, spec, digest)
+    check_digest(spec, digest, core.name)
     dims = core.tensor(core.inputs[0]).dims
     if tuple(dim for dim in dims if dim != 1) != tuple(dim for dim in spec.input_shape if dim != 1):
         made = f"the front-end makes {list(spec.input_shape)}, the model takes {list(dims)}"
@@ -63,24 +62,11 @@ def check_frames(graph: Graph, hop: int, spec: FrontendSpec, digest: str) -> Non
         DigestMismatchError: the model's metadata names another front-end.
         BadConfigError: the front-end's frames have another number of values than the model's.
     """
-    check_digest(graph.name, spec, digest)
+    check_digest(spec, digest, graph.name)
     values = graph.tensor(graph.inputs[0]).elements // hop
     if values != spec.bins:
         made = f"a frame of the front-end has {spec.bins} values, one of the model {values}"
         raise BadConfigError(made, where=graph.name, mend=_MEND)
-
-
-def check_digest(where: str, spec: FrontendSpec, digest: str) -> None:
-    """The front-end is the one that the model was made for; any is where ``digest`` is "".
-
-    Raises:
-        DigestMismatchError: it is another.
-    """
-    if digest and digest != spec.digest:
-        raise DigestMismatchError(
-            f"the model was made for front-end {digest}, given is {spec.digest}", where=where,
-            mend=f"{_MEND}, or leave it out: it travels in the model",
-        )  # fmt: skip
 
 
 def frontend_precision(spec: FrontendSpec, target: Target, optimize: Optimize) -> Precision:

@@ -177,13 +177,5 @@ def activation_inputs(node: Node) -> tuple[str, ...]:
     return node.inputs if node.op in PAIR_OPS or node.op in ("concat", "attention") else node.inputs[:1]
 
 
-FRONTEND_KEY = "edgekit.frontend"
-"""Metadata key: FrontendSpec as canonical JSON."""
-FRONTEND_DIGEST_KEY = "edgekit.frontend_digest"
-"""Metadata key: the spec's digest, ``sha256:…``."""
-LABELS_KEY = "edgekit.labels"
-"""Metadata key: JSON list of class names in the order of the outputs."""
-MODEL_KEY = "edgekit.model"
-"""Metadata key: JSON object {"name", "arguments"} of the registry model that the graph came from."""
 BUFFERS_KEY = "torch.buffers"
 """names of the constants of an exported program that are buffers, one a line"""

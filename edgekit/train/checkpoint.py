@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from edgekit.core.digest import canonical_json
 from edgekit.core.errors import BadFileError, DigestMismatchError
 from edgekit.core.files import atomic_path
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY, MODEL_KEY
 from edgekit.core.optional import require
 from edgekit.data.windows import START, WINDOWS_KEY, Windows, windows_from
 from edgekit.features.spec import FrontendSpec, from_json
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY, MODEL_KEY
 from edgekit.train.source_link import with_source
 
 if TYPE_CHECKING:

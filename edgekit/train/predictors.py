@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import Literal
 import numpy as np
 
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError
+from edgekit.core.model_metadata import labels_in
 from edgekit.data.cache import AudioCache
 from edgekit.data.windows import Windows, evaluation_windows, windows_from
+from edgekit.features.embedded import require_spec
 from edgekit.features.quantized import dequantize_features, quantize_features
-from edgekit.features.spec import FrontendSpec, from_json
+from edgekit.features.spec import FrontendSpec
 from edgekit.graph.answers import ends_in_softmax
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
 from edgekit.train.checkpoint import load_checkpoint
 from edgekit.train.evaluation.metrics import softmax
 
@@ -89,7 +89,7 @@ def run_predictor(path: Path, frontend: FrontendSpec | None = None, device: str 
     from edgekit.train.hearing import front_end
 
     checkpoint = load_checkpoint(path)
-    spec = agreed_frontend(checkpoint.metadata, frontend, str(path))
+    spec = require_spec(checkpoint.metadata, frontend, str(path))
     model = checkpoint.build().to(device)
     transform = front_end(model, spec)
 
@@ -110,7 +110,7 @@ def graph_predictor(
     """Predictor of an edge graph, float or integer; features by the numpy reference, no torch needed."""
     from edgekit.features.reference import features as reference
 
-    spec = agreed_frontend(graph.metadata, frontend, name)
+    spec = require_spec(graph.metadata, frontend, name)
     names = _labels(graph, labels, name)
     given = graph.tensor(graph.inputs[0])
     if given.elements != spec.frames * spec.bins:
@@ -129,36 +129,10 @@ def graph_predictor(
     return Predictor(name, arithmetic, spec, names, features, probabilities, windows_from(graph.metadata, name))
 
 
-def agreed_frontend(metadata: object, frontend: FrontendSpec | None, where: str) -> FrontendSpec:
-    """The model's own front-end, which ``frontend`` must equal; ``frontend`` where the model names none.
-
-    Raises:
-        DigestMismatchError, BadConfigError: see :func:`open_predictor`.
-    """
-    table = dict(metadata)  # type: ignore[call-overload]
-    own = from_json(table[FRONTEND_KEY], where=where) if FRONTEND_KEY in table else None
-    digest = table.get(FRONTEND_DIGEST_KEY) or (own.digest if own else None)
-    spec = own or frontend
-    if spec is None:
-        raise BadConfigError("the model names no front-end", where=where, mend="give one with --frontend")
-    for known in (own, frontend):
-        if known is not None and digest is not None and known.digest != digest:
-            raise DigestMismatchError(
-                f"made for front-end {digest[:19]}…, given {known.digest[:19]}…",
-                where=where,
-                mend="use the frontend.json that lies beside the model",
-            )
-    return spec
-
-
 def _labels(graph: Graph, labels: Sequence[str] | None, where: str) -> tuple[str, ...]:
-    text = graph.metadata.get(LABELS_KEY)
-    if text is None and labels is None:
+    names = labels_in(graph.metadata, where) or tuple(labels or ())
+    if not names:
         raise BadConfigError("the model carries no labels", where=where, mend="give them with --labels labels.txt")
-    try:
-        names = tuple(json.loads(text)) if text is not None else tuple(labels or ())
-    except (ValueError, TypeError) as error:
-        raise BadFileError(f"{LABELS_KEY} is not a JSON list", where=where, mend="export the model again") from error
     outputs = graph.tensor(graph.outputs[0]).elements
     if len(names) != outputs:
         raise BadFileError(f"{len(names)} labels for {outputs} outputs", where=where, mend="check the labels")

@@ -12,8 +12,8 @@ import pytest
 from edgekit.budget.checkpoint import read_checkpoint
 from edgekit.budget.counting import Counts, count
 from edgekit.core.errors import BadFileError
+from edgekit.core.model_metadata import MODEL_KEY
 from edgekit.features.presets import PRESETS
-from edgekit.graph.ops import MODEL_KEY
 
 torch = pytest.importorskip("torch")
 

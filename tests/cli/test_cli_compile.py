@@ -12,8 +12,8 @@ import pytest
 from edge_graphs import Builder
 
 from edgekit.cli.main import main
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY
 from edgekit.export.tflite_writer import tflite_bytes
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY
 
 
 def _model(path: Path, metadata: dict[str, str] | None = None) -> Path:

@@ -26,11 +26,11 @@ from edgekit.api.run_hearing import WindowHearer, level_db
 from edgekit.api.run_unit import systemd_unit
 from edgekit.cli.main import main
 from edgekit.core.errors import MissingDependencyError, TargetError
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
 from edgekit.deploy.target import find_target
 from edgekit.deploy.toolchain import find_toolchain
 from edgekit.export.tflite_writer import write_tflite
 from edgekit.features.presets import PRESETS
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
 from edgekit.graph.tensor import Tensor
 from edgekit.report.meter import level_bar, meter_line
 

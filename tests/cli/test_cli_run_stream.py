@@ -23,6 +23,7 @@ from edgekit.api.run_stream import StreamOptions, run_stream_live
 from edgekit.api.stream_events import Dropped
 from edgekit.cli.main import main
 from edgekit.core.errors import BadConfigError, MissingDependencyError
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
 from edgekit.deploy.target import find_target
 from edgekit.deploy.toolchain import find_toolchain
 from edgekit.detect.detector import Detector, GainState, GateState
@@ -32,7 +33,6 @@ from edgekit.features.presets import PRESETS
 from edgekit.features.quantized import quantize_features
 from edgekit.features.reference import features
 from edgekit.graph.integer.interpreter import run_integer
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.models.registry import build_model

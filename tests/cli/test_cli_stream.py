@@ -12,9 +12,9 @@ from random_recurrent import svdf
 from streams import feature_stream, quantized, stream_case, window_case
 
 from edgekit.cli.main import build
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.export.tflite_writer import write_tflite
 from edgekit.features.presets import PRESETS
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY
 from edgekit.models.registry import build_model
 
 

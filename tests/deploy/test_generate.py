@@ -12,6 +12,7 @@ import pytest
 from edge_graphs import Builder
 
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError, UnsupportedOpError
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
 from edgekit.deploy.c.public_header import float_literal
 from edgekit.deploy.generate import Sources, generate
 from edgekit.deploy.project import write_files
@@ -20,7 +21,6 @@ from edgekit.deploy.toolchain import COMMON_FLAGS, find_toolchain
 from edgekit.deploy.with_frontend import choose_frontend
 from edgekit.features.presets import PRESETS
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY, FRONTEND_KEY, LABELS_KEY
 from edgekit.graph.tensor import Tensor
 
 HOST = find_target("cpu")

@@ -12,6 +12,7 @@ from edgekit.bench.emulate import emulate
 from edgekit.bench.host import SANITIZE
 from edgekit.bench.host_stream import host_stream
 from edgekit.core.errors import BadConfigError, DigestMismatchError, UnsupportedOpError
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY
 from edgekit.deploy.generate import generate
 from edgekit.deploy.generate_stream import generate_stream, warmup_hops
 from edgekit.deploy.project import build
@@ -20,7 +21,6 @@ from edgekit.features.presets import PRESETS
 from edgekit.features.quantized import quantize_features
 from edgekit.features.reference import features
 from edgekit.graph.integer.interpreter import run_integer
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY
 from edgekit.graph.streaming.step import stream
 
 CPU, M4 = find_target("cpu"), find_target("cortex-m4")

@@ -11,8 +11,8 @@ import safetensors.torch
 import torch
 
 from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError, EdgekitError
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY, LABELS_KEY, MODEL_KEY
 from edgekit.features.presets import PRESETS
-from edgekit.graph.ops import FRONTEND_DIGEST_KEY, LABELS_KEY, MODEL_KEY
 from edgekit.models.registry import build_model
 from edgekit.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 

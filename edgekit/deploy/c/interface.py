@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from edgekit import __version__
 from edgekit.core.errors import BadFileError
+from edgekit.core.model_metadata import labels_in
 from edgekit.deploy.c.identifiers import comment_text
 from edgekit.deploy.c.model import Model
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.graph import Graph
-from edgekit.graph.ops import LABELS_KEY
 from edgekit.graph.planner import MemoryPlan
 from edgekit.graph.tensor import Tensor
 
@@ -110,16 +109,8 @@ def read_labels(graph: Graph, outputs: int) -> tuple[str, ...]:
     Raises:
         BadFileError: the metadata is no list of strings, or their number is not the model's number of outputs.
     """
-    text = graph.metadata.get(LABELS_KEY, "")
-    if not text:
-        return ()
-    mend = "write the labels as a JSON list of strings, one an output"
-    try:
-        labels = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise BadFileError("the labels in the metadata are no JSON", where=graph.name, mend=mend) from error
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise BadFileError("the labels in the metadata are no list of strings", where=graph.name, mend=mend)
-    if len(labels) != outputs:
+    labels = labels_in(graph.metadata, graph.name)
+    if labels and len(labels) != outputs:
+        mend = "write the labels as a JSON list of strings, one an output"
         raise BadFileError(f"{len(labels)} labels for {outputs} outputs", where=graph.name, mend=mend)
-    return tuple(labels)
+    return labels
