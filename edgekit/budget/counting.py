@@ -21,8 +21,9 @@ from edgekit.budget.parameters import Role, Stored, constant_tensors, stored_con
 from edgekit.budget.ram import peak_ram
 from edgekit.budget.rules.other import CONVENTION, Other, other_arithmetic
 from edgekit.budget.rules.tables import table
-from edgekit.budget.shape_checks import layer_reasons, shape_reasons
+from edgekit.budget.shape_checks import shape_reasons
 from edgekit.budget.tally import Reason, Tally
+from edgekit.budget.tflite_checks import layer_reasons
 from edgekit.core.errors import UnknownShapeError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.tensor import Unknown
