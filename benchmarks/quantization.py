@@ -40,6 +40,7 @@ from edgekit.api.train import train
 from edgekit.cli.progress import progress_bar
 from edgekit.core.digest import digest_file
 from edgekit.core.files import write_bytes, write_json
+from edgekit.core.model_metadata import FRONTEND_KEY
 from edgekit.core.progress import Progress
 from edgekit.data.cache import AudioCache
 from edgekit.data.datasets import read_manifest
@@ -49,7 +50,6 @@ from edgekit.features.quantized import quantize_features
 from edgekit.features.spec import from_json
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
-from edgekit.graph.ops import FRONTEND_KEY
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.quantize.choose_widths import with_widths
