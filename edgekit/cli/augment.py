@@ -36,18 +36,24 @@ def _shard(text: str) -> tuple[int, int]:
 @click.command(epilog=examples("edgekit data augment words --plan one-of-each -o augmented"))
 @click.argument("data")
 @click.option("--plan", help="Name of a plan, or a TOML file; --list-plans shows the names.")
-@click.option("-o", "--output", type=_FOLDER, help="Folder for the copies and their manifest.csv.")
+@click.option("-o", "--out", "output", type=_FOLDER, help="Folder for the copies and their manifest.csv.")
 @click.option("--kind", default="auto", show_default=True, help="Kind of data set, as for inspect.")
-@click.option("--select", help='Which clips: "speaker=spk00..spk17", "all". Default: split=train.')
+@click.option(
+    "--select", metavar="SELECTION", help='Which clips: "speaker=spk00..spk17", "all".  [default: split=train]'
+)
 @click.option("--clips", type=click.IntRange(min=1), help="fill-classes: clips a class shall have.")
 @click.option("--copies", type=click.IntRange(min=1), help="copies: of each clip.")
 @click.option("--share", type=float, help="copies, every-response: share of the clips that are copied.")
 @click.option("--from-device", "device", help="balance-devices, every-response: whose clips are convolved.")
 @click.option("--responses", help="Folder of impulse responses; a relative one lies in EDGEKIT_DATA.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn at random."
+)
 @click.option("--shard", default="1/1", show_default=True, help="This part of how many, as in 2/4.")
-@click.option("--rate", type=int, help="Sample rate of the copies in Hz [each clip's own].")
-@click.option("--audio-format", type=click.Choice(["flac", "wav"]), default="flac", show_default=True)
+@click.option("--rate", type=int, help="Sample rate of the copies in Hz.  [default: each clip's own]")
+@click.option(
+    "--audio-format", type=click.Choice(["flac", "wav"]), default="flac", show_default=True, help="Of the files."
+)
 @click.option(
     "--list-plans",
     is_flag=True,

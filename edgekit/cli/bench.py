@@ -29,10 +29,10 @@ _TARGETS = (
     ),
 )
 @click.argument("models", nargs=-1, required=True, metavar="MODEL…", type=click.Path(path_type=Path))
-@click.option("--target", "targets", multiple=True, help=_TARGETS)
+@click.option("--target", "targets", metavar="TARGET", multiple=True, help=_TARGETS)
 @FRONTEND
 @click.option("--clips", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Inputs compared.")
-@click.option("--data", metavar="DATA", help="Data set or .npz of features for the inputs; default: random ones.")
+@click.option("--data", metavar="DATA", help="Data set or .npz of features for the inputs.  [default: random ones]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random inputs.")
 @OPTIMIZE
 @click.option(
@@ -50,7 +50,9 @@ _TARGETS = (
 @SSH_OPTION
 @click.option("--serial", metavar="DEVICE", help="Board that cortex-m… targets are measured on: /dev/ttyACM0.")
 @click.option("--baud", type=click.IntRange(1200, 12_000_000), default=115_200, show_default=True, help="Of --serial.")
-@click.option("--flash-command", default="", help='Flashes the board: "pyocd flash -t nrf52840 {elf}".')
+@click.option(
+    "--flash-command", default="", show_default=False, help='Flashes the board: "pyocd flash -t nrf52840 {elf}".'
+)
 @click.option("--project", default="cortex-m-serial", show_default=True, help="Firmware project for --serial.")
 @click.option("--pair", is_flag=True, help="Two MODELs in turns on this machine: is the second slower?")
 @FORMAT

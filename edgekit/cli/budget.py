@@ -61,8 +61,14 @@ def show_command(name: str, form: str) -> None:
     "--limit", "limits", multiple=True, metavar="KEY=VALUE", help='macs="30 M", latency.cortex-m4="20 ms". Repeatable.'
 )
 @click.option("--source", required=True, help="Where the limits come from: a rule page, a data sheet, a decision.")
-@click.option("--counting", type=click.Choice(["true", "dcase"]), default="true", show_default=True)
-@click.option("--description", default="", help="One line for lists.")
+@click.option(
+    "--counting",
+    type=click.Choice(["true", "dcase"]),
+    default="true",
+    show_default=True,
+    help="Convention of bytes and MACs.",
+)
+@click.option("--description", default="", show_default=False, help="One line for lists.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 def new_command(path: str, limits: tuple[str, ...], source: str, counting: str, description: str, force: bool) -> None:
     """Write a commented budget file."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import format_option
 from edgekit.core.errors import BadConfigError
 from edgekit.core.spelling import did_you_mean
 from edgekit.report.formats import FORMATS, render_verdict
@@ -25,7 +26,7 @@ from edgekit.report.formats import FORMATS, render_verdict
 )
 @click.option("--frontend", metavar="SPEC", help="Preset or frontend.json whose cost belongs to the model.")
 @click.option(
-    "--counting", type=click.Choice(["true", "dcase"]), help="Counting convention; default: the budget's own."
+    "--counting", type=click.Choice(["true", "dcase"]), help="Counting convention.  [default: the budget's own]"
 )
 @click.option(
     "--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension: batch=1,time=100."
@@ -37,7 +38,7 @@ from edgekit.report.formats import FORMATS, render_verdict
     "--tflm", is_flag=True, help="Ask the package tflite-micro for TFLM's own arena (runs TFLM on the model)."
 )
 @click.option("--why", is_flag=True, help="Show the table of all layers.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@format_option(*FORMATS)
 @click.option(
     "--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Write a report to a file as well. Repeatable."
 )

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
-    "--target", required=True, help="cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33, cortex-m55 or cpu."
+    "--target",
+    metavar="TARGET",
+    required=True,
+    help="cortex-m0, m3, m4, m7, m33 or m55, a board of 'edgekit budget list', rpi3 … rpi5 or cpu.",
 )
 @FRONTEND
 @click.option("--project", metavar="NAME|DIR", help="Folder of firmware_stubs that the C drops into.")
@@ -34,7 +37,9 @@ if TYPE_CHECKING:
 @click.option("--max-ram", metavar="BYTES", help='Static RAM at most, as "48 kB"; layers run by rows to keep it.')
 @click.option("--max-flash", metavar="BYTES", help='Flash at most, as "100 kB"; kernels are chosen to keep it.')
 @SOURCES_ONLY
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to fill.")
+@click.option(
+    "-o", "--out", "output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to fill."
+)
 @FORMAT
 def command(
     model: Path,

@@ -43,7 +43,13 @@ def list_command(registry: Path | None, form: str) -> None:
 
 @command.command(epilog=examples("edgekit data fetch gsc-v2"))
 @click.argument("name")
-@click.option("-o", "--output", type=_FOLDER, help="Folder of data sets [EDGEKIT_DATA]; the set goes into a subfolder.")
+@click.option(
+    "-o",
+    "--out",
+    "output",
+    type=_FOLDER,
+    help="Folder of data sets; the set goes into a subfolder.  [default: EDGEKIT_DATA]",
+)
 @click.option("--registry", type=click.Path(path_type=Path, dir_okay=False), help="TOML table of sets of your own.")
 @click.option("--keep-archives", is_flag=True, help="Leave the downloaded archives there.")
 @FORMAT
@@ -65,22 +71,36 @@ def fetch(name: str, output: Path | None, registry: Path | None, keep_archives: 
 
 @command.command(epilog=examples("edgekit data synth --words yes,no,stop --voices 40 --takes 6 -o words"))
 @click.option("--words", required=True, help="Keywords, separated by commas.")
-@click.option("-o", "--output", type=_FOLDER, required=True, help="Folder for the set.")
+@click.option("-o", "--out", "output", type=_FOLDER, required=True, help="Folder for the set.")
 @click.option("--voices", type=int, default=40, show_default=True, help="Voices; each belongs to one split.")
 @click.option("--takes", type=int, default=4, show_default=True, help="Renderings of each word by each voice.")
-@click.option("--unknown-words", help="Words for the label unknown [a built-in list]; empty for none.")
-@click.option("--unknown", type=int, help="Unknown clips by each voice [twice --takes].")
+@click.option("--unknown-words", help="Words for the label unknown; empty for none.  [default: a built-in list]")
+@click.option("--unknown", type=int, help="Unknown clips by each voice.  [default: twice --takes]")
 @click.option("--silence", type=int, default=200, show_default=True, help="Clips of background noise only.")
 @click.option("--rate", type=int, default=16_000, show_default=True, help="Sample rate in Hz.")
 @click.option("--seconds", type=float, default=1.0, show_default=True, help="Length of a clip.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn at random.")
 @click.option("--language", default="en", show_default=True, help="Language of espeak-ng; en takes all its accents.")
-@click.option("--spellings", default="", help="The words as --language writes them, separated by commas: an accent.")
-@click.option("--snr", nargs=2, type=float, default=(5.0, 30.0), show_default=True, help="Range in dB.")
+@click.option(
+    "--spellings",
+    default="",
+    show_default=False,
+    help="The words as --language writes them, separated by commas: an accent.",
+)
+@click.option(
+    "--snr",
+    nargs=2,
+    type=float,
+    default=(5.0, 30.0),
+    show_default=True,
+    help="Signal to noise, lowest and highest, in dB.",
+)
 @click.option("--noise", type=_FOLDER, help="Folder of noise recordings, beside the generated noises.")
-@click.option("--microphones", type=_FOLDER, help="Folder of microphone impulse responses [synthetic ones].")
-@click.option("--audio-format", type=click.Choice(["flac", "wav"]), default="flac", show_default=True)
-@click.option("--workers", type=int, help="Processes [number of cores].")
+@click.option("--microphones", type=_FOLDER, help="Folder of microphone impulse responses.  [default: synthetic ones]")
+@click.option(
+    "--audio-format", type=click.Choice(["flac", "wav"]), default="flac", show_default=True, help="Of the files."
+)
+@click.option("--workers", type=int, help="Processes.  [default: number of cores]")
 @FORMAT
 def synth(
     words: str,
@@ -137,8 +157,10 @@ def synth(
 @command.command(epilog=examples("edgekit data relabel recordings --by speaker -o speakers.csv"))
 @click.argument("data", nargs=-1, required=True)
 @click.option("--by", default="speaker", show_default=True, help="speaker, device, source or fold.")
-@click.option("--select", help='Clips to keep, e.g. "speaker!=theo"; all by default.')
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV manifest.")
+@click.option("--select", metavar="SELECTION", help='Clips to keep, e.g. "speaker!=theo".  [default: all]')
+@click.option(
+    "-o", "--out", "output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV manifest."
+)
 @FORMAT
 def relabel(data: tuple[str, ...], by: str, select: str | None, output: Path, form: str) -> None:
     """Write a manifest of DATA whose labels are a group: who speaks instead of what is said."""

@@ -14,14 +14,25 @@ from edgekit.core.verdict import EXIT_CODES
 
 
 @click.command("demo", epilog=examples("edgekit demo", "edgekit demo --data recordings --target cortex-m7 -o out"))
-@click.option("--data", help="Recordings (a CSV manifest or a folder); synthesised keywords by default.")
+@click.option("--data", help="Recordings: a CSV manifest or a folder.  [default: synthesised keywords]")
 @click.option("--recipe", default="kws-dscnn", show_default=True, help="Training recipe, a name or a TOML file.")
 @options.SET
-@click.option("--train", "train_select", help="Training clips; default: split=train.")
-@click.option("--valid", "valid_select", help="Validation clips; default: split=validation, where there is one.")
-@click.option("--test", "test_select", help="Test clips; default: split=test.")
-@click.option("--budget", default="thesis-128kB-30MMAC", show_default=True, help="Budget, a name or a TOML file.")
-@click.option("--target", default="cortex-m4", show_default=True, help="Microcontroller to emulate.")
+@click.option("--train", "train_select", metavar="SELECTION", help="Training clips.  [default: split=train]")
+@click.option(
+    "--valid",
+    "valid_select",
+    metavar="SELECTION",
+    help="Validation clips.  [default: split=validation, where there is one]",
+)
+@click.option("--test", "test_select", metavar="SELECTION", help="Test clips.  [default: split=test]")
+@click.option(
+    "--budget",
+    metavar="NAME|FILE",
+    default="thesis-128kB-30MMAC",
+    show_default=True,
+    help="Budget, a name or a TOML file.",
+)
+@click.option("--target", metavar="TARGET", default="cortex-m4", show_default=True, help="Microcontroller to emulate.")
 @click.option("--chip-clips", type=click.IntRange(1), help="Test clips that the emulated chip hears.")
 @FORMAT
 @click.option("-o", "--out", default="demo-out", show_default=True, type=click.Path(path_type=Path), help="Folder.")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from edgekit.cli.examples import examples
+from edgekit.cli.formats import format_option
 from edgekit.core.errors import BadConfigError
-
-_FORMATS = ["text", "json", "markdown"]
 
 
 @click.command("diff", epilog=examples("edgekit diff before.onnx after.onnx --max-increase macs=5%"))
@@ -21,7 +20,7 @@ _FORMATS = ["text", "json", "markdown"]
 @click.option("--counting", type=click.Choice(["true", "dcase"]), help="Counting convention of bytes and MACs.")
 @click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension.")
 @click.option("--measured", multiple=True, metavar="KEY=VALUE", help="Measurement of the head: accuracy=0.91.")
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@format_option("text", "json", "markdown")
 def command(
     base: str,
     head: str,

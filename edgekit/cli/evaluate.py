@@ -8,7 +8,7 @@ import click
 
 from edgekit.cli.evaluation_options import DEVICE, LABELS, SELECT, TRAINED_ON
 from edgekit.cli.examples import examples
-from edgekit.cli.formats import echo_json
+from edgekit.cli.formats import echo_json, format_option
 from edgekit.cli.progress import progress_bar
 
 
@@ -20,7 +20,13 @@ from edgekit.cli.progress import progress_bar
     ),
 )
 @click.argument("models", nargs=-1, metavar="RUN|MODEL…", type=click.Path(path_type=Path))
-@click.option("--data", "data", required=True, help="Data set: a CSV manifest or a folder; KIND:PATH names its kind.")
+@click.option(
+    "--data",
+    "data",
+    metavar="DATA",
+    required=True,
+    help="Data set: a CSV manifest or a folder; KIND:PATH names its kind.",
+)
 @SELECT
 @TRAINED_ON
 @click.option(
@@ -32,7 +38,7 @@ from edgekit.cli.progress import progress_bar
 )
 @click.option("--mean", is_flag=True, help="Evaluate the mean of all models' logits as well (an ensemble).")
 @click.option("--costs", is_flag=True, help="Count memory and MACs too, for 'edgekit budget rank'.")
-@click.option("--frontend", help="Preset or frontend.json; must be the one the model was made for.")
+@click.option("--frontend", metavar="SPEC", help="Preset or frontend.json; must be the one the model was made for.")
 @LABELS
 @DEVICE
 @click.option("--predictions", type=click.Path(path_type=Path), help="Write one CSV row a clip (one model).")
@@ -41,7 +47,7 @@ from edgekit.cli.progress import progress_bar
 )
 @click.option("--hop-ms", type=float, help="Step between the windows heard of a longer clip; 0 hears its start only.")
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap's draws.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@format_option("text", "json", "markdown")
 @click.option("-o", "--out", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write a page (.html).")
 def command(
     models: tuple[Path, ...],

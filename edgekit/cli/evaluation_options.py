@@ -7,10 +7,14 @@ from pathlib import Path
 import click
 
 SELECT = click.option(
-    "--select", help='Clips, e.g. "speaker=spk21..spk25"; "all". Default: split=test, where there is one.'
+    "--select",
+    metavar="SELECTION",
+    help='Clips, e.g. "speaker=spk21..spk25"; "all".  [default: split=test, where there is one]',
 )
 TRAINED_ON = click.option(
-    "--trained-on", help="Clips of --data that training had, for seen and unseen. Default: split=train."
+    "--trained-on",
+    metavar="SELECTION",
+    help="Clips of --data that training had, for seen and unseen.  [default: split=train]",
 )
 LABELS = click.option(
     "--labels", type=click.Path(path_type=Path), help="One class name a line, for a model without labels."

@@ -61,16 +61,19 @@ def show(spec: str, form: str) -> None:
         click.echo(f"{key:<18} {_plain(found[key])}")
 
 
-@command.command(epilog=examples("edgekit features verify kws-mfcc-49x10 --data words"))
+@command.command(
+    short_help="Compare torch and the generated C with the reference; exit 1 over a tolerance.",
+    epilog=examples("edgekit features verify kws-mfcc-49x10 --data words"),
+)
 @click.argument("spec")
-@click.option("--data", metavar="MANIFEST", help="Data set to compare on; default: synthetic signals.")
+@click.option("--data", metavar="MANIFEST", help="Data set to compare on.  [default: synthetic signals]")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many clips, evenly spread.")
 @click.option(
     "--implementation",
     "implementations",
     type=click.Choice(["torch", "c"]),
     multiple=True,
-    help="What to compare with the reference; default: both (a scalogram has no C). Repeatable.",
+    help="What to compare with the reference (a scalogram has no C). Repeatable.  [default: both]",
 )
 @FORMAT
 def verify(spec: str, data: str | None, limit: int | None, implementations: tuple[str, ...], form: str) -> None:
@@ -94,7 +97,9 @@ def verify(spec: str, data: str | None, limit: int | None, implementations: tupl
 @command.command(epilog=examples("edgekit features plot kws-mfcc-49x10 recording.wav -o features.png"))
 @click.argument("spec")
 @click.argument("audio", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help=".png, .svg, .pdf")
+@click.option(
+    "-o", "--out", "output", required=True, type=click.Path(path_type=Path, dir_okay=False), help=".png, .svg, .pdf"
+)
 def plot(spec: str, audio: Path, output: Path) -> None:
     """Draw the features of the recording AUDIO as SPEC computes them."""
     from edgekit.api.features import plot_features

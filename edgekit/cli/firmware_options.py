@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 FRONTEND = click.option(
-    "--frontend", metavar="SPEC", help='Preset or frontend.json; default: the model\'s own; "none": without.'
+    "--frontend", metavar="SPEC", help='Preset or frontend.json; "none": without.  [default: the model\'s own]'
 )
-NAME = click.option("--name", help="Prefix of the C API; default: from the file's name.")
+NAME = click.option("--name", help="Prefix of the C API.  [default: from the file's name]")
 TOOLCHAIN = click.option(
-    "--toolchain", metavar="NAME", help="zig, arm-none-eabi-gcc, gcc or cc; default: the first found."
+    "--toolchain", metavar="NAME", help="zig, arm-none-eabi-gcc, gcc or cc.  [default: the first found]"
 )
 OPTIMIZE = click.option(
     "--optimize",

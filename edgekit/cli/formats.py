@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
-FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+def format_option(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--format`` of these, the first by default."""
+    choice = click.Choice(names)
+    return click.option(
+        "--format", "form", type=choice, default=names[0], show_default=True, help="Of what is printed."
+    )
+
+
+FORMAT = format_option("text", "json")
 
 
 def echo_json(document: Mapping[str, Any]) -> None:

@@ -28,14 +28,20 @@ _MOST_DUPLICATES = 10
 )
 @click.argument("path")
 @click.option("--kind", default="auto", show_default=True, help="csv, folder, fsdd, gsc-12, esc-10, tau2022, …")
-@click.option("--select", default="all", show_default=True, help='Which clips: "split=train", "speaker=spk00..spk17".')
+@click.option(
+    "--select",
+    metavar="SELECTION",
+    default="all",
+    show_default=True,
+    help='Which clips: "split=train", "speaker=spk00..spk17".',
+)
 @click.option("--headers", is_flag=True, help="Read headers only: quick, but no damage, silence, levels or duplicates.")
 @click.option("--all-rejected", is_flag=True, help=f"Print every recording left out, not the first {SHOWN} only.")
 @click.option(
     "--fail-on", "gates", multiple=True, type=click.Choice(_GATES), help="Exit 1 where there is any. Repeatable."
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with pictures, .html."
+    "-o", "--out", "output", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with pictures, .html."
 )
 @FORMAT
 def inspect(

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--calib", required=True, metavar="MANIFEST|X.npz", help="Recordings, or features as .npz.")
-@click.option("--select", help='Clips to calibrate with, e.g. "fold=1,2". Default: split=train, where there is one.')
+@click.option(
+    "--select",
+    metavar="SELECTION",
+    help='Clips to calibrate with, e.g. "fold=1,2".  [default: split=train, where there is one]',
+)
 @click.option("--clips", type=int, help="Most clips to calibrate with.  [default: 512 of a data set]")
 @click.option(
     "--method",
@@ -43,13 +47,19 @@ if TYPE_CHECKING:
 @TRAINING
 @click.option("--sensitivity", is_flag=True, help="Measure every layer; draws OUT.sensitivity.svg.")
 @click.option("--eval", "test", metavar="MANIFEST", help="Recordings to measure the accuracy drop on.")
-@click.option("--eval-select", help="Which of them. Default: split=test, where there is one.")
-@click.option("--budget", "budgets", multiple=True, help="Budget that the result must keep; exit 1 if it does not.")
+@click.option("--eval-select", metavar="SELECTION", help="Which of them.  [default: split=test, where there is one]")
+@click.option(
+    "--budget",
+    "budgets",
+    metavar="NAME|FILE",
+    multiple=True,
+    help="Budget that the result must keep; exit 1 if it does not.",
+)
 @click.option("--report", type=click.Path(path_type=Path), help="HTML page to write; needs --eval.")
 @click.option(
     "--allow-float", is_flag=True, help="Where operators have no integer form: leave them, write a QDQ ONNX alone."
 )
-@click.option("--frontend", help="Preset or frontend.json, for a model that names none.")
+@click.option("--frontend", metavar="SPEC", help="Preset or frontend.json, for a model that names none.")
 @click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="TFLite file to write.")
 @FORMAT

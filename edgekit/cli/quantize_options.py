@@ -156,10 +156,11 @@ TRAINING = gather(
             help="Train on, fake-quantized, by the recipe of this run.",
         ),
         click.option("--data", "data", multiple=True, help="With --qat: recordings to train with.  [default: --calib]"),
-        click.option("--train", help="With --qat: training clips.  [default: --select]"),
+        click.option("--train", metavar="SELECTION", help="With --qat: training clips.  [default: --select]"),
         click.option(
             "--valid",
-            help='With --qat: validation clips; "none". Default: split=validation, where there is one.',
+            metavar="SELECTION",
+            help='With --qat: validation clips; "none".  [default: split=validation, where there is one]',
         ),
         click.option(
             "--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), help="With --qat: as in distill."

@@ -24,10 +24,14 @@ from edgekit.cli.progress import progress_bar
     metavar="A B",
     help="Two runs, and what changes from A to B first.",
 )
-@click.option("--data", help="Recordings to evaluate on: a CSV manifest or a folder; KIND:PATH names its kind.")
+@click.option(
+    "--data", metavar="DATA", help="Recordings to evaluate on: a CSV manifest or a folder; KIND:PATH names its kind."
+)
 @SELECT
 @TRAINED_ON
-@click.option("--budget", "budgets", multiple=True, help="Budget, a name or a TOML file; repeatable.")
+@click.option(
+    "--budget", "budgets", metavar="NAME|FILE", multiple=True, help="Budget, a name or a TOML file; repeatable."
+)
 @click.option(
     "--int8", multiple=True, type=click.Path(path_type=Path), help="Integer model of each RUN, in their order."
 )
@@ -35,7 +39,12 @@ from edgekit.cli.progress import progress_bar
 @click.option("--bench", "benches", multiple=True, type=click.Path(path_type=Path), help="JSON of 'edgekit bench'.")
 @click.option("--layer-times", is_flag=True, help="Build the integer model's C for this machine and time its layers.")
 @DEVICE
-@click.option("--format", "form", type=click.Choice(["html", "markdown", "json", "model-card"]), help="Default: by -o.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "markdown", "json", "model-card"]),
+    help="Of the file.  [default: by its name]",
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 def command(
     runs: tuple[Path, ...],

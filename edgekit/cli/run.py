@@ -16,7 +16,7 @@ import click
 from edgekit.cli.evaluation_options import LABELS
 from edgekit.cli.examples import examples
 from edgekit.cli.firmware_options import IDENTITY, SSH_OPTION, SSH_PORT
-from edgekit.cli.formats import echo_json
+from edgekit.cli.formats import echo_json, format_option
 from edgekit.cli.run_stream import Far, listen_by_frames
 
 if TYPE_CHECKING:
@@ -33,16 +33,18 @@ PIPE = "-"
 )
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @click.argument("audio", nargs=-1, metavar="[AUDIO…]")
-@click.option("--runner", type=click.Choice(["c", "litert"]), help="Default: the generated C, LiteRT without compiler.")
+@click.option(
+    "--runner", type=click.Choice(["c", "litert"]), help="What computes.  [default: c, or litert without a compiler]"
+)
 @click.option("--frontend", metavar="SPEC", help="Preset or frontend.json; must be the one the model was made for.")
 @LABELS
-@click.option("--hop-ms", type=float, help="Step between windows; default: the model's own, live a quarter window.")
+@click.option("--hop-ms", type=float, help="Step between windows.  [default: the model's own, live a quarter window]")
 @click.option("--windows", is_flag=True, help="One decision a window of each file, and not one a file.")
 @click.option("--threshold", type=float, default=0.0, show_default=True, help="Least probability of a label.")
 @click.option("--smooth", type=click.IntRange(1, 1000), default=1, show_default=True, help="Windows averaged.")
-@click.option("--seconds", type=float, help="Of live sound; default: until interrupted.")
+@click.option("--seconds", type=float, help="Of live sound.  [default: until interrupted]")
 @click.option("--device", help="Input device, by name or number.")
-@click.option("--rate", type=int, help="Of raw PCM from the pipe, in Hz; default: the model's own.")
+@click.option("--rate", type=int, help="Of raw PCM from the pipe, in Hz.  [default: the model's own]")
 @click.option("--detector", type=click.Path(path_type=Path), help="Print events by this detector.json, not labels.")
 @click.option("--stream", is_flag=True, help="Frame by frame, as firmware hears: a decision or event each hop.")
 @click.option("--host", metavar="USER@NAME", help="With --stream: compute there over ssh; without AUDIO it records.")
@@ -52,7 +54,7 @@ PIPE = "-"
 @SSH_OPTION
 @click.option("--list-devices", is_flag=True, help="Print the input devices and exit.")
 @click.option("--systemd-unit", is_flag=True, help="Print a systemd unit that listens with MODEL, and exit.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
+@format_option("text", "json", "jsonl")
 def command(
     model: Path | None,
     audio: tuple[str, ...],

@@ -17,7 +17,10 @@ from edgekit.cli.progress import progress_bar
 @options.DATA
 @click.option("--method", default="greedy", show_default=True, help="greedy or uniform.")
 @click.option(
-    "--train", "train_select", help="Clips from which batch statistics are re-estimated. Default: split=train."
+    "--train",
+    "train_select",
+    metavar="SELECTION",
+    help="Clips from which batch statistics are re-estimated.  [default: split=train]",
 )
 @options.VALID
 @options.DEVICE

@@ -19,8 +19,8 @@ def command() -> None:
 
 @command.command("pictures", epilog=examples("edgekit source pictures -o source.safetensors"))
 @click.option("--per-class", default=100, show_default=True, type=click.IntRange(2), help="Pictures of each class.")
-@click.option("--epochs", default=8, show_default=True, type=click.IntRange(1))
-@click.option("--seed", default=0, show_default=True)
+@click.option("--epochs", default=8, show_default=True, type=click.IntRange(1), help="Passes over the pictures.")
+@click.option("--seed", default=0, show_default=True, help="Of all that is drawn at random.")
 @_OUT
 def pictures(per_class: int, epochs: int, seed: int, out: Path) -> None:
     """Train one on scikit-learn's digits and drawn shapes; minutes, no download."""
@@ -32,7 +32,9 @@ def pictures(per_class: int, epochs: int, seed: int, out: Path) -> None:
 
 
 @command.command(
-    "torchvision", epilog=examples("edgekit source torchvision squeezenet1_1 squeezenet1_1.pth -o source.safetensors")
+    "torchvision",
+    short_help="Take public WEIGHTS (.pth) of an ARCHITECTURE of torchvision.",
+    epilog=examples("edgekit source torchvision squeezenet1_1 squeezenet1_1.pth -o source.safetensors"),
 )
 @click.argument("architecture")
 @click.argument("weights", type=click.Path(path_type=Path))

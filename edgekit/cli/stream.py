@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     "stream", epilog=examples("edgekit stream word.tflite", "edgekit stream word.tflite --target cortex-m4 -o step")
 )
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Folder for the step's files.")
-@click.option("--time", type=click.Choice(["height", "width"]), help="Axis of time; default: the front-end's.")
+@click.option(
+    "-o", "--out", "output", type=click.Path(path_type=Path, file_okay=False), help="Folder for the step's files."
+)
+@click.option("--time", type=click.Choice(["height", "width"]), help="Axis of time.  [default: the front-end's]")
 @click.option(
     "--recurrent", type=click.Choice(["carried", "window"]), default="carried", show_default=True,
     help="A GRU's state: from the stream's start on, or anew with every window.",

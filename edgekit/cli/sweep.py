@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("recipe")
 @options.DATA
 @click.option("--space", required=True, type=click.Path(path_type=Path), help="What is searched: a TOML file.")
-@click.option("--storage", help="Database URL or journal file that workers share. Default: a journal in the folder.")
+@click.option("--storage", help="Database URL or journal file that workers share.  [default: a journal in the folder]")
 @click.option("--trials", type=click.IntRange(1), help="Number of trials, instead of the space's.")
 @click.option(
     "--teacher",

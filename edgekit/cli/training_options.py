@@ -9,15 +9,22 @@ import click
 DATA = click.option(
     "--data",
     "data",
+    metavar="DATA",
     required=True,
     multiple=True,
     help="Data set: a CSV manifest or a folder; KIND:PATH names its kind. Again to mix one in, PATH@0.3 a share of it.",
 )
 TRAIN = click.option(
-    "--train", "train_select", help='Training clips, e.g. "speaker=spk00..spk17"; "all". Default: split=train.'
+    "--train",
+    "train_select",
+    metavar="SELECTION",
+    help='Training clips, e.g. "speaker=spk00..spk17"; "all".  [default: split=train]',
 )
 VALID = click.option(
-    "--valid", "valid_select", help='Validation clips; "none". Default: split=validation, where there is one.'
+    "--valid",
+    "valid_select",
+    metavar="SELECTION",
+    help='Validation clips; "none".  [default: split=validation, where there is one]',
 )
 START = click.option(
     "--start", type=click.Path(path_type=Path), help="Fine-tune these weights: a run, its checkpoint, or a public one."

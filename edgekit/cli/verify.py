@@ -20,8 +20,14 @@ from edgekit.cli.progress import progress_bar
     ),
 )
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--data", required=True, multiple=True, help="Set whose clips name speakers; pairs lie within one set.")
-@click.option("--select", help='Clips, e.g. "speaker=theo,lucas". Default: all.')
+@click.option(
+    "--data",
+    metavar="DATA",
+    required=True,
+    multiple=True,
+    help="Set whose clips name speakers; pairs lie within one set.",
+)
+@click.option("--select", metavar="SELECTION", help='Clips, e.g. "speaker=theo,lucas".  [default: all]')
 @click.option("--trials", default=50_000, show_default=True, type=click.IntRange(2), help="Pairs at most.")
 @click.option(
     "--p-target", default=0.05, show_default=True, type=click.FloatRange(0.0001, 0.9999), help="Prior of minDCF."

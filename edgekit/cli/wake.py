@@ -37,9 +37,9 @@ from edgekit.cli.progress import progress_bar
     help="An hour, upper end of the interval on the development stream.",
 )
 @click.option("--hours", default=6.0, show_default=True, type=click.FloatRange(0.02), help="Of the development stream.")
-@click.option("--target", default="cortex-m4", show_default=True, help="What to compile for.")
+@click.option("--target", metavar="TARGET", default="cortex-m4", show_default=True, help="What to compile for.")
 @options.SET
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Of all that is drawn at random.")
 @FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder for everything.")
 def command(
