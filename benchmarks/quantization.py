@@ -219,7 +219,7 @@ def _in_order(row: dict[str, Any]) -> dict[str, Any]:
     last = [
         f"qat_{name}" for name in ("drop_points", "drop_points_low", "drop_points_high", "label_agreement", "bytes")
     ]
-    row = {**dict.fromkeys(first), "bytes": row["ptq_bytes"], **row}
+    row = {**dict.fromkeys(first), "bytes": row["ptq_bytes"], "mixed": "", **row}
     return {**{key: row[key] for key in (*first, "bytes")}, **row, **{key: row.get(key) for key in last}}
 
 
