@@ -148,3 +148,13 @@ class Builder:
             for s, p, k, d, t in zip(size, pad, kernel, dilation, stride, strict=True)
         )
         return pad, outputs  # type: ignore[return-value]
+
+
+def tiny_graph() -> Graph:
+    """A convolution, a depthwise one and three outputs, of [1, 6, 5, 2]."""
+    builder = Builder(np.random.default_rng(1), (1, 6, 5, 2))
+    builder.conv2d(4, (3, 3), activation="relu")
+    builder.depthwise_conv2d(1, (3, 3))
+    builder.append("reshape", (builder.x.name,), builder.same("flat", (1, builder.x.elements)))
+    builder.fully_connected(3)
+    return builder.graph()

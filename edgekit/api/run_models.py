@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgekit.core.errors import BadConfigError, BadFileError, MissingDependencyError
-from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY
-from edgekit.deploy.c.interface import read_labels
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY, require_labels
 from edgekit.deploy.generate import generate
 from edgekit.deploy.target import find_target
 from edgekit.deploy.toolchain import find_toolchain
@@ -75,15 +74,11 @@ def open_listener(
     """
     if runner is not None and runner not in RUNNERS:
         raise BadConfigError(f"unknown runner {runner!r}", where="--runner", mend=f"use one of {', '.join(RUNNERS)}")
-    graph = lower(load_graph(model))
-    spec = choose_frontend(graph, frontend)
-    if spec is None:
-        raise BadConfigError("the model names no front-end", where=str(model), mend="give one with --frontend")
-    check_frontend(graph, spec, graph.metadata.get(FRONTEND_DIGEST_KEY, ""))
-    names = model_labels(graph, labels, model)
+    hearer = read_hearer(model, frontend, labels)
+    graph, spec = hearer.graph, hearer.spec
     chosen = runner or _first_that_works(graph, model)
     with _generated_c(graph, spec) if chosen == "c" else _litert(graph, spec, model) as (version, hear):
-        yield Listener(model.name, version, spec, names, hear)
+        yield Listener(model.name, version, spec, hearer.labels, hear)
 
 
 def _first_that_works(graph: Graph, model: Path) -> str:
@@ -100,20 +95,36 @@ def _first_that_works(graph: Graph, model: Path) -> str:
     return "litert"
 
 
-def model_labels(graph: Graph, given: Sequence[str] | None, model: Path) -> tuple[str, ...]:
-    """The given class names, or the model's own.
+@dataclass(frozen=True)
+class Hearer:
+    """A model that takes what a front-end makes of PCM.
+
+    Attributes:
+        graph: edge graph.
+        spec: the front-end.
+        labels: of its outputs.
+    """
+
+    graph: Graph
+    spec: FrontendSpec
+    labels: tuple[str, ...]
+
+
+def read_hearer(model: Path, frontend: str | Path | FrontendSpec | None, labels: Sequence[str] | None) -> Hearer:
+    """Read a model with its front-end and its labels.
 
     Raises:
-        BadConfigError: there are none.
-        BadFileError: not as many as the model has outputs.
+        DigestMismatchError: the model was made for another front-end.
+        BadConfigError: the model names no front-end, or no labels.
+        BadFileError: a damaged model, or labels that are not one an output.
     """
+    graph = lower(load_graph(model))
+    spec = choose_frontend(graph, frontend)
+    if spec is None:
+        raise BadConfigError("the model names no front-end", where=str(model), mend="give one with --frontend")
+    check_frontend(graph, spec, graph.metadata.get(FRONTEND_DIGEST_KEY, ""))
     outputs = graph.tensor(graph.outputs[0]).elements
-    names = tuple(given) if given is not None else read_labels(graph, outputs)
-    if not names:
-        raise BadConfigError("the model carries no labels", where=str(model), mend="give them with --labels labels.txt")
-    if len(names) != outputs:
-        raise BadFileError(f"{len(names)} labels for {outputs} outputs", where=str(model), mend="check the labels")
-    return names
+    return Hearer(graph, spec, require_labels(graph.metadata, labels, outputs, str(model)))
 
 
 @contextmanager

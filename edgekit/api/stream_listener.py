@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgekit.api.run_models import model_labels
-from edgekit.core.errors import BadConfigError
-from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY
+from edgekit.api.run_models import read_hearer
 from edgekit.deploy.generate import Sources
 from edgekit.deploy.generate_stream import generate_stream
 from edgekit.deploy.target import Target, find_target
 from edgekit.deploy.toolchain import find_toolchain
-from edgekit.deploy.with_frontend import check_frontend, choose_frontend
 from edgekit.graph.answers import probabilities
 from edgekit.graph.passes.integer_core import integer_core
-from edgekit.graph.passes.lower import lower
-from edgekit.graph.readers.load import load_graph
 from edgekit.graph.streaming.step import stream
 from edgekit.graph.streaming.types import StreamGraph
 
@@ -106,18 +101,16 @@ def open_stream(
         MissingDependencyError: there is no compiler.
         TargetError: the host cannot be reached.
     """
-    graph = lower(load_graph(model))
-    spec = choose_frontend(graph, frontend)
-    if spec is None:
-        raise BadConfigError("the model names no front-end", where=str(model), mend="give one with --frontend")
-    check_frontend(graph, spec, graph.metadata.get(FRONTEND_DIGEST_KEY, ""))
-    names = model_labels(graph, labels, model)
-    form = stream(integer_core(graph), _AXES[spec.layout])
+    hearer = read_hearer(model, frontend, labels)
+    spec = hearer.spec
+    form = stream(integer_core(hearer.graph), _AXES[spec.layout])
     target = find_target("cpu") if host is None else _far_target(host, board)
     sources = generate_stream(form, spec, target, "listener")
     warmup = int(sources.manifest["stream"]["warmup_hops"])
     with _here(sources) if host is None else _there(sources, target, host) as (runner, scores, restart):
-        yield StreamListener(model.name, runner, spec, names, form, sources.clip_samples, warmup, scores, restart)
+        yield StreamListener(
+            model.name, runner, spec, hearer.labels, form, sources.clip_samples, warmup, scores, restart
+        )
 
 
 Opened = Iterator[tuple[str, Callable[[np.ndarray], np.ndarray], Callable[[], None]]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -13,9 +12,10 @@ import numpy as np
 
 from edgekit.bench.elf import read_elf
 from edgekit.bench.emulate import SPANS, Count, Emulation, Kind
+from edgekit.bench.programs import program_path, qemu_release
 from edgekit.bench.protocol import features_request, parse_reply, pcm_request, reply_size, stack_request
 from edgekit.bench.qemu_count import make_plugin, per_clip
-from edgekit.core.errors import MissingDependencyError, TargetError
+from edgekit.core.errors import TargetError
 from edgekit.deploy.project import Image
 
 PROGRAM = "qemu-system-arm"
@@ -29,10 +29,7 @@ def qemu_program() -> str:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    path = shutil.which(PROGRAM)
-    if path is None:
-        raise MissingDependencyError(f"{PROGRAM} is not installed", mend="install it (Debian: qemu-system-arm)")
-    return path
+    return program_path(PROGRAM, "qemu-system-arm")
 
 
 def qemu_version() -> str:
@@ -41,9 +38,7 @@ def qemu_version() -> str:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    done = subprocess.run([qemu_program(), "--version"], capture_output=True, text=True, check=False)
-    words = done.stdout.split()
-    return f"QEMU {words[3]}" if len(words) > 3 else "QEMU"
+    return f"QEMU {qemu_release(qemu_program())}".strip()
 
 
 def run_in_qemu(

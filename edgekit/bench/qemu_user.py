@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +12,9 @@ from edgekit.bench.channel import Channel
 from edgekit.bench.elf import read_elf
 from edgekit.bench.emulate import SPANS, Count
 from edgekit.bench.model_process import ModelProcess
+from edgekit.bench.programs import program_path, qemu_release
 from edgekit.bench.qemu_count import Plugin, make_plugin, per_clip
-from edgekit.core.errors import MissingDependencyError, TargetError
+from edgekit.core.errors import TargetError
 from edgekit.deploy.project import Image
 
 PROGRAM = "qemu-aarch64"
@@ -43,17 +42,12 @@ def qemu_user_program() -> str:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    path = shutil.which(PROGRAM)
-    if path is None:
-        raise MissingDependencyError(f"{PROGRAM} is not installed", mend="install it (Debian: qemu-user)")
-    return path
+    return program_path(PROGRAM, "qemu-user")
 
 
 def qemu_user_version() -> str:
     """For instance "qemu-aarch64 7.2.22"."""
-    done = subprocess.run([qemu_user_program(), "--version"], capture_output=True, text=True, check=False)
-    words = done.stdout.split()
-    return f"{PROGRAM} {words[2]}" if len(words) > 2 else PROGRAM
+    return f"{PROGRAM} {qemu_release(qemu_user_program())}".strip()
 
 
 def cpu_name(image: Image) -> str:

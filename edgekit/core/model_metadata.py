@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from edgekit.core.errors import BadFileError
+from edgekit.core.errors import BadConfigError, BadFileError
 
 FRONTEND_KEY = "edgekit.frontend"
 """FrontendSpec as canonical JSON."""
@@ -34,3 +34,20 @@ def labels_in(metadata: Mapping[str, str], where: str) -> tuple[str, ...]:
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise BadFileError("the labels in the metadata are no list of strings", where=where, mend=mend)
     return tuple(labels)
+
+
+def require_labels(
+    metadata: Mapping[str, str], given: Sequence[str] | None, outputs: int, where: str
+) -> tuple[str, ...]:
+    """The class names that the caller gives, or the model's own, one an output.
+
+    Raises:
+        BadConfigError: there are none.
+        BadFileError: not as many as outputs, or those of the model are damaged.
+    """
+    names = tuple(given) if given is not None else labels_in(metadata, where)
+    if not names:
+        raise BadConfigError("the model carries no labels", where=where, mend="give them with --labels labels.txt")
+    if len(names) != outputs:
+        raise BadFileError(f"{len(names)} labels for {outputs} outputs", where=where, mend="check the labels")
+    return names

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from edgekit.core.errors import BadConfigError, BadFileError, DigestMismatchError
-from edgekit.core.model_metadata import labels_in
+from edgekit.core.errors import DigestMismatchError
+from edgekit.core.model_metadata import require_labels
 from edgekit.data.cache import AudioCache
 from edgekit.data.windows import Windows, evaluation_windows, windows_from
 from edgekit.features.embedded import require_spec
@@ -111,7 +111,7 @@ def graph_predictor(
     from edgekit.features.reference import features as reference
 
     spec = require_spec(graph.metadata, frontend, name)
-    names = _labels(graph, labels, name)
+    names = require_labels(graph.metadata, labels, graph.tensor(graph.outputs[0]).elements, name)
     given = graph.tensor(graph.inputs[0])
     if given.elements != spec.frames * spec.bins:
         raise DigestMismatchError(
@@ -127,16 +127,6 @@ def graph_predictor(
 
     arithmetic: Arithmetic = "int8" if integer else "float32"
     return Predictor(name, arithmetic, spec, names, features, probabilities, windows_from(graph.metadata, name))
-
-
-def _labels(graph: Graph, labels: Sequence[str] | None, where: str) -> tuple[str, ...]:
-    names = labels_in(graph.metadata, where) or tuple(labels or ())
-    if not names:
-        raise BadConfigError("the model carries no labels", where=where, mend="give them with --labels labels.txt")
-    outputs = graph.tensor(graph.outputs[0]).elements
-    if len(names) != outputs:
-        raise BadFileError(f"{len(names)} labels for {outputs} outputs", where=where, mend="check the labels")
-    return names
 
 
 def _graph_probabilities(graph: Graph, x: np.ndarray, *, integer: bool) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_graphs import Builder
+from edge_graphs import tiny_graph
 
 from edgekit.bench.cortex_m import Core
 from edgekit.bench.elf import read_elf
@@ -20,26 +20,15 @@ from edgekit.core.errors import MissingDependencyError, TargetError
 from edgekit.deploy.generate import generate
 from edgekit.deploy.project import Image, build
 from edgekit.deploy.target import find_target
-from edgekit.graph.graph import Graph
 
 pytest.importorskip("unicorn")
 pytest.importorskip("ziglang")
 needs_qemu = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="install qemu-system-arm (Debian package)")
 
 
-def _graph() -> Graph:
-    builder = Builder(np.random.default_rng(1), (1, 6, 5, 2))
-    builder.conv2d(4, (3, 3), activation="relu")
-    builder.depthwise_conv2d(1, (3, 3))
-    flat = builder.same("flat", (1, builder.x.elements))
-    builder.append("reshape", (builder.x.name,), flat)
-    builder.fully_connected(3)
-    return builder.graph()
-
-
 def _image(target: str, folder: Path) -> Image:
     chosen = find_target(target)
-    return build(generate(_graph(), None, chosen, "tiny"), chosen, folder / "out")
+    return build(generate(tiny_graph(), None, chosen, "tiny"), chosen, folder / "out")
 
 
 @needs_qemu

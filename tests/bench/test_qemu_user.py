@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_graphs import Builder
+from edge_graphs import tiny_graph
 
 from edgekit.bench.elf import read_elf
 from edgekit.bench.protocol import features_request
@@ -18,28 +18,17 @@ from edgekit.core.errors import MissingDependencyError, TargetError
 from edgekit.deploy.generate import generate
 from edgekit.deploy.project import Image, build
 from edgekit.deploy.target import find_target
-from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
 
 pytest.importorskip("ziglang")
 needs_qemu = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="install qemu-user (Debian package)")
 
 
-def _graph() -> Graph:
-    builder = Builder(np.random.default_rng(1), (1, 6, 5, 2))
-    builder.conv2d(4, (3, 3), activation="relu")
-    builder.depthwise_conv2d(1, (3, 3))
-    flat = builder.same("flat", (1, builder.x.elements))
-    builder.append("reshape", (builder.x.name,), flat)
-    builder.fully_connected(3)
-    return builder.graph()
-
-
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     target = find_target("rpi4")
     return build(
-        generate(_graph(), None, target, "tiny"), target, tmp_path_factory.mktemp("pi") / "out", project="process"
+        generate(tiny_graph(), None, target, "tiny"), target, tmp_path_factory.mktemp("pi") / "out", project="process"
     )
 
 
@@ -49,7 +38,7 @@ CLIPS = np.random.default_rng(0).integers(-128, 128, (3, 6, 5, 2), dtype=np.int8
 @needs_qemu
 def test_the_emulated_program_gives_the_interpreters_bytes(image: Image) -> None:
     run = run_in_qemu_user(image, CLIPS, 3)
-    np.testing.assert_array_equal(run.scores, run_integer(_graph(), CLIPS).reshape(3, -1))
+    np.testing.assert_array_equal(run.scores, run_integer(tiny_graph(), CLIPS).reshape(3, -1))
     assert len(run.counts) == 3 and run.clip_scores is None
 
 
