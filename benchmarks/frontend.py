@@ -13,7 +13,7 @@ from pathlib import Path
 
 from results_file import write_results
 
-from edgekit.api.features import verify_features
+from edgekit.api.verify_features import verify_features
 from edgekit.cli.progress import progress_bar
 from edgekit.features.presets import PRESETS
 

@@ -45,7 +45,7 @@ _PUBLIC: dict[str, str] = {
     "stream": "edgekit.api.stream",
     "bench": "edgekit.api.bench",
     "bench_pair": "edgekit.api.bench_pair",
-    "verify_features": "edgekit.api.features",
+    "verify_features": "edgekit.api.verify_features",
     "synthesise": "edgekit.api.data",
     "fetch": "edgekit.api.data",
     "inspect_manifest": "edgekit.api.inspect",

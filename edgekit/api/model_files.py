@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.budget.counting import Counts, count
+from edgekit.budget.counting import count
+from edgekit.budget.counts import Counts
 from edgekit.budget.tally import Tally
 from edgekit.core.errors import BadConfigError, BadFileError, EdgekitError
 from edgekit.core.model_metadata import FRONTEND_KEY

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from edgekit.budget.counting import Counts, LayerCount
+from edgekit.budget.counts import Counts, LayerCount
 from edgekit.budget.judge import Case
 from edgekit.budget.limits import LIMITS
 from edgekit.budget.limits.kind import LimitKind

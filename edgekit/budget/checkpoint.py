@@ -12,7 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.budget.counting import Counts, LayerCount, count
+from edgekit.budget.counting import count
+from edgekit.budget.counts import Counts, LayerCount
 from edgekit.budget.ram import KEYS as RAM_KEYS
 from edgekit.budget.tally import Reason, Tally
 from edgekit.core.errors import EdgekitError

@@ -10,72 +10,24 @@ rows of their own, their work is in the row of the operator that runs them (budg
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from edgekit.budget.bodies import bodies, combined, combined_other
-from edgekit.budget.flash import flash_tally
+from edgekit.budget.counts import Counts, LayerCount
 from edgekit.budget.float_ops import float_reasons
 from edgekit.budget.layer import Layer, Work
 from edgekit.budget.parameters import Role, Stored, constant_tensors, stored_constants
 from edgekit.budget.ram import peak_ram
-from edgekit.budget.rules.other import CONVENTION, Other, other_arithmetic
+from edgekit.budget.rules.other import Other, other_arithmetic
 from edgekit.budget.rules.tables import table
 from edgekit.budget.shape_checks import shape_reasons
-from edgekit.budget.tally import Reason, Tally
+from edgekit.budget.tally import Reason
 from edgekit.budget.tflite_checks import layer_reasons
+from edgekit.budget.totals import layer_tallies, other_tally
 from edgekit.core.errors import UnknownShapeError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.tensor import Unknown
-from edgekit.graph.timeline import Moment
-
-
-@dataclass(frozen=True)
-class LayerCount:
-    """One node of the graph.
-
-    Attributes:
-        name, op: of the node.
-        output: shape of its first output, unknown dimensions by name.
-        parameters, parameter_bytes: learned weights that it is the first to use, as stored.
-        buffer_bytes: running statistics and other stored numbers that are not learned.
-        work: multiply-accumulates by convention; None where undecided.
-        other: divisions, exponentials, square roots and table look-ups; None where undecided.
-        undecided: why not.
-        float_reason: why it computes in floating point; "" where it does not.
-        rule: the sentence by which it is counted; "" where its operator has no rule.
-    """
-
-    name: str
-    op: str
-    output: str
-    parameters: int
-    parameter_bytes: int
-    buffer_bytes: int
-    work: Work | None
-    other: Other | None = None
-    undecided: str = ""
-    float_reason: str = ""
-    rule: str = ""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The counts of one graph.
-
-    Attributes:
-        layers: in execution order.
-        tallies: "parameters", "parameter_bytes_true", "parameter_bytes_dcase", "macs_true", "macs_dcase", "other_ops",
-            "flash", "float_ops" and those of budget.ram to the total.
-        dims: names of dimensions that are unknown and can be given.
-        memory: steps of the memory plan behind the peak RAM.
-    """
-
-    layers: tuple[LayerCount, ...]
-    tallies: Mapping[str, Tally]
-    dims: tuple[str, ...] = ()
-    memory: tuple[Moment, ...] = ()
-
 
 Answer = TypeVar("Answer")
 
@@ -116,8 +68,8 @@ def _count(graph: Graph, plan: bool, seen: set[int]) -> Counts:
         layers.append(_layer(graph, node, own, works.get(name), others.get(name), reasons.get(name), floats))
         for counts in inner[name].values():
             layers += [replace(row, work=Work(), other=Other()) for row in counts.layers]
-    tallies = _tallies(graph, tuple(layers), stored, blocking, tuple(reasons.values()))
-    tallies["other_ops"] = _other_tally(tuple(layers), (*blocking, *unclear.values()))
+    tallies = layer_tallies(graph, tuple(layers), stored, blocking, tuple(reasons.values()))
+    tallies["other_ops"] = other_tally(tuple(layers), (*blocking, *unclear.values()))
     ram = peak_ram(graph, blocking if plan else (_NOT_PLANNED,))
     return Counts(tuple(layers), {**tallies, **ram.tallies}, dims, ram.steps)
 
@@ -127,62 +79,6 @@ def _new(graph: Graph, stored: tuple[Stored, ...], seen: set[int]) -> tuple[Stor
     fresh = tuple(item for item in stored if id(graph.tensor(item.name)) not in seen)
     seen.update(id(graph.tensor(item.name)) for item in fresh if item.role in (*_WEIGHTS, Role.BUFFER))
     return fresh
-
-
-def _tallies(
-    graph: Graph,
-    layers: tuple[LayerCount, ...],
-    stored: tuple[Stored, ...],
-    blocking: tuple[Reason, ...],
-    uncounted: tuple[Reason, ...],
-) -> dict[str, Tally]:
-    def total(
-        share: Callable[[LayerCount], int], unit: str, reasons: tuple[Reason, ...], convention: str, caveat: str
-    ) -> Tally:
-        parts = tuple((layer.name, share(layer)) for layer in layers if share(layer))
-        whole, why = sum(amount for _, amount in parts), tuple(dict.fromkeys(reasons))
-        return Tally(whole, unit, "exact", why, convention, caveat, parts)
-
-    unclear = (*blocking, *uncounted)
-    return {
-        "parameters": total(lambda layer: layer.parameters, "parameter", blocking, "", _PARAMETERS),
-        "parameter_bytes_true": total(
-            lambda layer: layer.parameter_bytes + layer.buffer_bytes, "B", blocking, "true", _BYTES_TRUE
-        ),
-        "parameter_bytes_dcase": total(lambda layer: layer.parameter_bytes, "B", blocking, "dcase", _BYTES_DCASE),
-        "macs_true": total(lambda layer: layer.work.true if layer.work else 0, "MAC", unclear, "true", _MACS_TRUE),
-        "macs_dcase": total(lambda layer: layer.work.dcase if layer.work else 0, "MAC", unclear, "dcase", _MACS_DCASE),
-        "float_ops": total(lambda layer: int(bool(layer.float_reason)), "op", blocking, "", _FLOAT_OPS),
-        "flash": flash_tally(graph, stored, blocking, _inner_bytes(graph, layers)),
-    }
-
-
-def _other_tally(layers: tuple[LayerCount, ...], reasons: tuple[Reason, ...]) -> Tally:
-    parts = tuple((layer.name, layer.other.total) for layer in layers if layer.other and layer.other.total)
-    whole = sum(amount for _, amount in parts)
-    return Tally(whole, "op", "exact", tuple(dict.fromkeys(reasons)), CONVENTION, _by_kind(layers), parts)
-
-
-def _by_kind(layers: tuple[LayerCount, ...]) -> str:
-    whole = Other()
-    for layer in layers:
-        whole = whole.plus(layer.other) if layer.other else whole
-    parts = [f"{item.name} {getattr(whole, item.name):,}" for item in fields(whole) if getattr(whole, item.name)]
-    return "by the operators' formulas: " + (", ".join(parts) or "none")
-
-
-def _inner_bytes(graph: Graph, layers: tuple[LayerCount, ...]) -> int:
-    """Stored bytes of the graphs inside operators."""
-    own = {node.name for node in graph.nodes}
-    return sum(layer.parameter_bytes + layer.buffer_bytes for layer in layers if layer.name not in own)
-
-
-_PARAMETERS = "learned weights, each once; batch norm's running statistics are buffers, not parameters"
-_BYTES_TRUE = "weights and buffers as the file stores them; quantization scales, shapes and axes are not in it"
-_BYTES_DCASE = "learned weights as the file stores them, without buffers, as the challenge counts memory"
-_MACS_TRUE = "every multiply-accumulate of convolutions, linear layers, matrix products and recurrences, from shapes"
-_MACS_DCASE = "torchinfo's rules on the file's operators: convolutions by output position, a Linear once, no matmul"
-_FLOAT_OPS = "operators that compute in floating point inside the model"
 
 
 def unknown_dims(graph: Graph) -> tuple[str, ...]:

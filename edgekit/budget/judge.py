@@ -12,7 +12,7 @@ from edgekit.core.units import format_count
 from edgekit.core.verdict import Finding, Outcome
 
 if TYPE_CHECKING:
-    from edgekit.budget.counting import LayerCount
+    from edgekit.budget.counts import LayerCount
 
 MOST = 3
 """Layers that a failed rule names."""

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edgekit.budget.check import select
-from edgekit.budget.counting import Counts, count
+from edgekit.budget.counting import count
+from edgekit.budget.counts import Counts
 from edgekit.budget.limits import LIMITS
 from edgekit.budget.remedies import BOTH, INT8, Change, Design, Remedy, remedies
 from edgekit.budget.sketch_graph import Form, sketch_graph

@@ -81,7 +81,7 @@ def verify(spec: str, data: str | None, limit: int | None, implementations: tupl
 
     Tolerances in natural-log units: torch 1e-4, C 1e-3; 99.9 % of the int8 model inputs equal and the rest off by one.
     """
-    from edgekit.api.features import FeatureReport, verify_features
+    from edgekit.api.verify_features import FeatureReport, verify_features
 
     with progress_bar() as progress:
         found: FeatureReport = verify_features(

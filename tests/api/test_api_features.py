@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import edgekit
-from edgekit.api.features import describe_spec, verify_features
+from edgekit.api.features import describe_spec
+from edgekit.api.verify_features import verify_features
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.features.compare import Comparison, Tally
 from edgekit.features.presets import PRESETS

@@ -8,7 +8,8 @@ import pytest
 from budget_models import conv_onnx
 
 from edgekit.budget.check import check
-from edgekit.budget.counting import Counts, count
+from edgekit.budget.counting import count
+from edgekit.budget.counts import Counts
 from edgekit.budget.tally import Reason, Tally
 from edgekit.budget.toml import Budget
 from edgekit.core.verdict import Finding, ModelVerdict

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from edgekit.budget.checkpoint import read_checkpoint
-from edgekit.budget.counting import Counts, count
+from edgekit.budget.counting import count
+from edgekit.budget.counts import Counts
 from edgekit.core.errors import BadFileError
 from edgekit.core.model_metadata import MODEL_KEY
 from edgekit.features.presets import PRESETS

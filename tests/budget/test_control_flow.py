@@ -10,7 +10,8 @@ import pytest
 from budget_models import save_onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.budget.counting import Counts, count
+from edgekit.budget.counting import count
+from edgekit.budget.counts import Counts
 from edgekit.graph.readers.load import load_graph
 
 node = helper.make_node

@@ -10,7 +10,8 @@ import pytest
 from budget_models import conv_onnx, float32, int8, save_onnx, tflite_graph, weights
 from onnx import TensorProto, helper
 
-from edgekit.budget.counting import Counts, count
+from edgekit.budget.counting import count
+from edgekit.budget.counts import Counts
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.readers.load import load_graph
 from edgekit.graph.tensor import Tensor, Unknown

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from budget_models import export_torch
 
-from edgekit.budget.counting import Counts, count
+from edgekit.budget.counting import count
+from edgekit.budget.counts import Counts
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

@@ -8,7 +8,8 @@ import numpy as np
 from budget_models import save_onnx
 from onnx import helper
 
-from edgekit.budget.counting import Counts, count
+from edgekit.budget.counting import count
+from edgekit.budget.counts import Counts
 from edgekit.graph.readers.load import load_graph
 
 

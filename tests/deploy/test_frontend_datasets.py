@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.api.features import verify_features
+from edgekit.api.verify_features import verify_features
 from edgekit.features.presets import PRESETS
 
 

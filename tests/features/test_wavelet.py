@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgekit.api.features import describe_spec, verify_features
+from edgekit.api.features import describe_spec
+from edgekit.api.verify_features import verify_features
 from edgekit.augment.features import check_augment
 from edgekit.augment.spec import Augment
 from edgekit.budget.frontend_cost import frontend_macs, frontend_parts

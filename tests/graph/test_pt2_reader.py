@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from edgekit.budget.counting import Counts, count
+from edgekit.budget.counting import count
+from edgekit.budget.counts import Counts
 from edgekit.core.errors import BadConfigError, BadFileError, EdgekitError
 from edgekit.graph.readers.pt2_archive import MAX_JSON
 from edgekit.graph.readers.pt2_reader import read_pt2

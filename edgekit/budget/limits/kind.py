@@ -13,7 +13,7 @@ from edgekit.core.units import parse_count, parse_milliseconds, parse_ratio
 from edgekit.core.verdict import Finding
 
 if TYPE_CHECKING:
-    from edgekit.budget.counting import Counts
+    from edgekit.budget.counts import Counts
 
 Judge = Callable[[Case], Finding]
 Sense = Literal["at most", "at least"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.budget.counting import Counts
+from edgekit.budget.counts import Counts
 from edgekit.budget.judge import Case, counted
 from edgekit.budget.limits.kind import limit
 from edgekit.budget.tally import Tally
