@@ -13,12 +13,12 @@ from edgekit.deploy.c.depthwise_conv2d import emit_depthwise_conv2d
 from edgekit.deploy.c.fully_connected import emit_fully_connected
 from edgekit.deploy.c.gather import emit_gather
 from edgekit.deploy.c.kernel import Code, Layer
-from edgekit.deploy.c.layout import emit_pad, emit_reshape
 from edgekit.deploy.c.lookup import emit_lookup
 from edgekit.deploy.c.lstm import emit_lstm
 from edgekit.deploy.c.mean import emit_mean
 from edgekit.deploy.c.moves import emit_concat, emit_slice, emit_transpose
 from edgekit.deploy.c.mul import emit_mul
+from edgekit.deploy.c.pad_reshape import emit_pad, emit_reshape
 from edgekit.deploy.c.pairs import emit_extreme, emit_prelu, emit_squared_difference
 from edgekit.deploy.c.pool2d import emit_avg_pool2d, emit_max_pool2d
 from edgekit.deploy.c.requantize import emit_requantize
