@@ -41,12 +41,14 @@ def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionD
 
 
 def public(tree: ast.Module) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
-    """The module, its public classes and functions, and public methods."""
+    """The module, its public classes and functions, and public methods; of an overloaded one the body alone."""
     yield tree
     scopes: list[ast.Module | ast.ClassDef] = [tree]
     while scopes:
         for node in scopes.pop().body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
+                if any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list):
+                    continue
                 yield node
                 if isinstance(node, ast.ClassDef):
                     scopes.append(node)
