@@ -6,8 +6,9 @@ names and what is not there yet.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import soundfile
 from onnx import TensorProto, helper, numpy_helper
 
 import edgekit
+from edgekit.detect.settings import DetectorSettings
 from edgekit.features.spec_file import load_spec
 
 RATE, WORDS, SPEAKERS = 16_000, ("no", "stop", "yes"), ("spk00", "spk01", "theo", "lucas", "george", "spk21")
@@ -42,6 +44,7 @@ class Shelf:
         self._made: dict[str, Callable[[Path], object]] = {
             "words": _words,
             "recordings": _words,
+            "fsdd": lambda path: _words(path, "0123456789", 1, splits={}),
             "clip.wav": _clip,
             "space.toml": _space,
             "table.csv": _table,
@@ -60,6 +63,12 @@ class Shelf:
             "model.qdq.onnx": lambda path: self["model.tflite"],  # written beside it
             **dict.fromkeys(("model.int8.tflite", "a.tflite", "b.tflite"), self._copy("model.tflite")),
             "models": self._models,
+            "causal": lambda path: edgekit.train("kws-dscnn", self["words"], path, overrides=QUICK, causal=True),
+            "word.tflite": self._word,
+            "lantern": self._lantern,
+            "detector.json": _detector,
+            "day.wav": _day,
+            "demo-out": self._demo,
         }
 
     def __contains__(self, name: str) -> bool:
@@ -98,6 +107,25 @@ class Shelf:
         shape = load_spec(self["exported"] / "frontend.json").input_shape
         np.savez(path, np.random.default_rng(0).normal(size=(16, *shape[1:])).astype(np.float32))
 
+    def _word(self, path: Path) -> None:
+        """An int8 model that streams."""
+        exported = edgekit.export(self["causal"], path.parent / "exported causal")
+        edgekit.quantize(exported.model, calibration=self["words"], out=path)
+
+    def _lantern(self, path: Path) -> None:
+        """A detector as ``edgekit wake`` leaves one, of another word than its name says."""
+        path.mkdir()
+        shutil.copy(self["word.tflite"], path / "model.int8.tflite")
+        _detector(path / "detector.json")
+
+    def _demo(self, path: Path) -> None:
+        """What ``edgekit demo`` leaves, but for the report."""
+        path.mkdir()
+        shutil.copytree(self["run"], path / "run")
+        shutil.copytree(self["words"], path / "words")
+        shutil.copytree(self["exported"], path / "export")
+        shutil.copy(self["model.tflite"], path / "model.int8.tflite")
+
     def _models(self, path: Path) -> None:
         """A folder for the gate: one model within a budget of 128 kB, one over it."""
         path.mkdir()
@@ -109,29 +137,41 @@ class Shelf:
         onnx.save(model, path / "large.onnx")
 
 
-def _tone(rng: np.random.Generator, word: int) -> np.ndarray:
+def _tone(rng: np.random.Generator, word: float) -> np.ndarray:
     time = np.arange(RATE) / RATE
     envelope = np.exp(-(((time - 0.5) / 0.15) ** 2))
     pitch = 300 * 2**word * rng.uniform(0.95, 1.05)
     return (0.3 * envelope * np.sin(2 * np.pi * pitch * time) + 0.002 * rng.normal(size=RATE)).astype(np.float32)
 
 
-def _words(path: Path) -> None:
-    """Three "words", tones an octave apart, by six speakers of three splits; a CSV manifest beside the recordings."""
+def _words(path: Path, words: Sequence[str] = WORDS, takes: int = 4, splits: Mapping[str, str] = _SPLITS) -> None:
+    """Words that are tones (three: an octave apart) by six speakers of three splits; a CSV manifest beside them."""
     rng = np.random.default_rng(0)
     path.mkdir(parents=True)
     rows = ["path,label,split,speaker"]
     for speaker in SPEAKERS:
-        for word, label in enumerate(WORDS):
-            for take in range(4):
+        for word, label in enumerate(words):
+            for take in range(takes):
                 name = f"{label}_{speaker}_{take}.wav"
-                soundfile.write(path / name, _tone(rng, word), RATE)
-                rows.append(f"{name},{label},{_SPLITS.get(speaker, 'train')},{speaker}")
+                soundfile.write(path / name, _tone(rng, 3 * word / len(words)), RATE)
+                rows.append(f"{name},{label},{splits.get(speaker, 'train')},{speaker}")
     (path / "manifest.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def _clip(path: Path) -> None:
     soundfile.write(path, _tone(np.random.default_rng(1), 2), RATE)
+
+
+def _day(path: Path) -> None:
+    """A short day: ten seconds, a word in each."""
+    rng = np.random.default_rng(2)
+    soundfile.write(path, np.concatenate([_tone(rng, word % 3) for word in range(10)]), RATE)
+
+
+def _detector(path: Path) -> None:
+    """Of the third class of WORDS, a decision every 160 ms."""
+    settings = DetectorSettings(outputs=3, keywords=(2,), thresholds=(9000,), smoothing=2, refractory=3)
+    path.write_text(json.dumps({"schema_version": 1, "step_ms": 160.0, **settings.to_json()}), encoding="utf-8")
 
 
 def _space(path: Path) -> None:

@@ -11,14 +11,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-import threading
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from edge_graphs import Builder, quant
+from microphone import ToneInput, plug_in
 
 import edgekit
 from edgekit.api.run import RunOptions, run_live
@@ -186,44 +185,10 @@ def test_a_terminal_gets_one_line_that_moves(model: Path, tmp_path: Path) -> Non
     assert len(lines) == 3 and all("dB █" in line and "%" in line for line in lines)
 
 
-class _FakeInput:
-    """Stands in for a microphone of 44.1 kHz: a tone, block by block, as fast as it is taken."""
-
-    def __init__(self, *, samplerate: float, blocksize: int, callback: object, **_: object) -> None:
-        self._rate, self._size, self._callback = samplerate, blocksize, callback
-        self._open = threading.Event()
-
-    def __enter__(self) -> _FakeInput:
-        def play() -> None:
-            t = np.arange(self._size) / self._rate
-            while not self._open.wait(0.001):
-                self._callback(0.5 * np.sin(2 * np.pi * 440 * t)[:, None].astype(np.float32), self._size, None, None)
-
-        threading.Thread(target=play, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.set()
-
-
-def _fake_sounddevice(monkeypatch: pytest.MonkeyPatch, stream: type) -> None:
-    fake = types.ModuleType("sounddevice")
-    fake.PortAudioError = type("PortAudioError", (Exception,), {})
-    device = {"name": "fake", "default_samplerate": 44_100.0, "max_input_channels": 1}
-
-    def query_devices(device_: object = None, kind: str | None = None) -> object:
-        if device_ == "absent":
-            raise ValueError("No input device matching 'absent'")
-        return device if kind else [device, {**device, "name": "out", "max_input_channels": 0}]
-
-    fake.query_devices, fake.InputStream = query_devices, stream
-    monkeypatch.setitem(sys.modules, "sounddevice", fake)
-
-
 def test_a_microphone_is_resampled_and_heard_for_as_long_as_was_asked(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _fake_sounddevice(monkeypatch, _FakeInput)
+    plug_in(monkeypatch)
     assert main(["run", str(model), "--seconds", "1.5", "--format", "jsonl"]) == 0
     found = _lines(capsys.readouterr().out)
     assert [row["start_s"] for row in found[:3]] == [0.0, 0.25, 0.5] and found[0]["source"] == "microphone"
@@ -235,11 +200,11 @@ def test_a_microphone_is_resampled_and_heard_for_as_long_as_was_asked(
 
 
 def test_a_microphone_that_goes_silent_ends_in_an_error(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Dead(_FakeInput):
+    class Dead(ToneInput):
         def __enter__(self) -> Dead:
             return self
 
-    _fake_sounddevice(monkeypatch, Dead)
+    plug_in(monkeypatch, Dead)
     monkeypatch.setattr("edgekit.data.pcm_blocks._SILENT_S", 0.2)
     with pytest.raises(TargetError, match=r"gave nothing for 0\.2 s"):
         next(iter(run_live(model)))
@@ -248,11 +213,11 @@ def test_a_microphone_that_goes_silent_ends_in_an_error(model: Path, monkeypatch
 def test_interrupting_the_microphone_is_a_good_end(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Interrupted(_FakeInput):
+    class Interrupted(ToneInput):
         def __enter__(self) -> Interrupted:
             raise KeyboardInterrupt
 
-    _fake_sounddevice(monkeypatch, Interrupted)
+    plug_in(monkeypatch, Interrupted)
     assert main(["run", str(model)]) == 0
 
 

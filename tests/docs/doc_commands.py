@@ -75,14 +75,16 @@ def words_of(command: Command) -> list[str]:
     text = _OPTIONAL.sub(" ", command.text) if "[" in command.text and "{" not in command.text else command.text
     text = re.sub(r"(?<=\S)\|\S+", "", text.replace('"…"', "anything").replace("…", " "))
     runs = iter(("run", "second", "plain"))  # RUN RUN RUN are three runs
-    found = [
-        next(runs) if word == "RUN" else _PLACEHOLDERS.get(word, word) for word in shlex.split(text.split(" > ")[0])
-    ]
+    text = re.split(r" >>? |\s{2,}", text.strip())[0] if " run " in text else text.split(" > ")[0]
+    found = [next(runs) if word == "RUN" else _PLACEHOLDERS.get(word, word) for word in shlex.split(text)]
+    if found[1] == "run" and "--stream" in found:
+        found = ["word.tflite" if word == "model.tflite" else word for word in found]
     for position, word in enumerate(found):
         prefix, mark, rest = word.partition("@")
         if mark and prefix in _PLACEHOLDERS:
             found[position] = f"{_PLACEHOLDERS[prefix]}@{rest}"
-    return [*_small(found)]
+    written_anew = found[1] == "train" and "-o RUN" in text  # a reader's own folder, not the one above
+    return [*_small(found), *(["--overwrite"] if written_anew else [])]
 
 
 def redirected(command: Command) -> str:
@@ -105,6 +107,10 @@ def _small(words: list[str]) -> Iterator[str]:
                 yield from ("--set", setting)
     elif words[1] in ("train", "distill") and "-o" in words:
         yield from ("--set", "schedule.epochs=1")
+    if words[1:3] == ["data", "synth"] and "--voices" not in words:
+        yield from ("--voices", "10", "--takes", "1")
+    if words[1] == "run" and not any(word.endswith((".wav", "-unit", "clips")) or word == "-" for word in words):
+        yield from ("--seconds", "2")  # of the microphone
     if words[1] == "bench" and "--clips" not in words:
         yield from ("--clips", "2")
     if words[1] == "quantize" and "--qat" in words:
