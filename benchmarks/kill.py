@@ -78,6 +78,11 @@ def _weights(folder: Path) -> Mapping[str, str]:
     return {name: _digest(value.tobytes()) for name, value in load_file(path).items()} if path.is_file() else {}
 
 
+def _qat_epochs(folder: Path) -> Mapping[str, str]:
+    """Finished epochs of the run that ``quantize --qat`` keeps beside its model."""
+    return _epochs(folder / "model.qat")
+
+
 def _epochs(folder: Path) -> Mapping[str, str]:
     """Finished epochs with their losses: the columns of history.csv without times."""
     path = folder / "history.csv"
@@ -117,7 +122,7 @@ JOBS: Mapping[str, Job] = {
         ["quantize", "{run}/../exported/model.onnx", "--calib", "{words}", "--qat", "{run}", "--valid", "none",
          "--epochs", "3", *_settings(QUICK[1:2]), "-o", "{out}/model.tflite"],
         _files("model.tflite", "model.qdq.onnx"),
-        _epochs,
+        _qat_epochs,
     ),
     "sweep": Job(
         ["sweep", "kws-dscnn", "--data", "{words}", "--space", "{space}", "--trials", "3", *_settings(QUICK),
