@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.core.errors import BadConfigError, DataError
+from edgekit.core.errors import DataError
 from edgekit.core.progress import Progress
 from edgekit.data.cache import AudioCache
 from edgekit.data.datasets import read_manifest
 from edgekit.data.manifest import Manifest
 from edgekit.data.selector import select_clips
-from edgekit.data.synth.config import SynthConfig, label_of
+from edgekit.data.synth.config import SynthConfig, check_word, label_of
 from edgekit.data.synth.confusable import confusable_words
 from edgekit.data.synth.espeak import list_variants
 from edgekit.data.synth.synthesise import synthesise
@@ -72,8 +72,7 @@ def synthesise_words(plan: WakeSet, folder: Path, progress: Progress) -> Manifes
         BadConfigError: a phrase that is no words.
         MissingDependencyError: espeak-ng is not installed.
     """
-    if not plan.phrase.strip() or plan.phrase != plan.phrase.strip().lower():
-        raise BadConfigError(f"{plan.phrase!r} is no wake word", mend="write lower-case words")
+    check_word(plan.phrase, "the wake word")
     others = dict.fromkeys(
         (*confusable_words(plan.phrase, plan.neighbours, plan.seed, least=_APART), *plan.phrase.split())
     )

@@ -149,16 +149,25 @@ def _between(config: SynthConfig, name: str, low: float, high: float, why: str =
         raise BadConfigError(f"{value} is out of range", where=name, mend=mend)
 
 
+def check_word(word: str, where: str) -> None:
+    """A word, or several, that can be said and is a label.
+
+    Raises:
+        BadConfigError: it has other characters, or is too long.
+    """
+    plain = word.replace(" ", "").replace("'", "").replace("-", "")
+    if not plain.isalnum() or word != word.strip().lower() or len(word) > 64:
+        mend = "use lower-case letters, digits, spaces, ' and -, up to 64 characters"
+        raise BadConfigError(f"{word!r} is no word", where=where, mend=mend)
+
+
 def _check_words(config: SynthConfig) -> None:
     if not config.words:
         raise BadConfigError("no keyword", where="words", mend="give words, as in --words yes,no,up,down")
     _check_spellings(config)
     for where, words in (("words", config.words), ("unknown_words", config.unknown_words or ())):
         for word in words:
-            plain = word.replace(" ", "").replace("'", "").replace("-", "")
-            if not plain.isalnum() or word != word.strip().lower() or len(word) > 64:
-                mend = "use lower-case letters, digits, spaces, ' and -, up to 64 characters"
-                raise BadConfigError(f"{word!r} is no word", where=where, mend=mend)
+            check_word(word, where)
         twice = {word for word in words if words.count(word) > 1}
         if twice:
             raise BadConfigError(f"{min(twice)!r} is there twice", where=where, mend="remove one of them")
