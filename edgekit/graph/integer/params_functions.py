@@ -24,7 +24,7 @@ class SoftmaxParams:
 
 @dataclass(frozen=True, eq=False)
 class WideSoftmaxParams:
-    """softmax of int16 over the last axis, through tables with interpolation (table513.py).
+    """softmax of int16 over the last axis, through tables with interpolation (interpolated.py).
 
     Attributes:
         rescale: of (q − max of the row) so that −65535 stands for −10.
