@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import edgekit
 from edgekit.detect.settings import DetectorSettings
+from edgekit.features.presets import PRESETS
 from edgekit.features.spec_file import load_spec
 
 RATE, WORDS, SPEAKERS = 16_000, ("no", "stop", "yes"), ("spk00", "spk01", "theo", "lucas", "george", "spk21")
@@ -69,6 +70,9 @@ class Shelf:
             "detector.json": _detector,
             "day.wav": _day,
             "demo-out": self._demo,
+            "runs/ast": _transformer,
+            "pictures.safetensors": _pictures,
+            **dict.fromkeys(("GunPoint_TRAIN.ts", "GunPoint_TEST.ts"), _series),
         }
 
     def __contains__(self, name: str) -> bool:
@@ -172,6 +176,40 @@ def _detector(path: Path) -> None:
     """Of the third class of WORDS, a decision every 160 ms."""
     settings = DetectorSettings(outputs=3, keywords=(2,), thresholds=(9000,), smoothing=2, refractory=3)
     path.write_text(json.dumps({"schema_version": 1, "step_ms": 160.0, **settings.to_json()}), encoding="utf-8")
+
+
+def _transformer(path: Path) -> None:
+    """A run of a small transformer with random weights, as a source to adapt."""
+    from edgekit.models.registry import build_model
+    from edgekit.train.checkpoint import Checkpoint, save_checkpoint
+
+    spec = PRESETS["kws-logmel-40"].replace(padding="none", mel_bins=32, layout="freq_time")
+    arguments = {"input_shape": list(spec.input_shape[1:3]), "patch": 16, "stride": 16, "layers": 2, "width": 16}
+    model = build_model("small-vit", **arguments, heads=2, classes=3)
+    path.mkdir(parents=True)
+    checkpoint = Checkpoint("small-vit", {**arguments, "heads": 2, "classes": 3}, spec, WORDS, model.state_dict())
+    save_checkpoint(checkpoint, path / "checkpoint.safetensors")
+
+
+def _pictures(path: Path) -> None:
+    """A classifier of twelve kinds of pictures with random weights."""
+    from edgekit.adapt.source import save_picture_source
+    from edgekit.models.registry import build_model
+
+    arguments = {"classes": 12, "width": 0.2}
+    labels = tuple(f"shape-{number}" for number in range(12))
+    weights = build_model("mobilenet-v3", **arguments).state_dict()
+    save_picture_source(path, "mobilenet-v3", arguments, labels, (1, 64, 64), weights)
+
+
+def _series(path: Path) -> None:
+    """Twelve slow and twelve fast series."""
+    rng = np.random.default_rng(len(path.name))
+    lines = ["@problemName GunPoint", "@timeStamps false", "@classLabel true slow fast", "@data"]
+    for number in range(24):
+        wave = np.sin((0.1, 0.8)[number % 2] * np.arange(60) + rng.uniform(0, 6)) + 0.1 * rng.normal(size=60)
+        lines.append(",".join(f"{value:.4f}" for value in wave) + (":slow", ":fast")[number % 2])
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _space(path: Path) -> None:

@@ -105,8 +105,12 @@ def _small(words: list[str]) -> Iterator[str]:
         for setting in QUICK:
             if not (kept and setting.startswith("model.")):
                 yield from ("--set", setting)
-    elif words[1] in ("train", "distill") and "-o" in words:
+    elif words[1] in ("train", "distill", "adapt") and "-o" in words:
         yield from ("--set", "schedule.epochs=1")
+        if words[2].startswith(("v2s-", "speaker-")):
+            yield from ("--set", "schedule.batch_size=16", "--set", "schedule.warmup_epochs=0")
+    if words[1] == "voice2series":
+        yield from ("--epochs", "1", "--placement", "pad", "--each", "1")
     if words[1:3] == ["data", "synth"] and "--voices" not in words:
         yield from ("--voices", "10", "--takes", "1")
     if words[1] == "run" and not any(word.endswith((".wav", "-unit", "clips")) or word == "-" for word in words):
