@@ -1,4 +1,4 @@
-"""C11 of a detector: header and source, no heap, no float, the same integers as :class:`edgekit.detect.detector.Detector`."""
+"""C11 of a detector: no heap, no float, the same integers as :class:`edgekit.detect.detector.Detector`."""
 
 from __future__ import annotations
 

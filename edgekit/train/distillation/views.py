@@ -28,7 +28,7 @@ OFFSET, SPEED, GAIN = 0, 1, 2
 
 @dataclass(frozen=True)
 class ViewPlan:
-    """How many views there are besides the plain one, and how far they go (as :class:`edgekit.augment.spec.Augment` has it).
+    """How many views there are besides the plain one, and how far they go (:class:`edgekit.augment.spec.Augment`).
 
     Attributes:
         window: length in samples of the windows that lie anywhere in a clip; 0: views are shifted from its start.
