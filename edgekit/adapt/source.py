@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekit.core import run_files
 from edgekit.core.digest import canonical_json, digest_file
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.files import atomic_path
@@ -19,7 +20,6 @@ from edgekit.models.registry import build_model
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-FILE_NAME = "checkpoint.safetensors"
 INPUT_KEY = "edgekit.input"
 """Metadata key of a source without a front-end: JSON list [C, H, W], what it takes."""
 _LARGEST_FILE = 2 << 30
@@ -73,7 +73,7 @@ def read_source(path: Path) -> Source:
         BadFileError: missing, damaged, without edgekit's metadata, or itself an adapted model.
     """
     reader = require("safetensors", "train")
-    file = path / FILE_NAME if path.is_dir() else path
+    file = path / run_files.CHECKPOINT if path.is_dir() else path
     if not file.is_file():
         raise BadFileError("no source model here", where=str(file), mend="name a run folder or its checkpoint")
     if file.stat().st_size > _LARGEST_FILE:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edgekit.api.train import resolve_recipe
 from edgekit.api.training import TrainResult, run_training
 from edgekit.api.training_clips import Data, read_data, split_clips
+from edgekit.core import run_files
 from edgekit.core.errors import BadConfigError
 from edgekit.core.optional import require
 from edgekit.core.progress import Progress, silent
@@ -94,7 +95,6 @@ def adapt(
     """
     require("lightning.pytorch", "train")
     from edgekit.adapt.source import read_source
-    from edgekit.train.checkpoint import FILE_NAME
     from edgekit.train.source_link import link_source
     from edgekit.train.stand_in import StandIn
 
@@ -125,7 +125,7 @@ def adapt(
         model.digest,
         (trained, module.trained_parameters(head=False)),
         sum(p.numel() for p in module.parameters()) - trained,
-        (folder / FILE_NAME).stat().st_size,
+        (folder / run_files.CHECKPOINT).stat().st_size,
     )
 
 

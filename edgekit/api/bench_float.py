@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgekit.bench.on_float import BATCH, FloatInputs
+from edgekit.core import run_files
 from edgekit.core.errors import BadConfigError
 from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph
@@ -20,12 +21,10 @@ from edgekit.graph.readers.load import load_graph
 if TYPE_CHECKING:
     from edgekit.train.checkpoint import Checkpoint
 
-CHECKPOINT = "checkpoint.safetensors"
-
 
 def is_run(path: Path) -> bool:
     """Whether ``path`` is a run folder or a checkpoint."""
-    return (path / CHECKPOINT).is_file() or path.suffix.lower() == ".safetensors"
+    return (path / run_files.CHECKPOINT).is_file() or path.suffix.lower() == ".safetensors"
 
 
 def is_float(graph: Graph) -> bool:
@@ -49,9 +48,9 @@ def run_inputs(path: Path, clips: int, seed: int) -> FloatInputs:
     from edgekit.train.checkpoint import load_checkpoint
     from edgekit.train.onnx_export import write_onnx
 
-    checkpoint = load_checkpoint(path / CHECKPOINT if path.is_dir() else path)
+    checkpoint = load_checkpoint(path / run_files.CHECKPOINT if path.is_dir() else path)
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
-        file = Path(folder) / "model.onnx"
+        file = Path(folder) / run_files.MODEL
         write_onnx(checkpoint, file)
         graph, onnx = lower(load_graph(file)), file.read_bytes()
     name = path.name if path.is_dir() else path.parent.name or path.stem

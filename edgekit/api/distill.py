@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edgekit.api.train import resolve_recipe
 from edgekit.api.training import TrainResult, run_training
 from edgekit.api.training_clips import Data, read_data, split_clips
+from edgekit.core import run_files
 from edgekit.core.digest import digest_file, digest_json
 from edgekit.core.errors import BadConfigError
 from edgekit.core.optional import require
@@ -99,7 +100,6 @@ def teacher_digests(paths: Sequence[Path], recipe: Recipe) -> list[str]:
     Raises:
         BadConfigError: no teacher, runs and stores mixed, or a loss that needs what these cannot give.
     """
-    from edgekit.train.checkpoint import FILE_NAME
     from edgekit.train.distillation.store import is_store, read_identity
 
     if not paths:
@@ -110,7 +110,7 @@ def teacher_digests(paths: Sequence[Path], recipe: Recipe) -> list[str]:
         raise BadConfigError("runs and stored logits cannot be mixed", where="--teacher", mend=mend)
     if all(stores):
         return [digest_json(read_identity(path)[0].to_json()) for path in paths]
-    files = [path / FILE_NAME if path.is_dir() else path for path in paths]
+    files = [path / run_files.CHECKPOINT if path.is_dir() else path for path in paths]
     for file in files:
         if not file.is_file():
             mend = "name a folder of 'edgekit train -o' or of 'edgekit distill --store'"

@@ -11,6 +11,7 @@ import numpy as np
 from edgekit.api.evaluation_clips import EvaluatedModel, worst_section
 from edgekit.api.evaluation_insight import insight_sections
 from edgekit.api.report_files import read_history
+from edgekit.core import run_files
 from edgekit.report import figures
 from edgekit.report.confusion import confusion_matrix
 from edgekit.report.evaluation_figures import group_bars, reliability_diagram
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _MOST_BARS = 40
 _MOST_CLASSES = 24
-_HISTORY = "history.csv"
 
 Json = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def _groups(entry: Json) -> Section:
 
 
 def _training(model: EvaluatedModel) -> Iterator[Section]:
-    if (model.path / _HISTORY).is_file():
-        history = read_history(model.path / _HISTORY)
+    if (model.path / run_files.HISTORY).is_file():
+        history = read_history(model.path / run_files.HISTORY)
         drawn = Figure(figures.learning_curves(history), f"Learning curves of {model.name} over {len(history)} epochs.")
         yield Section(f"{model.name}: training", figures=(drawn,))

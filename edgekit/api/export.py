@@ -6,10 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.core import run_files
 from edgekit.core.files import atomic_folder
 from edgekit.core.optional import require
-
-MODEL, FRONTEND, LABELS = "model.onnx", "frontend.json", "labels.txt"
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def export(run: str | Path, out: str | Path) -> Exported:
     checkpoint = load_checkpoint(Path(run))
     folder = Path(os.fspath(out))
     with atomic_folder(folder) as temporary:
-        write_onnx(checkpoint, temporary / MODEL)
-        (temporary / FRONTEND).write_text(checkpoint.frontend.canonical() + "\n", "utf-8")
-        (temporary / LABELS).write_text("".join(f"{label}\n" for label in checkpoint.labels), "utf-8")
-    return Exported(folder / MODEL, folder / FRONTEND, folder / LABELS)
+        write_onnx(checkpoint, temporary / run_files.MODEL)
+        (temporary / run_files.FRONTEND).write_text(checkpoint.frontend.canonical() + "\n", "utf-8")
+        (temporary / run_files.LABELS).write_text("".join(f"{label}\n" for label in checkpoint.labels), "utf-8")
+    return Exported(folder / run_files.MODEL, folder / run_files.FRONTEND, folder / run_files.LABELS)

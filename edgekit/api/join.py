@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit.core import run_files
 from edgekit.core.errors import BadConfigError
 from edgekit.core.files import write_json, write_text
 from edgekit.core.optional import require
@@ -48,7 +49,7 @@ def join(runs: Sequence[str | Path], out: str | Path, *, overrides: Sequence[str
             does not take or that change its weights; a folder in use.
     """
     require("safetensors", "train")
-    from edgekit.train.checkpoint import FILE_NAME, load_checkpoint, save_checkpoint
+    from edgekit.train.checkpoint import load_checkpoint, save_checkpoint
     from edgekit.train.join import join_checkpoints
     from edgekit.train.recipe_file import set_key
 
@@ -62,7 +63,7 @@ def join(runs: Sequence[str | Path], out: str | Path, *, overrides: Sequence[str
     joined = join_checkpoints(members, changes)
     parameters = sum(parameter.numel() for parameter in joined.build().parameters())
     result = JoinResult(folder, tuple(name for name, _ in members), parameters)
-    write_text(folder / "frontend.json", joined.frontend.canonical() + "\n")
+    write_text(folder / run_files.FRONTEND, joined.frontend.canonical() + "\n")
     write_json(folder / "join.json", {"schema_version": 1, **result.to_json()})
-    save_checkpoint(joined, folder / FILE_NAME)
+    save_checkpoint(joined, folder / run_files.CHECKPOINT)
     return result

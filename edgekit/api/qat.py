@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.api.training import run_training
 from edgekit.api.training_clips import Data, read_data, split_clips
+from edgekit.core import run_files
 from edgekit.core.digest import digest_bytes
 from edgekit.core.errors import BadConfigError, DigestMismatchError
 from edgekit.core.optional import require
@@ -152,7 +153,7 @@ def _recipe(options: QatOptions, checkpoint: Checkpoint, base: str) -> Recipe:
     from edgekit.train.recipe_file import load_recipe
     from edgekit.train.start_choice import Start
 
-    file = options.run / "recipe.toml"
+    file = options.run / run_files.RECIPE
     if not file.is_file():
         raise BadConfigError("is no run folder (no recipe.toml)", where=str(options.run), mend="name one with --qat")
     length = (f"schedule.epochs={options.epochs}", f"schedule.decay_epochs={max(1, 2 * options.epochs // 3)}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.api.check_budget import Budgets, check_budget
+from edgekit.core import run_files
 from edgekit.report.json import verdict_json
 
 Json = dict[str, Any]
@@ -14,7 +15,7 @@ Json = dict[str, Any]
 
 def verdict_of(path: Path, shown: str, budgets: Budgets, measured: Mapping[str, float] | None) -> Json:
     """The verdict of ``edgekit check-budget`` about one model, its layers included, under the name ``shown``."""
-    counted = path / "checkpoint.safetensors" if path.is_dir() else path
+    counted = path / run_files.CHECKPOINT if path.is_dir() else path
     verdict = verdict_json(check_budget(counted, budgets, measured=measured), why=True)
     for model in verdict["models"]:
         model["path"] = shown

@@ -9,18 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.api.report_costs import layer_rows, measured_rows, memory_of, verdict_of
-from edgekit.api.report_files import (
-    CHECKPOINT,
-    FRONTEND,
-    HISTORY,
-    METRICS,
-    RECIPE,
-    RunFiles,
-    read_history,
-    read_object,
-    read_text,
-)
+from edgekit.api.report_files import RunFiles, read_history, read_object, read_text
 from edgekit.api.report_provenance import provenance_of
+from edgekit.core import run_files
 from edgekit.core.model_metadata import FRONTEND_KEY, LABELS_KEY
 
 if TYPE_CHECKING:
@@ -147,15 +138,15 @@ def _compared(a: EvaluatedModel | None, b: EvaluatedModel | None) -> Json | None
 
 
 def _training(folder: Path) -> Json:
-    ended = (folder / METRICS).is_file()  # an interrupted run has an epoch and weights, and no result yet
-    metrics = read_object(folder / METRICS) if ended else {}
-    start, loss = folder / "start.json", metrics.get("validation")
+    ended = (folder / run_files.METRICS).is_file()  # an interrupted run has an epoch and weights, and no result yet
+    metrics = read_object(folder / run_files.METRICS) if ended else {}
+    start, loss = folder / run_files.START, metrics.get("validation")
     return {
         "ended": ended,
         "epoch": metrics.get("epoch"),
         "validation": loss if isinstance(loss, dict) else None,
-        "history": read_history(folder / HISTORY),
-        "recipe": read_text(folder / RECIPE),
+        "history": read_history(folder / run_files.HISTORY),
+        "recipe": read_text(folder / run_files.RECIPE),
         "started": read_object(start) if start.is_file() else None,
     }
 
@@ -172,7 +163,7 @@ def _metadata(path: Path | None) -> Mapping[str, str]:
         if path.is_dir() or path.suffix.lower() == ".safetensors":
             from edgekit.budget.checkpoint import read_checkpoint
 
-            return read_checkpoint(path / CHECKPOINT if path.is_dir() else path)[0].metadata
+            return read_checkpoint(path / run_files.CHECKPOINT if path.is_dir() else path)[0].metadata
         return load_graph(path).metadata
     except EdgekitError:
         return {}
@@ -193,8 +184,8 @@ def _frontend(folder: Path | None, metadata: Mapping[str, str]) -> Json | None:
     from edgekit.features.spec import from_json
 
     text, where = metadata.get(FRONTEND_KEY), "the model's metadata"
-    if text is None and folder is not None and (folder / FRONTEND).is_file():
-        text, where = read_text(folder / FRONTEND), str(folder / FRONTEND)
+    if text is None and folder is not None and (folder / run_files.FRONTEND).is_file():
+        text, where = read_text(folder / run_files.FRONTEND), str(folder / run_files.FRONTEND)
     if text is None:
         return None
     spec = from_json(text, where=where)

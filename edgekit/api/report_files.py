@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit.core import run_files
 from edgekit.core.errors import BadConfigError, BadFileError
 
-CHECKPOINT, HISTORY, METRICS, RECIPE = "checkpoint.safetensors", "history.csv", "metrics.json", "recipe.toml"
-IDENTITY, PROVENANCE, ROAD, FRONTEND = "run.json", "provenance.json", "road.json", "frontend.json"
+ROAD = "road.json"
 MODEL_SUFFIXES = (".tflite", ".onnx", ".safetensors")
 _LARGEST = 16 << 20  # bytes of a metrics, history or recipe file; a run writes kilobytes
 _AGAIN = "train the run again"
@@ -65,11 +65,11 @@ def find_run(path: Path, int8: Path | None = None) -> RunFiles:
         whole = path.suffix.lower() == ".tflite" and int8 is None
         return RunFiles(path.name, float_model=None if whole else path, int8=path if whole else int8)
     inner = path / "run"
-    folder = inner if (path / ROAD).is_file() or (inner / HISTORY).is_file() else path
-    if not (folder / HISTORY).is_file():
+    folder = inner if (path / ROAD).is_file() or (inner / run_files.HISTORY).is_file() else path
+    if not (folder / run_files.HISTORY).is_file():
         mend = "give a run folder of edgekit train, a folder of edgekit demo, or a model file"
-        raise BadFileError(f"holds no run ({HISTORY} is missing)", where=str(path), mend=mend)
-    checkpoint, exported, road = folder / CHECKPOINT, path / "export" / "model.onnx", path / ROAD
+        raise BadFileError(f"holds no run ({run_files.HISTORY} is missing)", where=str(path), mend=mend)
+    checkpoint, exported, road = folder / run_files.CHECKPOINT, path / "export" / run_files.MODEL, path / ROAD
     return RunFiles(
         name=path.resolve().name,
         folder=folder,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgekit.api.report_files import CHECKPOINT, IDENTITY, PROVENANCE, RunFiles, read_object
+from edgekit.api.report_files import RunFiles, read_object
+from edgekit.core import run_files
 from edgekit.core.digest import digest_file
 from edgekit.core.surroundings import surroundings
 
@@ -25,10 +26,10 @@ def provenance_of(files: RunFiles, tested: EvaluatedModel | None) -> Json:
         BadFileError: a damaged file of the run.
     """
     folder = files.folder
-    made = folder / PROVENANCE if folder else None
-    identity = folder / IDENTITY if folder else None
+    made = folder / run_files.PROVENANCE if folder else None
+    identity = folder / run_files.IDENTITY if folder else None
     paths = (files.float_model, files.exported, files.int8)
-    models = [path / CHECKPOINT if path.is_dir() else path for path in paths if path is not None]
+    models = [path / run_files.CHECKPOINT if path.is_dir() else path for path in paths if path is not None]
     return {
         "models": [{"file": path.name, "bytes": path.stat().st_size, "digest": digest_file(path)} for path in models],
         "run": read_object(identity) if identity and identity.is_file() else None,

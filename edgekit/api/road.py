@@ -16,6 +16,7 @@ from edgekit.api.export import export
 from edgekit.api.quantize import quantize
 from edgekit.api.train import train
 from edgekit.bench.emulate import Emulation, emulate
+from edgekit.core import run_files
 from edgekit.core.errors import DataError
 from edgekit.core.files import write_json
 from edgekit.core.measurement import Measurement
@@ -187,7 +188,7 @@ def _run_on_chip(
     chosen = np.linspace(0, len(reference.clips) - 1, wanted).round().astype(np.int64)
     picked = tuple(reference.clips[i] for i in chosen)
     manifest = Manifest("on-chip", picked[0].path.parent, picked, reference.labels)
-    spec = load_spec(compiled.folder.parent / EXPORT / "frontend.json")
+    spec = load_spec(compiled.folder.parent / EXPORT / run_files.FRONTEND)
     cache = AudioCache(manifest, spec.sample_rate, progress=progress)
     pcm = plain_windows(cache, spec.clip_samples, np.arange(len(picked)))
     emulation = emulate(

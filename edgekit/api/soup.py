@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.api.device import pick_device
 from edgekit.api.training_clips import Data, read_data, split_clips
+from edgekit.core import run_files
 from edgekit.core.errors import BadConfigError
 from edgekit.core.files import write_json, write_text
 from edgekit.core.optional import require
@@ -109,13 +110,13 @@ def soup(
 
 
 def _write(mixed: Soup, folder: Path, method: str) -> SoupResult:
-    from edgekit.train.checkpoint import FILE_NAME, save_checkpoint
+    from edgekit.train.checkpoint import save_checkpoint
 
     together = mixed.together.to_json() if mixed.together else None
     alone = {name: scores.to_json() for name, scores in mixed.alone.items()}
     result = SoupResult(folder, method, mixed.chosen, alone, together)
-    write_text(folder / "frontend.json", mixed.checkpoint.frontend.canonical() + "\n")
+    write_text(folder / run_files.FRONTEND, mixed.checkpoint.frontend.canonical() + "\n")
     write_json(folder / "soup.json", {"schema_version": 1, **result.to_json()})
-    write_json(folder / "metrics.json", dict(mixed.checkpoint.metrics))
-    save_checkpoint(mixed.checkpoint, folder / FILE_NAME)
+    write_json(folder / run_files.METRICS, dict(mixed.checkpoint.metrics))
+    save_checkpoint(mixed.checkpoint, folder / run_files.CHECKPOINT)
     return result

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.api.train import resolve_recipe
 from edgekit.api.training_clips import Data, read_data, split_clips
+from edgekit.core import run_files
 from edgekit.core.digest import digest_json
 from edgekit.core.errors import BadConfigError
 from edgekit.core.files import write_json
@@ -197,7 +198,7 @@ def _training(
 
 def _history(folder: Path, gain: str) -> list[tuple[int, float]]:
     """Epochs that a killed worker had validated, and what they reached."""
-    file = folder / "history.csv"
+    file = folder / run_files.HISTORY
     if not file.is_file():
         return []
     with file.open(encoding="utf-8") as stream:

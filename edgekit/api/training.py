@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.api.device import check_device
+from edgekit.core import run_files
 from edgekit.core.digest import digest_file
 from edgekit.core.optional import require
 
@@ -80,7 +81,7 @@ def run_training(
     check_device(session.device)
     require("lightning.pytorch", "train")
     from edgekit.data.cache import AudioCache
-    from edgekit.train.loop import START, train_student
+    from edgekit.train.loop import train_student
     from edgekit.train.provenance import note_provenance
     from edgekit.train.run_folder import open_run
     from edgekit.train.start import weights_file
@@ -101,6 +102,6 @@ def run_training(
         epoch=metrics["epoch"],
         validation=metrics["validation"],
         clips=(len(train), len(valid) if valid else 0),
-        started=json.loads((folder / START).read_text("utf-8")) if start else None,
+        started=json.loads((folder / run_files.START).read_text("utf-8")) if start else None,
         rejected=manifest.rejected + train.rejected + (valid.rejected if valid else ()),
     )

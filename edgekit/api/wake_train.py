@@ -12,6 +12,7 @@ import numpy as np
 from edgekit.api.export import Exported, export
 from edgekit.api.quantize import quantize
 from edgekit.api.wake_data import UNKNOWN, WakeSet
+from edgekit.core import run_files
 from edgekit.core.errors import BadConfigError
 from edgekit.core.progress import Progress
 from edgekit.data.stream import StreamPlan
@@ -170,10 +171,10 @@ def make_model(
         tflite: the int8 model to write.
         progress: told about steps.
     """
-    from edgekit.train.checkpoint import FILE_NAME, Checkpoint, save_checkpoint
+    from edgekit.train.checkpoint import Checkpoint, save_checkpoint
     from edgekit.train.wake.fit import fit
 
-    if not (folder / FILE_NAME).is_file():
+    if not (folder / run_files.CHECKPOINT).is_file():
         fresh, lesson = _fresh(recipe, plan.seed), lesson_of(recipe, plan.seed)
         mined = len(lessons.others.ends) - lessons.neighbours
         module = fit(fresh, lessons.words, lessons.others, lessons.spec, lesson, progress, mined)
@@ -186,7 +187,7 @@ def make_model(
             weights=module.state_dict(),
             recipe=recipe.to_json(),
         )
-        save_checkpoint(checkpoint, folder / FILE_NAME)
+        save_checkpoint(checkpoint, folder / run_files.CHECKPOINT)
     exported = export(folder, folder / "export")
     if not tflite.is_file():
         quantize(exported.model, calibration_windows(lessons), tflite, progress=progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgekit.core import run_files
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.spelling import did_you_mean
 from edgekit.features.presets import PRESETS
@@ -24,7 +25,7 @@ def load_spec(name_or_path: str | Path) -> FrontendSpec:
         return PRESETS[name]
     path = Path(name)
     if path.is_dir():
-        path = path / "frontend.json"
+        path = path / run_files.FRONTEND
     if not path.is_file():
         hint = did_you_mean(name, PRESETS, f"presets: {', '.join(PRESETS)}; or give a .json file")
         raise BadConfigError("is neither a preset nor a front-end file", where=name, mend=hint)

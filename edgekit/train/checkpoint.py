@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekit.core import run_files
 from edgekit.core.digest import canonical_json
 from edgekit.core.errors import BadFileError, DigestMismatchError
 from edgekit.core.files import atomic_path
@@ -21,7 +22,6 @@ from edgekit.train.source_link import with_source
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-FILE_NAME = "checkpoint.safetensors"
 METRICS_KEY = "edgekit.metrics"
 """Metadata key: JSON object, what the run measured on its validation clips."""
 RECIPE_KEY = "edgekit.recipe"
@@ -120,7 +120,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         DigestMismatchError: the digest in the file is not that of the front-end in the file, or other frozen weights.
     """
     torch_files = require("safetensors", "train")
-    file = path / FILE_NAME if path.is_dir() else path
+    file = path / run_files.CHECKPOINT if path.is_dir() else path
     if not file.is_file():
         raise BadFileError("no checkpoint here", where=str(file), mend="name the folder that 'edgekit train -o' wrote")
     if file.stat().st_size > _LARGEST_FILE:

@@ -1,15 +1,4 @@
-"""One training run: Lightning as the loop, a run folder as its result, resumable at every epoch.
-
-RUN/recipe.toml               the resolved recipe
-RUN/run.json                  digests of everything that decides the run: a resume must find the same
-RUN/frontend.json             the spec, normalisation included
-RUN/last.ckpt                 loop state of the last finished epoch
-RUN/history.csv               one row an epoch
-RUN/checkpoint.safetensors    the weights to use
-RUN/provenance.json           versions, command line and digests of the clips, see provenance.py
-RUN/start.json                what the weights to start from gave, where there are such
-RUN/metrics.json              validation scores of these weights; written when the run has ended
-"""
+"""One training run: Lightning as the loop, a run folder (core/run_files.py) as its result, resumable at every epoch."""
 
 from __future__ import annotations
 
@@ -21,6 +10,7 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, Trainer
 
+from edgekit.core import run_files
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.files import write_json, write_text
 from edgekit.data.cache import AudioCache
@@ -33,7 +23,7 @@ from edgekit.train.dataset import ClipBatches
 from edgekit.train.hearing import FrontEnd, front_end, input_shape
 from edgekit.train.module import StudentModule
 from edgekit.train.recipe import Recipe
-from edgekit.train.run_keeper import STATE, RunKeeper
+from edgekit.train.run_keeper import RunKeeper
 from edgekit.train.session import Session
 from edgekit.train.stand_in import Epochs, StandIn
 from edgekit.train.start import start_from, weights_file
@@ -45,8 +35,6 @@ if TYPE_CHECKING:
 
     from edgekit.train.distillation.module import Teaching
 
-METRICS = "metrics.json"
-START = "start.json"
 _NORMALISE_CLIPS = 2000
 
 
@@ -90,18 +78,18 @@ def train_student(
         if recipe.start.weights:
             estimated = recipe.frontend.normalise != "spec"
             started = start_from(model, template, recipe.start, estimated=estimated)
-            write_json(folder / START, started.to_json())
+            write_json(folder / run_files.START, started.to_json())
         batches = ClipBatches(train, labels, spec.clip_samples, recipe, world=session.devices)
         module = _module(model, front_end(model, spec), batches, valid, recipe, labels, teaching)
-        write_text(folder / "frontend.json", spec.canonical() + "\n")
+        write_text(folder / run_files.FRONTEND, spec.canonical() + "\n")
         keeper = RunKeeper(folder, template, recipe, session.progress, session.watch)
-        state = folder / STATE
+        state = folder / run_files.STATE
         logger = open_tracker(session.tracker, folder, recipe) if session.tracker else None
         callbacks = [keeper, *([Epochs(stand_in)] if stand_in else [])]
         trainer = make_trainer(recipe, session.device, session.devices, callbacks, logger)
         _fit(trainer, module, state if state.is_file() else None)
     if trainer.is_global_zero:
-        write_json(folder / METRICS, keeper.metrics())
+        write_json(folder / run_files.METRICS, keeper.metrics())
     return keeper.metrics()
 
 

@@ -6,11 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from edgekit.core import run_files
 from edgekit.core.files import write_json
 from edgekit.core.surroundings import surroundings
 from edgekit.data.cache import AudioCache
-
-PROVENANCE = "provenance.json"
 
 
 def note_provenance(folder: Path, train: AudioCache, valid: AudioCache | None) -> None:
@@ -21,7 +20,7 @@ def note_provenance(folder: Path, train: AudioCache, valid: AudioCache | None) -
         train: its training clips.
         valid: its validation clips.
     """
-    path = folder / PROVENANCE
+    path = folder / run_files.PROVENANCE
     if path.is_file() or os.environ.get("LOCAL_RANK", "0") != "0":  # a further process of Lightning's DDP
         return
     data = {"train": _clips(train), "valid": _clips(valid) if valid else None}

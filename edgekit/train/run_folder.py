@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edgekit.core import run_files
 from edgekit.core.digest import digest_json
 from edgekit.core.errors import BadConfigError, BadFileError
 from edgekit.core.files import write_json, write_text
@@ -14,17 +15,16 @@ from edgekit.data.manifest import Manifest
 from edgekit.train.recipe import Recipe
 from edgekit.train.recipe_file import to_toml
 
-IDENTITY = "run.json"
 _OWN_FILES = (
-    IDENTITY,
-    "recipe.toml",
-    "frontend.json",
-    "last.ckpt",
-    "history.csv",
-    "checkpoint.safetensors",
-    "metrics.json",
-    "start.json",
-    "provenance.json",
+    run_files.IDENTITY,
+    run_files.RECIPE,
+    run_files.FRONTEND,
+    run_files.STATE,
+    run_files.HISTORY,
+    run_files.CHECKPOINT,
+    run_files.METRICS,
+    run_files.START,
+    run_files.PROVENANCE,
     "mlflow.json",
     "source.safetensors",
     "frame-program.svg",
@@ -65,7 +65,7 @@ def open_run(
         **({"teachers": list(teachers)} if teachers else {}),
         **({"start": start} if start else {}),
     }
-    was_run = (folder / IDENTITY).is_file()
+    was_run = (folder / run_files.IDENTITY).is_file()
     if overwrite and was_run:
         for name in reversed(_OWN_FILES):  # what says that it is a run goes last
             (folder / name).unlink(missing_ok=True)
@@ -83,8 +83,8 @@ def open_run(
     empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
     if not empty and not (overwrite and was_run):
         raise BadConfigError("is not empty and holds no run", where=str(folder), mend="choose another folder")
-    write_json(folder / IDENTITY, identity)
-    write_text(folder / "recipe.toml", to_toml(recipe))
+    write_json(folder / run_files.IDENTITY, identity)
+    write_text(folder / run_files.RECIPE, to_toml(recipe))
 
 
 def _placeless(recipe: Recipe) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _placeless(recipe: Recipe) -> dict[str, Any]:
 
 
 def _identity(folder: Path) -> dict[str, object] | None:
-    path = folder / IDENTITY
+    path = folder / run_files.IDENTITY
     if not path.is_file():
         return None
     try:

@@ -12,15 +12,13 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from edgekit.core import run_files
 from edgekit.core.files import atomic_path, write_text
 from edgekit.core.progress import Progress
-from edgekit.train.checkpoint import FILE_NAME, Checkpoint, save_checkpoint
+from edgekit.train.checkpoint import Checkpoint, save_checkpoint
 from edgekit.train.evaluation.metrics import Scores
 from edgekit.train.recipe import Recipe
 from edgekit.train.source_link import stored_tensors
-
-STATE = "last.ckpt"
-
 
 Watch = Callable[[int, Scores], None]
 """``watch(epoch, scores)`` after an epoch was validated and written; what it raises ends the run there."""
@@ -68,14 +66,14 @@ class RunKeeper(Callback):
                 learned = stored_tensors(pl_module.kept, pl_module.kept.state_dict())
                 weights = {name: value.detach().cpu() for name, value in learned.items()}
                 kept = dataclasses.replace(self.template, weights=weights, metrics=self.metrics())
-                save_checkpoint(kept, self.folder / FILE_NAME)
+                save_checkpoint(kept, self.folder / run_files.CHECKPOINT)
         if not trainer.is_global_zero:
-            trainer.save_checkpoint(self.folder / STATE)  # collective: writes nothing here, but the first process waits
+            trainer.save_checkpoint(self.folder / run_files.STATE)  # collective: the first process waits
             return
-        write_text(self.folder / "history.csv", _csv(self.rows))
+        write_text(self.folder / run_files.HISTORY, _csv(self.rows))
         if trainer.logger is not None:
             trainer.logger.log_metrics({name: value for name, value in row.items() if name != "epoch"}, step=epoch)
-        with atomic_path(self.folder / STATE) as temporary:
+        with atomic_path(self.folder / run_files.STATE) as temporary:
             trainer.save_checkpoint(temporary)
         if self.watch is not None and scores:
             self.watch(epoch, scores)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from edgekit.core import run_files
 from edgekit.core.errors import BadFileError, DigestMismatchError
 from edgekit.features.spec import FrontendSpec
 from edgekit.models.patches import resize_codes
@@ -19,7 +20,7 @@ from edgekit.models.teachers.large_vit import LargeVit
 from edgekit.models.teachers.position_codes import JOINT, SPLIT, fit_codes
 from edgekit.models.teachers.pretrained import load_pretrained
 from edgekit.train.anatomy import head_tensors
-from edgekit.train.checkpoint import FILE_NAME, Checkpoint, is_checkpoint, load_checkpoint
+from edgekit.train.checkpoint import Checkpoint, is_checkpoint, load_checkpoint
 from edgekit.train.start_choice import Start
 
 _ESTIMATED = ("mean", "std")
@@ -59,7 +60,7 @@ def weights_file(choice: Start) -> Path:
         BadFileError: there is none.
     """
     path = Path(choice.weights)
-    file = path / FILE_NAME if path.is_dir() else path
+    file = path / run_files.CHECKPOINT if path.is_dir() else path
     if not file.is_file():
         mend = "name a run folder, its checkpoint.safetensors, or a public checkpoint"
         raise BadFileError("no weights to start from", where=str(file), mend=mend)

@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from edgekit.core import run_files
 from edgekit.core.digest import digest_file
 from edgekit.core.errors import BadConfigError, DataError
 from edgekit.features.spec import FrontendSpec
 from edgekit.train.batch_maker import TrainingBatch
-from edgekit.train.checkpoint import FILE_NAME, load_checkpoint
+from edgekit.train.checkpoint import load_checkpoint
 from edgekit.train.hearing import front_end, hears_waveforms
 
 
@@ -63,7 +64,7 @@ def open_teacher(path: Path, labels: tuple[str, ...], sample_rate: int) -> Teach
             where=str(path),
             mend="train both at one rate: set frontend.fields.sample_rate of one of them",
         )
-    file = path / FILE_NAME if path.is_dir() else path
+    file = path / run_files.CHECKPOINT if path.is_dir() else path
     return Teacher(path.name, checkpoint.model, digest_file(file), checkpoint.frontend, checkpoint.build(), order)
 
 
