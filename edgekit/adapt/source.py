@@ -73,7 +73,7 @@ def read_source(path: Path) -> Source:
         BadFileError: missing, damaged, without edgekit's metadata, or itself an adapted model.
     """
     reader = require("safetensors", "train")
-    file = path / run_files.CHECKPOINT if path.is_dir() else path
+    file = run_files.checkpoint_of(path)
     if not file.is_file():
         raise BadFileError("no source model here", where=str(file), mend="name a run folder or its checkpoint")
     if file.stat().st_size > _LARGEST_FILE:

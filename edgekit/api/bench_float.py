@@ -48,7 +48,7 @@ def run_inputs(path: Path, clips: int, seed: int) -> FloatInputs:
     from edgekit.train.checkpoint import load_checkpoint
     from edgekit.train.onnx_export import write_onnx
 
-    checkpoint = load_checkpoint(path / run_files.CHECKPOINT if path.is_dir() else path)
+    checkpoint = load_checkpoint(path)
     with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as folder:
         file = Path(folder) / run_files.MODEL
         write_onnx(checkpoint, file)

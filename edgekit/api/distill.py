@@ -110,7 +110,7 @@ def teacher_digests(paths: Sequence[Path], recipe: Recipe) -> list[str]:
         raise BadConfigError("runs and stored logits cannot be mixed", where="--teacher", mend=mend)
     if all(stores):
         return [digest_json(read_identity(path)[0].to_json()) for path in paths]
-    files = [path / run_files.CHECKPOINT if path.is_dir() else path for path in paths]
+    files = [run_files.checkpoint_of(path) for path in paths]
     for file in files:
         if not file.is_file():
             mend = "name a folder of 'edgekit train -o' or of 'edgekit distill --store'"

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 def verdict_of(path: Path, shown: str, budgets: Budgets, measured: Mapping[str, float] | None) -> Json:
     """The verdict of ``edgekit check-budget`` about one model, its layers included, under the name ``shown``."""
-    counted = path / run_files.CHECKPOINT if path.is_dir() else path
+    counted = run_files.checkpoint_of(path)
     verdict = verdict_json(check_budget(counted, budgets, measured=measured), why=True)
     for model in verdict["models"]:
         model["path"] = shown

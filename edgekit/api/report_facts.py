@@ -163,7 +163,7 @@ def _metadata(path: Path | None) -> Mapping[str, str]:
         if path.is_dir() or path.suffix.lower() == ".safetensors":
             from edgekit.budget.checkpoint import read_checkpoint
 
-            return read_checkpoint(path / run_files.CHECKPOINT if path.is_dir() else path)[0].metadata
+            return read_checkpoint(run_files.checkpoint_of(path))[0].metadata
         return load_graph(path).metadata
     except EdgekitError:
         return {}

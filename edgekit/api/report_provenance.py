@@ -29,7 +29,7 @@ def provenance_of(files: RunFiles, tested: EvaluatedModel | None) -> Json:
     made = folder / run_files.PROVENANCE if folder else None
     identity = folder / run_files.IDENTITY if folder else None
     paths = (files.float_model, files.exported, files.int8)
-    models = [path / run_files.CHECKPOINT if path.is_dir() else path for path in paths if path is not None]
+    models = [run_files.checkpoint_of(path) for path in paths if path is not None]
     return {
         "models": [{"file": path.name, "bytes": path.stat().st_size, "digest": digest_file(path)} for path in models],
         "run": read_object(identity) if identity and identity.is_file() else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 RECIPE = "recipe.toml"
 """The resolved recipe."""
 IDENTITY = "run.json"
@@ -24,3 +26,8 @@ METRICS = "metrics.json"
 MODEL = "model.onnx"
 LABELS = "labels.txt"
 """Of an export: the float model, and its class names, one a line."""
+
+
+def checkpoint_of(path: Path) -> Path:
+    """The weights of a run folder; a path that is no folder is a file of weights itself."""
+    return path / CHECKPOINT if path.is_dir() else path

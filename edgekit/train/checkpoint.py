@@ -120,7 +120,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         DigestMismatchError: the digest in the file is not that of the front-end in the file, or other frozen weights.
     """
     torch_files = require("safetensors", "train")
-    file = path / run_files.CHECKPOINT if path.is_dir() else path
+    file = run_files.checkpoint_of(path)
     if not file.is_file():
         raise BadFileError("no checkpoint here", where=str(file), mend="name the folder that 'edgekit train -o' wrote")
     if file.stat().st_size > _LARGEST_FILE:

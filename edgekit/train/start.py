@@ -60,7 +60,7 @@ def weights_file(choice: Start) -> Path:
         BadFileError: there is none.
     """
     path = Path(choice.weights)
-    file = path / run_files.CHECKPOINT if path.is_dir() else path
+    file = run_files.checkpoint_of(path)
     if not file.is_file():
         mend = "name a run folder, its checkpoint.safetensors, or a public checkpoint"
         raise BadFileError("no weights to start from", where=str(file), mend=mend)

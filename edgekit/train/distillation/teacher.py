@@ -64,7 +64,7 @@ def open_teacher(path: Path, labels: tuple[str, ...], sample_rate: int) -> Teach
             where=str(path),
             mend="train both at one rate: set frontend.fields.sample_rate of one of them",
         )
-    file = path / run_files.CHECKPOINT if path.is_dir() else path
+    file = run_files.checkpoint_of(path)
     return Teacher(path.name, checkpoint.model, digest_file(file), checkpoint.frontend, checkpoint.build(), order)
 
 
