@@ -9,21 +9,10 @@ import jsonschema
 import numpy as np
 import pytest
 import soundfile
+from tiny_recipe import RECIPE
 
 from edgekit.cli.main import main
 from edgekit.report.schemas import json_schema
-
-RECIPE = """
-[frontend]
-preset = "kws-logmel-40"
-fields = {sample_rate = 8000, clip_samples = 2000, window_length = 256, n_fft = 256, padding = "none", f_max = 4000}
-[model.arguments]
-channels = [8, 8]
-stem_kernel = 3
-[schedule]
-epochs = 1
-batch_size = 4
-"""
 
 
 @pytest.fixture(scope="module")

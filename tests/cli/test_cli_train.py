@@ -9,21 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from tiny_recipe import RECIPE
 
 from edgekit.cli.main import main
 
 CUDA = torch.cuda.is_available()
-RECIPE = """
-[frontend]
-preset = "kws-logmel-40"
-fields = {sample_rate = 8000, clip_samples = 2000, window_length = 256, n_fft = 256, padding = "none", f_max = 4000}
-[model.arguments]
-channels = [8, 8]
-stem_kernel = 3
-[schedule]
-epochs = 1
-batch_size = 4
-"""
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_what_was_mistaken_for_the_word_is_named() -> None:
 
 
 def test_a_phrase_of_no_words_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadConfigError, match="the wake word.*is no word"):
+    with pytest.raises(BadConfigError, match=r"the wake word.*is no word"):
         synthesise_words(WakeSet(phrase=" "), tmp_path, silent)
 
 

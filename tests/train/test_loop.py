@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from breaking_model import breaks_after
 
 from edgekit.api.train import train
 from edgekit.core.errors import BadConfigError, BadFileError, DataError, EdgekitError
@@ -165,20 +165,8 @@ def test_damaged_loop_state_says_so(tmp_path: Path, tones: Path, tiny_recipe: Pa
 def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(
     tmp_path: Path, tones: Path, tiny_recipe: Path, audio_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Breaks(nn.Module):
-        """Good for three epochs of five steps, then not a number."""
-
-        def __init__(self, classes: int) -> None:
-            super().__init__()
-            self.dense = nn.Linear(20 * 24, classes)
-            self.calls = 0
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.calls += self.training
-            out: torch.Tensor = self.dense(x.flatten(1))
-            return out * float("nan") if self.calls > 15 else out
-
-    monkeypatch.setitem(registry._BUILDERS, "breaks", Breaks)
+    """Good for three epochs of five steps, then not a number."""
+    monkeypatch.setitem(registry._BUILDERS, "breaks", breaks_after(15))
     settings = ["model.name=breaks", "model.arguments={}", "schedule.ema_decay=0", "schedule.keep=last"]
     with pytest.raises(EdgekitError, match=r"loss became nan in epoch 4, step 1.*lower optimiser\.learning_rate"):
         train(tiny_recipe, tones, tmp_path / "r", overrides=settings, device="cpu", cache=audio_cache)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from breaking_model import breaks_after
 
 from edgekit.api.train import train
 from edgekit.cli.main import main
@@ -86,20 +86,6 @@ def test_a_full_disk_while_storing_logits(
     assert main(command) == 0
 
 
-class Breaks(nn.Module):
-    """Good for two epochs of five steps, then not a number."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(20 * 24, classes)
-        self.calls = 0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.calls += self.training
-        out: torch.Tensor = self.dense(x.flatten(1))
-        return out * float("nan") if self.calls > 10 else out
-
-
 def test_a_loss_that_is_no_number(
     tmp_path: Path,
     tones: Path,
@@ -107,7 +93,7 @@ def test_a_loss_that_is_no_number(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(registry._BUILDERS, "breaks", Breaks)
+    monkeypatch.setitem(registry._BUILDERS, "breaks", breaks_after(10))
     settings = ["model.name=breaks", "model.arguments={}", "schedule.ema_decay=0", "schedule.keep=last"]
     message = "the training loss became nan in epoch 3, step 1"
     _fails(_train(tiny_recipe, tones, tmp_path / "r", *settings), message, capsys)
