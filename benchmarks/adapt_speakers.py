@@ -20,7 +20,7 @@ from edgekit.train.checkpoint import Checkpoint, load_checkpoint
 
 MODELS = {
     "speaker-resnet34": ("speaker-resnet34", 10, (0,), ("model.arguments.width=8",)),
-    "speaker-ecapa": ("ecapa-tdnn", 15, (0,), ()),
+    "speaker-ecapa": ("ecapa-tdnn", 15, (0, 1), ()),
     "speaker-amcrn": ("amcrn", 6, (0,), ("model.arguments.width=16",)),
 }
 """Recipe: model, epochs, seeds, and what makes it small enough to train here."""

@@ -18,6 +18,7 @@ TITLES = {
     "FSDD, from the classifier of pictures": "fsdd/pictures",
     "DSPSpeech (nine words": "dspspeech/pictures",
     "FSDD, from the classifier of spectrograms": "fsdd/words-mobilenet",
+    "DSPSpeech, from the classifier of spectrograms": "dspspeech/words-mobilenet",
 }
 METHODS = {
     "dual-domain": "reprogram-dual",
