@@ -10,6 +10,8 @@ stands how often that runtime agrees with itself, run as it is by default (fused
 the largest distance between the best two logits, in steps of the output, of a clip with another label.
 ``rounded_once`` has the equal labels where edgekit's interpreter rounds every sum once, as ONNX Runtime does, instead
 of twice, as TFLite and TFLM do: an experiment that says how many of the other labels come from there.
+``in_real_numbers`` has them where edgekit's graph of the file rounds activations as the file says and computes with
+real numbers between: what differs there would be read wrongly.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from foreign_files import MAKERS, Float
-from foreign_rounding import rounded_once
+from foreign_rounding import in_real_numbers, rounded_once
 from results_file import write_results
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -89,6 +91,7 @@ def row(model: str, quantizer: str, path: Path, seen: np.ndarray, clips: np.ndar
     best = np.sort(theirs[other], axis=1)
     with rounded_once():
         once = dequantized_outputs(integer, last).reshape(ours.shape)
+    real = in_real_numbers(path, last).reshape(ours.shape) if onnx else ours
     return {
         "model": model,
         "quantizer": quantizer,
@@ -96,6 +99,7 @@ def row(model: str, quantizer: str, path: Path, seen: np.ndarray, clips: np.ndar
         "clips": len(clips),
         "equal_labels": float(1.0 - other.mean()),
         "rounded_once": float((once.argmax(axis=1) == theirs.argmax(axis=1)).mean()) if onnx else None,
+        "in_real_numbers": float((real.argmax(axis=1) == theirs.argmax(axis=1)).mean()) if onnx else None,
         "runtime_equals_itself": float((theirs.argmax(axis=1) == usual.argmax(axis=1)).mean()),
         "largest_steps": float(np.abs(ours - theirs).max() / step),
         "widest_margin": float(((best[:, -1] - best[:, -2]) / step).max(initial=0.0)),

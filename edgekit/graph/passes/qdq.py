@@ -8,7 +8,7 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.ops import FIXED_OUTPUTS, SAME_SCALE_OPS
+from edgekit.graph.ops import FIXED_OUTPUTS, SAME_SCALE_OPS, activation_inputs
 from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.graph.passes.common_step import common_steps
 from edgekit.graph.passes.spread_channels import spread_channels
@@ -17,6 +17,8 @@ from edgekit.graph.passes.unstated_widths import widened_unstated
 from edgekit.graph.passes.widen import WIDE, widths
 from edgekit.graph.tensor import Quantization, Tensor
 
+_MOVES = (*(SAME_SCALE_OPS - {"avg_pool2d"}), "relu", "relu6")
+"""Operators that rounding may as well stand in front of."""
 MEND = "quantize every layer, or start from the float model with edgekit quantize"
 
 
@@ -25,7 +27,8 @@ def integer_graph(graph: Graph, scales: Mapping[str, np.ndarray], clips: np.ndar
 
     1. A fake_quant's parameters are those of the tensor that it reads; the node vanishes. Where it has a scale for each
        channel, the layers before and after take the differences over (spread_channels.py).
-    2. What a second fake_quant does to the same tensor in another way is a quantize node, which rescales.
+    2. What a second fake_quant does to the same tensor in another way is a quantize node, which rescales; so is each
+       where an operator reads the tensor as it was before.
     3. Maxima, pads and reshapes keep their input's quantization, whatever the model says behind them: their values lie
        in the same range; relu and relu6 do so where the model says nothing.
     4. Any other tensor of which the model says nothing gets a range from ``clips``, or without these from random ones
@@ -43,9 +46,7 @@ def integer_graph(graph: Graph, scales: Mapping[str, np.ndarray], clips: np.ndar
     """
     if not any(node.op == "fake_quant" for node in graph.nodes):
         return graph
-    bare, stated = _without_fakes(graph)
-    bare, found, scales = spread_channels(bare, stated, scales)
-    bare, known = widened_unstated(bare, _complete(bare, found))
+    bare, known, scales = stated_graph(graph, scales)
     quants, width = with_unstated(bare, known, clips), widths(bare)
     tensors: dict[str, Tensor] = {}
     nodes: list[Node] = []
@@ -64,6 +65,16 @@ def integer_graph(graph: Graph, scales: Mapping[str, np.ndarray], clips: np.ndar
             node = node.replace(inputs=(node.inputs[0], *(tensor.name for tensor in constants)))
         nodes.append(node)
     return bare.rebuild(nodes, tensors.values())
+
+
+def stated_graph(
+    graph: Graph, scales: Mapping[str, np.ndarray]
+) -> tuple[Graph, dict[str, Quantization], Mapping[str, np.ndarray]]:
+    """Steps 1 to 3: a float graph without fake_quant, widths marked, what the model says of its activations, scales."""
+    bare, stated = _without_fakes(graph)
+    bare, found, scales = spread_channels(bare, stated, scales)
+    bare, known = widened_unstated(bare, _complete(bare, found))
+    return bare, known, scales
 
 
 def _rescaled_parts(node: Node, tensors: dict[str, Tensor]) -> tuple[Node, list[Node]]:
@@ -99,7 +110,7 @@ def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
             continue
         source = node.inputs[0]
         stated = _stated(graph, node)
-        if _same(found[source], stated):
+        if source in found and _same(found[source], stated):
             alias[node.outputs[0]] = source
         else:
             nodes.append(Node("quantize", node.name, (source,), node.outputs))
@@ -120,15 +131,29 @@ def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
 
 
 def _widest(graph: Graph) -> dict[str, Quantization]:
-    """What is stated for each tensor that no fake_quant makes; of several statements the one that clips least."""
+    """What is stated for each tensor that no fake_quant makes; of several statements the one that clips least.
+
+    Nothing is, where an operator reads the tensor as it was before it was rounded (NNCF leaves what a norm reads).
+    """
     fakes = [node for node in graph.nodes if node.op == "fake_quant"]
-    made = {node.outputs[0] for node in fakes}
+    passed = {node.outputs[0] for node in fakes} | _read_unrounded(graph)
     found: dict[str, Quantization] = {}
     for node in fakes:
         name, stated = node.inputs[0], _stated(graph, node)
-        if name not in made and (name not in found or np.sum(stated.scale) > np.sum(found[name].scale)):
+        if name not in passed and (name not in found or np.sum(stated.scale) > np.sum(found[name].scale)):
             found[name] = stated
     return found
+
+
+def _read_unrounded(graph: Graph) -> set[str]:
+    """Activations inside the graph that an operator other than fake_quant reads, unless it only moves values."""
+    return {
+        name
+        for node in graph.nodes
+        if node.op not in ("fake_quant", *_MOVES)
+        for name in activation_inputs(node)
+        if name not in graph.inputs and name not in graph.outputs
+    }
 
 
 def _stated(graph: Graph, node: Node) -> Quantization:

@@ -9,13 +9,14 @@ what its ends round.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import FIXED_OUTPUTS, INT16_OPS, SAME_SCALE_OPS, activation_inputs
-from edgekit.graph.passes.widen import WIDE, widen, widths
-from edgekit.graph.tensor import Quantization
+from edgekit.graph.passes.widen import WIDE, WIDTH
+from edgekit.graph.tensor import Quantization, Tensor
 
 FINER = 128
 """Steps of int16 in one of int8: the most with which 255 steps to either side of the zero point fit. A power of two,
@@ -26,8 +27,8 @@ def widened_unstated(graph: Graph, stated: Mapping[str, Quantization]) -> tuple[
     """A new graph that computes in int16 between what is stated, and what is known of its activations.
 
     Wide are operators whose output nobody states, those that read such an output, and mean pools whose output is
-    stated in finer steps than their input, which int8 kernels cannot make. What they read and make of int8 passes
-    through quantize nodes. Operators without an int16 form, and graph outputs that nobody states, stay int8.
+    stated in finer steps than their input, which int8 kernels cannot make. What is stated stays int8 under its name:
+    quantize nodes lead from there into int16 and back. Operators without an int16 form, and graph outputs, are int8.
 
     Args:
         graph: edge, float32, without fake_quant.
@@ -37,19 +38,63 @@ def widened_unstated(graph: Graph, stated: Mapping[str, Quantization]) -> tuple[
         The graph, and the quantization of all activations that ``stated`` decides.
     """
     wide = _wide(graph, stated)
-    if not wide:
-        return graph, dict(stated)
-    widened = widen(graph, "none", wide)
-    width = widths(widened)
-    known = {name: stated[name] for name in widened.inputs if name in stated}
-    for node in widened.nodes:
-        name = node.outputs[0]
-        origin = name if name in stated else name.removesuffix("/int8").removesuffix(f"/{WIDE}")
-        if node.op in SAME_SCALE_OPS and width[name] == WIDE and node.inputs[0] in known:
-            known[name] = known[node.inputs[0]]
-        elif origin in stated:
-            known[name] = _finer(stated[origin]) if width[name] == WIDE else stated[origin]
-    return widened, known
+    build = _Widening(graph, dict(stated), dict.fromkeys(graph.inputs, "int8"))
+    for node in graph.nodes if wide else ():
+        build.add(node, node.name in wide)
+    return (graph.rebuild(build.nodes, build.tensors) if wide else graph), build.known
+
+
+@dataclass
+class _Widening:
+    """A graph on its way; ``known`` grows with it.
+
+    Attributes:
+        graph: where it comes from.
+        known: quantization by name.
+        width: "int8" or "int16" of what there is so far.
+        nodes, tensors: so far; tensors that ``graph`` does not have.
+        copies: (name, width) → the same in that width.
+    """
+
+    graph: Graph
+    known: dict[str, Quantization]
+    width: dict[str, str]
+    nodes: list[Node] = field(default_factory=list)
+    tensors: list[Tensor] = field(default_factory=list)
+    copies: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def add(self, node: Node, wide: bool) -> None:
+        """The node in its width, quantize nodes in front where its inputs have another, and behind what is stated."""
+        width, name = (WIDE if wide else "int8"), node.outputs[0]
+        read = activation_inputs(node)
+        node = node.replace(inputs=tuple(self._in(one, width) if one in read else one for one in node.inputs))
+        if not wide or (name not in self.known and name not in self.graph.outputs):
+            self._put(node.replace(attrs={**node.attrs, WIDTH: WIDE}) if wide else node, width)
+            return
+        inner = f"{name}/unrounded"
+        if node.op in SAME_SCALE_OPS and node.inputs[0] in self.known:
+            self.known[inner] = self.known[node.inputs[0]]
+        elif name in self.known:
+            self.known[inner] = _finer(self.known[name])
+        self.tensors.append(self.graph.tensor(name).replace(name=inner))
+        self._put(node.replace(outputs=(inner,), attrs={**node.attrs, WIDTH: WIDE}), WIDE)
+        self._put(Node("quantize", f"{name}/rounded", (inner,), (name,)), "int8")
+
+    def _in(self, name: str, width: str) -> str:
+        """An activation in that width."""
+        if self.width.get(name, width) == width:
+            return name
+        if (name, width) not in self.copies:
+            copy = self.copies[name, width] = f"{name}/{width}"
+            self.tensors.append(self.graph.tensor(name).replace(name=copy))
+            if width == WIDE and name in self.known:
+                self.known[copy] = _finer(self.known[name])
+            self._put(Node("quantize", f"{name}/to_{width}", (name,), (copy,), {WIDTH: width}), width)
+        return self.copies[name, width]
+
+    def _put(self, node: Node, width: str) -> None:
+        self.nodes.append(node)
+        self.width[node.outputs[0]] = width
 
 
 def _wide(graph: Graph, stated: Mapping[str, Quantization]) -> set[str]:
