@@ -1,9 +1,8 @@
 """int16 where a QDQ model rounds nothing: inside operators of the file that the edge graph writes as several.
 
 A norm that the file has as one operator, or as operators with no quantizer between them, passes through float there
-and is rounded once, where it ends. Its parts here are operators of their own. With int8 between them the sum of
-squares of a norm has 8 bits, which was most of the distance to the file's own runtime; with int16 what is left is
-what its ends round.
+and is rounded once, where it ends. Its parts here are operators of their own. With int8 between them a sum of squares
+has 8 bits, and the norm's factors come out several steps from the file's own runtime; with int16, seldom one.
 """
 
 from __future__ import annotations
