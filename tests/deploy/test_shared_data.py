@@ -25,3 +25,11 @@ def test_tables_of_addresses_are_compared_after_what_they_refer_to() -> None:
 def test_arrays_of_another_type_or_size_stay() -> None:
     data = ("static const int8_t a_1[1] = {\n    0,\n};\n", "static const int16_t a_2[1] = {\n    0,\n};\n")
     assert shared_data(data, ("f(a_1, a_2);",)) == (data, ("f(a_1, a_2);",))
+
+
+def test_packed_weights_are_shared_as_others_are() -> None:
+    """A recurrent layer on a DSP core had its weights once a step: their definition begins with an alignment."""
+    row = "static const _Alignas(4) int8_t weights_{}[4] = {{\n    1, 2, 3, 4,\n}};\n"
+    kept, calls = shared_data([row.format(1), row.format(2)], ["f(weights_1);", "f(weights_2);"])
+    assert kept == (row.format(1),)
+    assert calls == ("f(weights_1);", "f(weights_1);")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_DEFINITION = re.compile(r"static const (\w+) (\w+)\[")
+_DEFINITION = re.compile(r"static const (?:_Alignas\(\d+\) )?(\w+) (\w+)\[")
 
 
 def shared_data(data: Iterable[str], calls: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
