@@ -83,22 +83,34 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise BadFileError(f"cannot write: {error.strerror}", where=str(path), mend="choose another folder") from error
     temporary = Path(name)
     try:
-        yield temporary
-        # mkstemp makes the file private; give it the mode that open() would have given.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        os.replace(temporary, path)
-    except Exception as error:
-        if not _no_room(error):
-            raise
-        mend = "make room and give the same command again"
-        raise BadFileError("no room left to write it", where=str(path), mend=mend) from error
+        with needs_room(path):
+            yield temporary
+            # mkstemp makes the file private; give it the mode that open() would have given.
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _no_room(error: Exception) -> bool:
+@contextlib.contextmanager
+def needs_room(path: Path) -> Iterator[None]:
+    """Say so where the disk is full while ``path`` is written.
+
+    Raises:
+        BadFileError: it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not no_room(error):
+            raise
+        mend = "make room and give the same command again"
+        raise BadFileError("no room left to write it", where=str(path), mend=mend) from error
+
+
+def no_room(error: Exception) -> bool:
     """Whether a full disk, quota or file limit is behind an error; libraries in C++ and Rust say so in words only."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -25,6 +25,7 @@ import numpy as np
 
 from edgekit.core.digest import digest_file
 from edgekit.core.errors import BadFileError
+from edgekit.core.files import needs_room
 from edgekit.data.lock import exclusive
 
 _RACY_NS = 2_000_000_000  # a file changed this recently may change again within the clock's resolution
@@ -58,7 +59,7 @@ class Store:
             mend = "set EDGEKIT_CACHE to a folder that you may write"
             raise BadFileError(f"cannot make the cache: {error.strerror}", where=str(folder), mend=mend) from error
         self.reload()
-        for path, *state in _lines(folder / "stats.jsonl", 5)[0]:
+        for path, *state in _lines(folder / "stats.jsonl", 5, through=True)[0]:
             self._digests[path] = tuple(state)
 
     @property
@@ -96,9 +97,13 @@ class Store:
         return digest
 
     def save_digests(self) -> None:
-        """Append the digests computed since the last call to the index; one write, so lines do not mix."""
+        """Append the digests computed since the last call to the index; one write, so lines do not mix.
+
+        Where there is no room for them, they are computed again the next time: what needs room says so itself.
+        """
         if self._fresh:
-            _append(self.folder / "stats.jsonl", [list(row) for row in self._fresh])
+            with contextlib.suppress(BadFileError):
+                _append(self.folder / "stats.jsonl", [list(row) for row in self._fresh])
             self._fresh = []
 
     @contextlib.contextmanager
@@ -117,7 +122,7 @@ class Store:
     def append(self, items: Sequence[tuple[str, np.ndarray | str]]) -> None:
         """Store decoded samples (int16 [n]) or reasons under their keys; only inside :meth:`writing`."""
         rows: list[list[object]] = []
-        with self.pack.open("ab") as pack:
+        with needs_room(self.pack), self.pack.open("ab") as pack:
             offset = pack.tell() // 2
             for key, value in items:
                 if isinstance(value, str):
@@ -135,19 +140,21 @@ class Store:
 
 
 def _append(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    """Raise BadFileError where there is no room."""
     text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         data = text.encode()
-        while data:
-            data = data[os.write(handle, data) :]
-        os.fsync(handle)
+        with needs_room(path):
+            while data:
+                data = data[os.write(handle, data) :]
+            os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def _lines(path: Path, width: int) -> tuple[list[list[Any]], int]:
-    """Rows of a journal up to the first damaged one, and how many bytes they take."""
+def _lines(path: Path, width: int, *, through: bool = False) -> tuple[list[list[Any]], int]:
+    """Rows of a journal up to the first damaged one (``through``: those behind it too), and the bytes that they take."""
     if not path.exists():
         return [], 0
     rows, good = [], 0
@@ -157,6 +164,8 @@ def _lines(path: Path, width: int) -> tuple[list[list[Any]], int]:
         except ValueError:
             row = None
         if not isinstance(row, list) or len(row) != width:
+            if through:
+                continue
             break
         rows.append(row)
         good += len(line)

@@ -10,9 +10,11 @@ import time
 import numpy as np
 import pytest
 import soundfile
+from full_disk import largest_file
 
 from edgekit.core.errors import BadConfigError, BadFileError, DataError
 from edgekit.data import cache as cache_module
+from edgekit.data import store as store_module
 from edgekit.data.cache import AudioCache, cache_folder
 from edgekit.data.datasets import read_manifest
 from edgekit.data.manifest import Rejected
@@ -245,6 +247,26 @@ def test_a_killed_build_resumes_to_the_same_bytes(many, tmp_path):
     assert 0 < len(journals[0]) < len(journals[1])
     assert start(many, tmp_path / "cut").wait() == 0
     assert digests(tmp_path / "cut") == digests(tmp_path / "whole")
+
+
+def test_a_full_disk_is_said_and_costs_nothing(small, tmp_path):
+    with largest_file(5000), pytest.raises(BadFileError, match=r"pack\.i16: no room left to write it"):
+        AudioCache(small, RATE, tmp_path / "cache")
+    AudioCache(small, RATE, tmp_path / "cache")
+    AudioCache(small, RATE, tmp_path / "whole")
+    assert digests(tmp_path / "cache") == digests(tmp_path / "whole")
+
+
+def test_an_index_without_room_is_made_the_next_time(small, tmp_path, monkeypatch):
+    AudioCache(small, RATE, tmp_path / "cache")
+    monkeypatch.setattr(store_module, "_RACY_NS", -(10**18))
+    with largest_file(100):  # the first of six lines is torn
+        assert len(AudioCache(small, RATE, tmp_path / "cache")) == 4
+    assert len(AudioCache(small, RATE, tmp_path / "cache")) == 4
+    read = []
+    monkeypatch.setattr(store_module, "digest_file", read.append)
+    AudioCache(small, RATE, tmp_path / "cache")
+    assert len(read) <= 1  # what was glued to the torn line
 
 
 def test_two_builds_at_once_share_the_work(many, tmp_path):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import resource
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from breaking_model import breaks_after
+from full_disk import largest_file
 
 from edgekit.api.train import train
 from edgekit.cli.main import main
@@ -36,17 +34,6 @@ def _fails(command: list[str], message: str, capsys: pytest.CaptureFixture[str])
     assert len(error.strip().splitlines()) == 1 and "internal error" not in error and "Traceback" not in error
 
 
-@contextlib.contextmanager
-def _largest_file(size: int) -> Iterator[None]:
-    """No file can be written beyond ``size`` bytes: what a full disk does, without filling one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_keeps_the_last_good_checkpoint_and_the_run_goes_on_later(
     tmp_path: Path, tones: Path, tiny_recipe: Path, audio_cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,7 +51,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint_and_the_run_goes_on_later(
     kept = {name: (run / name).read_bytes() for name in ("checkpoint.safetensors", "last.ckpt", "history.csv")}
     command = _train(tiny_recipe, tones, run, *settings)
     for size, name in ((2000, "checkpoint.safetensors"), (len(kept["checkpoint.safetensors"]) + 500, "last.ckpt")):
-        with _largest_file(size):
+        with largest_file(size):
             _fails(command, f"{name}: no room left to write it (make room", capsys)
         assert not [path for path in run.iterdir() if path.name.startswith(".")]
         if name == "checkpoint.safetensors":
@@ -81,7 +68,7 @@ def test_a_full_disk_while_storing_logits(
 ) -> None:
     base = ["distill", str(tiny_recipe), "--data", str(tones), "--teacher", str(tiny_run), "--device", "cpu"]
     command = [*base, "--store", str(tmp_path / "logits")]
-    with _largest_file(600):
+    with largest_file(600):
         _fails(command, "no room left to write it", capsys)
     assert main(command) == 0
 
