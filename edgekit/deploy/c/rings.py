@@ -121,3 +121,24 @@ def rings_of(form: StreamGraph) -> tuple[Ring, ...]:
         found.append(ring)
         offset += -(-ring.nbytes // ALIGNMENT) * ALIGNMENT
     return tuple(found)
+
+
+def refilled(held: Held) -> str:
+    """The statement that gives a recurrence its first state again while its input is not there yet."""
+    fill = f"memset({held.pointer}, {held.state.initial}, {held.nbytes});"
+    return f"if (state->hops < {held.state.skip}u) {fill}"
+
+
+def kept_block(ring: Ring) -> list[tuple[str, str]]:
+    """(comment, statement)s behind the writing of a ring's new block: padding while its layer waits, the mirror."""
+    lines = []
+    if ring.state.skip:
+        lines.append(
+            (
+                "before its input is there, the past of this layer is padding",
+                f"if (state->hops < {ring.state.skip}u) memset({ring.pointer} + {ring.new}, {ring.state.initial}, "
+                f"{ring.block});",
+            )
+        )
+    copy = f"keep({ring.pointer} + {ring.new}, turn_{ring.turns}, {ring.turns * ring.block}, {ring.block});"
+    return [*lines, ("", copy)]

@@ -10,7 +10,7 @@ from edgekit.deploy.c.choice import Optimize, emit_layer
 from edgekit.deploy.c.emitters import EMITTERS
 from edgekit.deploy.c.kernel import Code, Layer
 from edgekit.deploy.c.merged import MergedFunctions, constant_inputs, constant_place
-from edgekit.deploy.c.rings import Held, Ring, held_of, rings_of
+from edgekit.deploy.c.rings import Held, Ring, held_of, kept_block, refilled, rings_of
 from edgekit.deploy.c.stream_bands import emit_bands, find_bands
 from edgekit.deploy.target import Target
 from edgekit.graph.graph import Graph, Node
@@ -229,7 +229,7 @@ class _Emitter:
         """What follows an operator with a memory of its own while its input is not there yet."""
         names = {tensor.name for tensor in layer.variables}
         late = [held for held in self._held if held.state.name in names and held.state.skip]
-        return [("its input is not there yet", _refilled(held)) for held in late]
+        return [("its input is not there yet", refilled(held)) for held in late]
 
     def _carried(self, held: Held) -> list[tuple[str, str]]:
         """What follows when a recurrence's new state is written."""
@@ -237,25 +237,5 @@ class _Emitter:
         if place != f"{held.pointer} + 0":
             lines.append(("", f"memcpy({held.pointer}, {place}, {held.nbytes});"))
         if held.state.skip:
-            lines.append(("its input is not there yet", _refilled(held)))
+            lines.append(("its input is not there yet", refilled(held)))
         return lines
-
-
-def _refilled(held: Held) -> str:
-    fill = f"memset({held.pointer}, {held.state.initial}, {held.nbytes});"
-    return f"if (state->hops < {held.state.skip}u) {fill}"
-
-
-def kept_block(ring: Ring) -> list[tuple[str, str]]:
-    """(comment, statement)s behind the writing of a ring's new block: padding while its layer waits, the mirror."""
-    lines = []
-    if ring.state.skip:
-        lines.append(
-            (
-                "before its input is there, the past of this layer is padding",
-                f"if (state->hops < {ring.state.skip}u) memset({ring.pointer} + {ring.new}, {ring.state.initial}, "
-                f"{ring.block});",
-            )
-        )
-    copy = f"keep({ring.pointer} + {ring.new}, turn_{ring.turns}, {ring.turns * ring.block}, {ring.block});"
-    return [*lines, ("", copy)]
