@@ -154,7 +154,7 @@ def _append(path: Path, rows: Sequence[Sequence[object]]) -> None:
 
 
 def _lines(path: Path, width: int, *, through: bool = False) -> tuple[list[list[Any]], int]:
-    """Rows of a journal up to the first damaged one (``through``: those behind it too), and the bytes that they take."""
+    """Rows of a journal up to the first damaged one (``through``: those behind it too), and their bytes."""
     if not path.exists():
         return [], 0
     rows, good = [], 0
