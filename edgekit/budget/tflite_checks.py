@@ -116,6 +116,8 @@ def _layer_fault(graph: Graph, node: Node) -> str:
     data, weights, bias = [*graph.node_inputs(node), None, None, None][:3]
     if node.op not in _WEIGHTED or data is None or weights is None:
         return ""
+    if data.dtype not in _BIASES and not data.dtype.startswith("float"):
+        return f"has {data.dtype} activations"
     if bias is not None and bias.dtype not in _BIASES.get(data.dtype, (bias.dtype,)):
         return f"has a {bias.dtype} bias on {data.dtype} activations"
     if not weights.static or len(weights.dims) <= _WEIGHTED[node.op]:

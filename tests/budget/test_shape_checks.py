@@ -72,6 +72,12 @@ def test_an_integer_layer_as_its_kernels_want_it() -> None:
     assert "without their scales" in dense(weight=Tensor("w", (4, 8), "int8", data=np.zeros((4, 8), np.int8)))[0]
 
 
+def test_a_layer_on_whole_numbers_that_no_kernel_takes() -> None:
+    """LiteRT: fully_connected.cc and conv.cc take float32, int8, uint8 and int16."""
+    tensors = [Tensor("x", (1, 8), "int64"), weights("w", 4, 8, dtype="float32"), float32("y", 1, 4)]
+    assert reasons("FULLY_CONNECTED", tensors) == ["FULLY_CONNECTED has int64 activations"]
+
+
 def test_a_reshape_that_is_to_make_another_shape() -> None:
     target = Tensor("t", (2,), "int32", data=np.array([1, 9], np.int32))
     assert "is to make [1, 9]" in reasons("RESHAPE", [float32("x", 1, 8), target, float32("y", 1, 8)])[0]

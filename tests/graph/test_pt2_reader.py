@@ -220,6 +220,22 @@ def test_archives_without_their_parts_are_refused(tmp_path: Path, good: dict[str
         read_pt2(pack(tmp_path, {**good, "m/models/other.json": b"{}"}))
 
 
+def test_an_entry_marked_as_a_folder_is_refused(tmp_path: Path, good: dict[str, bytes]) -> None:
+    """torch.export.load finds nothing in it; zipfile reads it all the same."""
+    path = tmp_path / "m.pt2"
+    for attributes, broken in ((0o644 << 16, False), (0x30, True)):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in good.items():
+                entry = zipfile.ZipInfo(name)
+                entry.external_attr = attributes if name.endswith("weight_0") else 0
+                archive.writestr(entry, data)
+        if broken:
+            with pytest.raises(BadFileError, match="table of contents is damaged"):
+                read_pt2(path)
+        else:
+            assert read_pt2(path).nodes
+
+
 @pytest.mark.parametrize(
     "text,message",
     [

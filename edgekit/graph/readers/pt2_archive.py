@@ -32,6 +32,8 @@ NEWEST_ZIP = 45
 _DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, struct.error)
 """What zipfile raises when an entry is not as its headers say."""
 _OLD = "serialized_exported_program.json"
+_FOLDER = 0x10
+"""Bit of an entry's external attributes."""
 _ENTRY = b"PK\x01\x02"
 _END, _END64_LOCATOR, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 
@@ -59,7 +61,8 @@ class Archive:
         for info in self._zip.infolist():
             packed = info.compress_type != zipfile.ZIP_STORED
             sound = packed or info.compress_size == info.file_size
-            if info.volume or info.extract_version > NEWEST_ZIP or not sound:
+            # torch's own reader takes an entry with the attribute of a folder for one, whatever it holds.
+            if info.volume or info.extract_version > NEWEST_ZIP or not sound or info.external_attr & _FOLDER:
                 self._zip.close()
                 raise BadFileError("its table of contents is damaged", where=str(path), mend=MEND)
             if info.filename in self._entries:
