@@ -220,8 +220,9 @@ def settled(wrong: dict[str, list[Any]]) -> tuple[dict[str, list[Any]], list[dic
     keys = {(case["file"], case["seed"]) for cases in wrong.values() for case in cases}
     with tempfile.TemporaryDirectory() as name:
         again = {(case["file"], case["seed"]): case for case in campaign(sorted(keys), 1, Path(name))}
+        judged = faults([key for key, case in again.items() if case["code"] == 0], Path(name) / "judged")
     still: dict[str, list[Any]] = {
-        "passed_and_broken": [case for case in wrong["passed_and_broken"] if _now(again, case)["code"] == 0],
+        "passed_and_broken": [case for case in wrong["passed_and_broken"] if judged.get((case["file"], case["seed"]))],
         "trouble": [case for case in wrong["trouble"] if _troubled(_now(again, case))],
         "slow": [case for case in wrong["slow"] if _now(again, case)["seconds"] > SECONDS],
     }
