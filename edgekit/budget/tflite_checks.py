@@ -116,7 +116,7 @@ def _layer_fault(graph: Graph, node: Node) -> str:
     data, weights, bias = [*graph.node_inputs(node), None, None, None][:3]
     if node.op not in _WEIGHTED or data is None or weights is None:
         return ""
-    if data.dtype not in _BIASES and not data.dtype.startswith("float"):
+    if data.dtype not in _BIASES:
         return f"has {data.dtype} activations"
     if bias is not None and bias.dtype not in _BIASES.get(data.dtype, (bias.dtype,)):
         return f"has a {bias.dtype} bias on {data.dtype} activations"

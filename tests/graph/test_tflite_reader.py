@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import tflite
+from tflite_files import Op, Sub, Value, model_bytes
 
 from edgekit.core.errors import BadFileError, EdgekitError
 from edgekit.graph.passes.lower import lower
@@ -210,3 +211,16 @@ def test_mutated_files_end_in_a_graph_or_a_clear_error(models_root, tmp_path, mu
             assert "\n" not in str(error)
         assert time.process_time() - start < 2
     assert 0 < read < 200  # both ends are reached
+
+
+def test_a_computed_tensor_with_contents_of_its_own_is_refused(tmp_path):
+    """LiteRT: "Attempting to resize a fixed-size tensor", for it takes such a tensor for a constant."""
+    path = tmp_path / "m.tflite"
+    for held in (None, np.ones((1, 4))):
+        values = [Value("x", (1, 4)), Value("y", (1, 4), data=held)]
+        path.write_bytes(model_bytes(Sub(values, [Op("RELU", ("x",), ("y",))], ("x",), ("y",))))
+        if held is None:
+            assert [node.op for node in read_tflite(path).nodes] == ["RELU"]
+        else:
+            with pytest.raises(BadFileError, match="tensor y is computed, and has contents of its own"):
+                read_tflite(path)

@@ -60,7 +60,9 @@ class TensorReader:
         tensor = Tensor(name, shape, dtype, self._quantization(table, name, sizes))
         self._require_buffer(table.Buffer(), name)  # of an activation too: runtimes refuse an index out of range
         if made or table.IsVariable():
-            self.buffer(table.Buffer(), name)  # it holds nothing, but has to exist
+            held = self.buffer(table.Buffer(), name)  # it has to exist
+            if made and len(held):  # runtimes take it for a constant, which nothing can be written into
+                raise BadFileError(f"tensor {name} is computed, and has contents of its own")
             return tensor.replace(variable=not made)
         return self._with_data(tensor, table, kind)
 
