@@ -236,6 +236,17 @@ def test_an_entry_marked_as_a_folder_is_refused(tmp_path: Path, good: dict[str, 
             assert read_pt2(path).nodes
 
 
+def test_an_entry_with_a_flag_that_torch_does_not_know_is_refused(tmp_path: Path, good: dict[str, bytes]) -> None:
+    """Bit 13 of the table of contents: a masked local header."""
+    path = pack(tmp_path, good)
+    assert read_pt2(path).nodes
+    data = bytearray(path.read_bytes())
+    data[data.rfind(b"PK\x01\x02") + 9] |= 0x20
+    path.write_bytes(data)
+    with pytest.raises(BadFileError, match="table of contents is damaged"):
+        read_pt2(path)
+
+
 @pytest.mark.parametrize(
     "text,message",
     [

@@ -34,6 +34,8 @@ _DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, Val
 _OLD = "serialized_exported_program.json"
 _FOLDER = 0x10
 """Bit of an entry's external attributes."""
+_FLAGS = 0x080E
+"""Bits of an entry that say nothing bad: names in UTF-8, sizes behind the data, how hard it was packed."""
 _ENTRY = b"PK\x01\x02"
 _END, _END64_LOCATOR, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 
@@ -62,7 +64,8 @@ class Archive:
             packed = info.compress_type != zipfile.ZIP_STORED
             sound = packed or info.compress_size == info.file_size
             # torch's own reader takes an entry with the attribute of a folder for one, whatever it holds.
-            if info.volume or info.extract_version > NEWEST_ZIP or not sound or info.external_attr & _FOLDER:
+            odd = info.external_attr & _FOLDER or info.flag_bits & ~_FLAGS
+            if info.volume or info.extract_version > NEWEST_ZIP or not sound or odd:
                 self._zip.close()
                 raise BadFileError("its table of contents is damaged", where=str(path), mend=MEND)
             if info.filename in self._entries:
