@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import sys
 import threading
 import types
@@ -37,6 +38,7 @@ class ToneInput:
 def plug_in(monkeypatch: pytest.MonkeyPatch, stream: type = ToneInput) -> None:
     """Put a sounddevice package in place whose one input, of 44.1 kHz, is ``stream``."""
     fake = types.ModuleType("sounddevice")
+    fake.__spec__ = importlib.machinery.ModuleSpec("sounddevice", None)  # doctor looks for it
     device = {"name": "fake", "default_samplerate": 44_100.0, "max_input_channels": 1}
 
     def query_devices(device_: object = None, kind: str | None = None) -> object:
