@@ -81,6 +81,10 @@ def _graph(model: Any, place: Path) -> Graph:
         )
     if model.ir_version < 3:
         raise BadFileError(f"IR version {model.ir_version} knows no operator sets, which the model names")
+    if model.ir_version == 3 and not {item.name for item in model.graph.initializer} <= {
+        item.name for item in model.graph.input
+    }:
+        raise BadFileError("of IR version 3, whose initializers have to be inputs as well, and are not")
     body = infer_shapes(read_source(model.graph, place.parent), opsets)
     graph = graph_of(body, place.stem, _metadata(model, opsets))
     check_standard(model)  # last, because the checks above say more clearly what is wrong
