@@ -118,6 +118,9 @@ def _layer_fault(graph: Graph, node: Node) -> str:
         return ""
     if data.dtype not in _BIASES:
         return f"has {data.dtype} activations"
+    made = graph.tensor(node.outputs[0]).dtype
+    if node.op == "CONV_2D" and made != data.dtype:
+        return f"makes {made} of {data.dtype}"
     if bias is not None and bias.dtype not in _BIASES.get(data.dtype, (bias.dtype,)):
         return f"has a {bias.dtype} bias on {data.dtype} activations"
     if not weights.static or len(weights.dims) <= _WEIGHTED[node.op]:

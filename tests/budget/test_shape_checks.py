@@ -78,6 +78,12 @@ def test_a_layer_on_whole_numbers_that_no_kernel_takes() -> None:
     assert reasons("FULLY_CONNECTED", tensors) == ["FULLY_CONNECTED has int64 activations"]
 
 
+def test_a_convolution_keeps_the_element_type() -> None:
+    """LiteRT (conv.cc) refuses an output of another element type than the input."""
+    tensors = [float32("x", 1, 4, 4, 2), weights("w", 3, 1, 1, 2, dtype="float32"), int8("y", 1, 4, 4, 3)]
+    assert "CONV_2D makes int8 of float32" in reasons("CONV_2D", tensors)
+
+
 def test_a_reshape_that_is_to_make_another_shape() -> None:
     target = Tensor("t", (2,), "int32", data=np.array([1, 9], np.int32))
     assert "is to make [1, 9]" in reasons("RESHAPE", [float32("x", 1, 8), target, float32("y", 1, 8)])[0]
