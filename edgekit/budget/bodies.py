@@ -22,8 +22,16 @@ ONCE = frozenset({"If", "IF", "CALL", "CALL_ONCE", "STABLEHLO_COMPOSITE"})
 REPEATED = frozenset({"Loop", "Scan", "WHILE", "STABLEHLO_WHILE"})
 """Operators that run all their graphs, over and over."""
 
+_OF_ONNX = frozenset({"If", "Loop", "Scan"})
+"""Those of the ONNX dialect; the others are TFLite's."""
+
 CHECKED = frozenset({"WHILE", "STABLEHLO_WHILE"})
 """Operators whose first graph is the condition, which runs once more than the body."""
+
+
+def known(op: str, dialect: str) -> bool:
+    """``op`` runs a graph in that dialect, where upper and lower case are two operators."""
+    return op in ONCE | REPEATED and (op in _OF_ONNX) == (dialect == "onnx")
 
 
 def bodies(node: Node) -> Mapping[str, Graph]:

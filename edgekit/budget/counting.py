@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from edgekit.budget.bodies import bodies, combined, combined_other
+from edgekit.budget.bodies import bodies, combined, combined_other, known
 from edgekit.budget.counts import Counts, LayerCount
 from edgekit.budget.float_ops import float_reasons
 from edgekit.budget.layer import Layer, Work
@@ -113,14 +113,14 @@ def _work(layer: Layer, inner: Mapping[str, Counts]) -> Work:
     Raises:
         UnknownShapeError, UnsupportedOpError: as of :data:`~edgekit.budget.layer.Rule`.
     """
-    if not inner:
+    if not inner or not known(layer.node.op, layer.graph.dialect):
         return table(layer.graph.dialect).rule(layer.node)(layer)
     return combined(layer.node, [_sums(layer.node, counts, "macs_true")[0] for counts in inner.values()])
 
 
 def _other(layer: Layer, inner: Mapping[str, Counts]) -> Other:
     """Other arithmetic of one node; raises as :func:`_work`."""
-    if not inner:
+    if not inner or not known(layer.node.op, layer.graph.dialect):
         table(layer.graph.dialect).rule(layer.node)  # an operator without a rule has none here either
         return other_arithmetic(layer)
     return combined_other(layer.node, [_sums(layer.node, counts, "other_ops")[1] for counts in inner.values()])

@@ -15,6 +15,7 @@ from edgekit.budget.shape_checks import broadcasts
 from edgekit.budget.tally import Reason
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.readers.tflite_control import STATE_KEY
+from edgekit.graph.tensor import Tensor
 
 _WEIGHTED: Mapping[str, int] = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 """Layers with weights and a bias, and the axis of their output channels."""
@@ -23,6 +24,15 @@ _BIASES: Mapping[str, tuple[str, ...]] = {
     "float32": ("float32",), "int8": ("int32",), "uint8": ("int32",), "int16": ("int32", "int64"),
 }  # fmt: skip
 """Element type of the activations to those of a bias."""
+
+_MADE: Mapping[tuple[str, str], tuple[str, ...]] = {
+    **{("CONV_2D", kind): (kind,) for kind in _BIASES}, ("FULLY_CONNECTED", "float32"): ("float32",),
+    **{("FULLY_CONNECTED", kind): ("int8", "uint8", "int16") for kind in ("int8", "uint8", "int16")},
+}  # fmt: skip
+"""Layer and element type of its input to those that its kernel makes (conv.cc, fully_connected.cc)."""
+
+_BESIDE_FLOAT = ("float32", "int8", "uint8", "int4")
+"""Element types of a dense layer's weights on float activations (fully_connected.cc:303, and its hybrid kernels)."""
 
 _ACTIVATIONS: Mapping[str, tuple[str, ...]] = {
     "CONCATENATION": ("NONE",), "FULLY_CONNECTED": ("NONE", "RELU", "RELU_N1_TO_1", "RELU6"),
@@ -100,12 +110,18 @@ def _type_fault(graph: Graph, node: Node) -> str:
 
 
 def _target_fault(graph: Graph, node: Node) -> str:
-    """What is wrong with the constant target of a RESHAPE, "" for nothing."""
+    """What is wrong with the target of a RESHAPE, "" for nothing: an int32 input, else the option (reshape.cc)."""
     target = graph.tensor(node.inputs[1]) if len(node.inputs) > 1 and node.inputs[1] else None
     output = graph.tensor(node.outputs[0])
-    if target is None or target.data is None or not output.static:
+    if not output.static:
         return ""
-    wanted = [int(value) for value in target.data.reshape(-1)]
+    if target is None or target.dtype != "int32":
+        stated = [int(value) for value in node.attrs.get("new_shape", ())]
+        wanted = [] if stated == [0] else stated  # how old files write the shape of one number
+    elif target.data is None:
+        return ""
+    else:
+        wanted = [int(value) for value in target.data.reshape(-1)]
     if len(wanted) != len(output.dims) or any(a not in (-1, b) for a, b in zip(wanted, output.dims, strict=False)):
         return f"is to make {wanted} and states {list(output.dims)}"
     return ""
@@ -119,8 +135,10 @@ def _layer_fault(graph: Graph, node: Node) -> str:
     if data.dtype not in _BIASES:
         return f"has {data.dtype} activations"
     made = graph.tensor(node.outputs[0]).dtype
-    if node.op == "CONV_2D" and made != data.dtype:
+    if made not in _MADE.get((node.op, data.dtype), (made,)):
         return f"makes {made} of {data.dtype}"
+    if node.op == "FULLY_CONNECTED" and data.dtype == "float32" and weights.dtype not in _BESIDE_FLOAT:
+        return f"has {weights.dtype} weights on float32 activations"
     if bias is not None and bias.dtype not in _BIASES.get(data.dtype, (bias.dtype,)):
         return f"has a {bias.dtype} bias on {data.dtype} activations"
     if not weights.static or len(weights.dims) <= _WEIGHTED[node.op]:
@@ -128,6 +146,8 @@ def _layer_fault(graph: Graph, node: Node) -> str:
     if not weights.elements or (data.static and not data.elements):
         return "has no weights or no input"
     outputs = weights.dims[_WEIGHTED[node.op]]
+    if node.op == "CONV_2D" and _splits_groups(data, weights):
+        return f"has groups that {data.dims[3]} channels or {outputs} filters do not divide into"
     if bias is not None and bias.static and bias.elements != outputs:
         return f"has {bias.elements} biases for {outputs} outputs"
     if data.dtype not in ("int8", "int16"):
@@ -145,6 +165,14 @@ def _layer_fault(graph: Graph, node: Node) -> str:
     if wanted.size not in (1, given.size) or np.any(np.abs(wanted - given) > 0.02 * np.maximum(wanted, given)):
         return "has a bias whose scale is not input scale × weight scale"
     return ""
+
+
+def _splits_groups(data: Tensor, weights: Tensor) -> bool:
+    """Channels of the input, over those of a filter, are no whole groups, or the filters no whole number a group."""
+    if not data.static or len(data.dims) != 4 or len(weights.dims) != 4:
+        return False
+    groups, rest = divmod(data.dims[3], weights.dims[3])
+    return bool(rest or not groups or weights.dims[0] % groups)
 
 
 _ONE, _TWO = (1, 1), (2, 2)

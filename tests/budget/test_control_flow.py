@@ -91,6 +91,17 @@ def test_a_branch_costs_its_dearer_side_and_stores_both(tmp_path: Path) -> None:
     assert value(counts, "parameters") == 2 * 8 * 4 + 2 * 8 * 10
 
 
+def test_an_operator_of_the_other_format_is_not_counted(tmp_path: Path) -> None:
+    """ONNX has If and no IF: its checker refuses the file."""
+    side = helper.make_graph([node("Relu", ["x"], ["z"])], "side", [], [info("z")])
+    nodes = [
+        node("ReduceSum", ["x"], ["s"], keepdims=0),
+        node("Cast", ["s"], ["c"], to=TensorProto.BOOL),
+        node("IF", ["c"], ["y"], then_branch=side, else_branch=side),
+    ]
+    assert value(counted(tmp_path, nodes, {"x": [1, 8]}), "macs_true") is None
+
+
 def test_a_scan_runs_once_for_every_slice(tmp_path: Path) -> None:
     body = helper.make_graph(
         [node("MatMul", ["s", "w"], ["p"]), node("Add", ["h", "p"], ["h2"])],

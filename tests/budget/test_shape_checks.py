@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,9 @@ def test_values_of_two_kinds_are_not_added() -> None:
     assert reasons("ADD", [float32("x", 1, 8), int8("x2", 1, 8), float32("y", 1, 8)]) == ["ADD takes float32 and int8"]
 
 
-def dense(bias: Tensor | None = None, weight: Tensor | None = None) -> list[str]:
-    tensors = [int8("x", 1, 8), weight or weights("w", 4, 8), bias or weights("b", 4, dtype="int32"), int8("y", 1, 4)]
+def dense(bias: Tensor | None = None, weight: Tensor | None = None, made: str = "int8") -> list[str]:
+    output = replace(int8("y", 1, 4), dtype=made)
+    tensors = [int8("x", 1, 8), weight or weights("w", 4, 8), bias or weights("b", 4, dtype="int32"), output]
     return reasons("FULLY_CONNECTED", tensors)
 
 
@@ -82,6 +84,34 @@ def test_a_convolution_keeps_the_element_type() -> None:
     """LiteRT (conv.cc) refuses an output of another element type than the input."""
     tensors = [float32("x", 1, 4, 4, 2), weights("w", 3, 1, 1, 2, dtype="float32"), int8("y", 1, 4, 4, 3)]
     assert "CONV_2D makes int8 of float32" in reasons("CONV_2D", tensors)
+
+
+def test_a_dense_layer_makes_what_its_kernel_makes() -> None:
+    """LiteRT (fully_connected.cc:284, :296 and :303)."""
+    odd = [float32("x", 1, 8), weights("w", 3, 8, dtype="int32"), float32("y", 1, 3)]
+    assert "has int32 weights on float32" in reasons("FULLY_CONNECTED", odd)[0]
+    weight = weights("w", 3, 8, dtype="float32")
+    assert "makes int8 of float32" in reasons("FULLY_CONNECTED", [float32("x", 1, 8), weight, int8("y", 1, 3)])[0]
+    assert "makes float16 of int8" in dense(made="float16")[0]
+    assert dense(made="int16") == []
+
+
+def test_a_convolution_of_broken_groups() -> None:
+    """LiteRT (conv.cc:372): 3 channels a filter; 156 of them are 52 groups, which 4 filters do not divide into."""
+    filters = weights("w", 4, 3, 3, 3, dtype="float32")
+    for channels, fault in ((3, False), (6, False), (12, False), (9, True), (156, True), (4, True)):
+        found = reasons("CONV_2D", [float32("x", 1, 12, 10, channels), filters, float32("y", 1, 12, 10, 4)])
+        assert any("groups" in text for text in found) == fault, (channels, found)
+
+
+def test_a_reshape_without_a_target_has_it_in_its_option() -> None:
+    """LiteRT (reshape.cc): a target that is no int32 is not heard, and no option is the shape of one number."""
+    data, made = float32("x", 1, 2, 4), float32("y", 1, 8)
+    odd = Tensor("t", (2,), "bfloat16", data=np.array([1, 8], np.uint16))
+    assert reasons("RESHAPE", [data, made], new_shape=(1, 8)) == []
+    assert "is to make []" in reasons("RESHAPE", [data, made], new_shape=())[0]
+    assert "is to make []" in reasons("RESHAPE", [data, odd, made], new_shape=())[0]
+    assert reasons("RESHAPE", [float32("x", 1), float32("y")], new_shape=(0,)) == []
 
 
 def test_a_reshape_that_is_to_make_another_shape() -> None:
