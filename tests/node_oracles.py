@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +19,9 @@ from edgekit.graph.integer.interpreter import empty_memory, prepare_node, run_no
 from edgekit.graph.integer.params import Accumulate, Rescale
 from edgekit.graph.integer.rescale import fused_clamp, to_rescale
 from edgekit.graph.ops import activation_inputs
+
+_LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
+_LIBM.tanhf.restype, _LIBM.tanhf.argtypes = ctypes.c_float, [ctypes.c_float]
 
 Way = Callable[[Graph, Node, tuple[np.ndarray, ...]], np.ndarray]
 
@@ -123,13 +128,18 @@ def _relu6_rescaled(graph: Graph, node: Node, inputs: tuple[np.ndarray, ...]) ->
     return run_node(node, rescaled, inputs)
 
 
+def _tanhf(value: np.float32) -> float:
+    """The C library's, as LiteRT calls it: numpy's has other last bits, which decide near a half."""
+    return float(_LIBM.tanhf(float(value)))
+
+
 def _float_table(graph: Graph, node: Node, inputs: tuple[np.ndarray, ...]) -> np.ndarray:
     """logistic or tanh of all 256 values in float32, rounded (LUTPopulate of kernels/internal/common.h)."""
     (scale, zero_point), (step, zero_out) = (graph.tensor(n).scale_zero() for n in (node.inputs[0], node.outputs[0]))
     values = np.arange(-128, 128)
     real = np.float32(scale) * (values - zero_point).astype(np.float32)
     if node.op == "tanh":
-        function = np.tanh(real)
+        function = np.array([_tanhf(value) for value in real], np.float32)
     else:
         function = np.float32(1) / (np.float32(1) + np.exp(np.minimum(-real, np.float32(80))))
     table = np.clip(round_half_away(function / np.float32(step)) + zero_out, -128, 127).astype(np.int8)
@@ -155,6 +165,7 @@ _KNOWN: dict[tuple[str, str], Known] = {
     ("relu6", "int8"): Known("LiteRT rescales, TFLM copies", _relu6_rescaled),
     ("batch_matmul", "int8"): Known("LiteRT's factor is float32, TFLM's double", _matmul_with_float_product),
     ("batch_matmul", "int16"): Known("LiteRT's factor is float32, TFLM's double", _matmul_with_float_product),
+    ("mul", "int8"): Known("LiteRT's factor is float32, TFLM's double", _mul_with_float_factor),
     ("mul", "int16"): Known("LiteRT's factor is float32, TFLM's double", _mul_with_float_factor),
     ("sum", "int8"): Known("LiteRT's reference kernel uses factors that nothing has set", None),
     ("sum", "int16"): Known("LiteRT's reference kernel uses factors that nothing has set", None),

@@ -99,8 +99,8 @@ def prepare_wide_sigmoid(graph: Graph, node: Node) -> WideSigmoidParams:
     source, output = input_output(graph, node)
     require_fixed(node, output.scale_zero(), output.dtype)
     scale, is_tanh = source.scale_zero()[0], node.op == "tanh"
-    power = round(np.log2(scale))
-    if scale == 2.0**power and 12 + power in ((0, 1) if is_tanh else (0,)):
+    power, near = _checked_log2(scale)
+    if near and 12 + power in ((0, 1) if is_tanh else (0,)):
         return WideSigmoidParams(3 << (12 + power), 0, SIGMOID_TABLE, is_tanh)
     factor, shift = scale * 4096.0 * 3.0, 0
     while factor <= 32767.0 / 2.0 and shift <= 30:
@@ -108,6 +108,12 @@ def prepare_wide_sigmoid(graph: Graph, node: Node) -> WideSigmoidParams:
     if factor > 32767:
         raise UnsupportedOpError(f"{node.op} of int16 with scale {scale:g}", where=node.name, mend="calibrate again")
     return WideSigmoidParams(int(factor), shift, SIGMOID_TABLE, is_tanh)
+
+
+def _checked_log2(scale: float) -> tuple[int, bool]:
+    """(nearest power of two, scale is taken for it), in float32 (CheckedLog2 of quantization_util.cc)."""
+    log2 = np.log(np.float32(scale)) * (np.float32(1) / np.log(np.float32(2)))
+    return int(round_half_away(log2)), bool(abs(log2 - round_half_away(log2)) < np.float32(1e-3))
 
 
 def wide_sigmoid(params: WideSigmoidParams, x: np.ndarray) -> np.ndarray:
