@@ -26,10 +26,11 @@ _BIASES: Mapping[str, tuple[str, ...]] = {
 """Element type of the activations to those of a bias."""
 
 _MADE: Mapping[tuple[str, str], tuple[str, ...]] = {
-    **{("CONV_2D", kind): (kind,) for kind in _BIASES}, ("FULLY_CONNECTED", "float32"): ("float32",),
+    **{(op, kind): (kind,) for op in ("CONV_2D", "DEPTHWISE_CONV_2D") for kind in _BIASES},
+    ("FULLY_CONNECTED", "float32"): ("float32",),
     **{("FULLY_CONNECTED", kind): ("int8", "uint8", "int16") for kind in ("int8", "uint8", "int16")},
 }  # fmt: skip
-"""Layer and element type of its input to those that its kernel makes (conv.cc, fully_connected.cc)."""
+"""Layer and element type of its input to those that its kernel makes (their files in LiteRT's kernels)."""
 
 _BESIDE_FLOAT = ("float32", "int8", "uint8", "int4")
 """Element types of a dense layer's weights on float activations (fully_connected.cc:303, and its hybrid kernels)."""
@@ -87,6 +88,8 @@ def _call_fault(graph: Graph, node: Node) -> str:
         pairs = [(a, b) for a, b in zip(given, wanted, strict=False) if a.static and b.static]
         if any(a.dims != b.dims for a, b in pairs):
             return f"hands other shapes to its {name} than that takes"
+        if node.op == "WHILE" and name == "condition" and len(body.outputs) != 1:
+            return f"has a condition of {len(body.outputs)} values"
         made = [body.tensor(key).dtype for key in body.outputs]
         if node.op == "WHILE" and name == "body" and made != [tensor.dtype for tensor in wanted]:
             return "has a body that hands on other element types than it takes"

@@ -84,6 +84,8 @@ def test_a_convolution_keeps_the_element_type() -> None:
     """LiteRT (conv.cc) refuses an output of another element type than the input."""
     tensors = [float32("x", 1, 4, 4, 2), weights("w", 3, 1, 1, 2, dtype="float32"), int8("y", 1, 4, 4, 3)]
     assert "CONV_2D makes int8 of float32" in reasons("CONV_2D", tensors)
+    tensors = [float32("x", 1, 4, 4, 2), weights("w", 1, 3, 3, 2, dtype="float32"), int8("y", 1, 4, 4, 2)]
+    assert "DEPTHWISE_CONV_2D makes int8 of float32" in reasons("DEPTHWISE_CONV_2D", tensors)
 
 
 def test_a_dense_layer_makes_what_its_kernel_makes() -> None:
@@ -153,6 +155,8 @@ def test_a_loop_hands_on_what_it_takes() -> None:
 
     assert loop("int32") == []
     assert loop("float32") == ["WHILE has a body that hands on other element types than it takes"]
+    condition = condition.replace(outputs=("go", "go"))  # while.cc:95
+    assert loop("int32") == ["WHILE has a condition of 2 values"]
 
 
 def test_a_filter_bank_of_a_single_number_is_undecided() -> None:

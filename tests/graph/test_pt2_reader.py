@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import time
 import warnings
 import zipfile
@@ -234,6 +235,23 @@ def test_an_entry_marked_as_a_folder_is_refused(tmp_path: Path, good: dict[str, 
                 read_pt2(path)
         else:
             assert read_pt2(path).nodes
+
+
+@pytest.mark.parametrize("disks", [0, 1, 2])
+def test_an_archive_of_other_than_one_disk_is_refused(tmp_path: Path, good: dict[str, bytes], disks: int) -> None:
+    """As torch writes it, with a 64-bit end; its reader calls any other number an unsupported multidisk archive."""
+    path = pack(tmp_path, good)
+    data = path.read_bytes()
+    end = data.rfind(b"PK\x05\x06")
+    count, length, offset = struct.unpack_from("<HII", data, end + 10)
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, length, offset)
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, end, disks)
+    path.write_bytes(data[:end] + record + locator + data[end:])
+    if disks == 1:
+        assert read_pt2(path).nodes
+    else:
+        with pytest.raises(BadFileError, match="table of contents is damaged"):
+            read_pt2(path)
 
 
 def test_an_entry_with_a_flag_that_torch_does_not_know_is_refused(tmp_path: Path, good: dict[str, bytes]) -> None:

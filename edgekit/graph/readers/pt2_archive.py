@@ -207,10 +207,10 @@ def _directory(stream: BinaryIO, size: int) -> _Directory:
     short = _Directory((disk, first), (here, total), length, offset, begin + at)
     if at < 20 or tail[at - 20 : at - 16] != _END64_LOCATOR:
         return short
-    (place,) = struct.unpack_from("<Q", tail, at - 12)
+    place, disks = struct.unpack_from("<QI", tail, at - 12)
     stream.seek(min(place, size))
     record = stream.read(56)
-    if record[:4] != _END64:
+    if record[:4] != _END64 or disks != 1:  # torch's reader takes an archive of one disk
         raise BadFileError("its table of contents is damaged", where=stream.name, mend=MEND)
     disk, first, here, total, length, offset = struct.unpack_from("<IIQQQQ", record, 16)
     return _Directory((disk, first), (here, total), length, offset, place)
