@@ -19,9 +19,9 @@ from edgekit.data.selector import select_clips
 from edgekit.train.checkpoint import Checkpoint, load_checkpoint
 
 MODELS = {
-    "speaker-resnet34": ("speaker-resnet34", 10, (0,), ("model.arguments.width=8",)),
+    "speaker-resnet34": ("speaker-resnet34", 10, (0, 1), ("model.arguments.width=8",)),
     "speaker-ecapa": ("ecapa-tdnn", 15, (0, 1), ()),
-    "speaker-amcrn": ("amcrn", 6, (0,), ("model.arguments.width=16",)),
+    "speaker-amcrn": ("amcrn", 6, (0, 1), ("model.arguments.width=16",)),
 }
 """Recipe: model, epochs, seeds, and what makes it small enough to train here."""
 PARTITIONS = (1, 2, 4)
