@@ -11,6 +11,7 @@ from adapt_rows import SIZES, Row
 from adapt_series import rank_correlation
 from scipy.stats import t as student
 
+_SETS = ("fsdd", "dspspeech")
 _DUAL, _SINGLES, _PROBE = "reprogram-dual", ("reprogram-waveform", "reprogram-frame"), "reprogram-probe"
 Table = dict[str, dict[str, dict[str, float]]]
 
@@ -31,7 +32,7 @@ def summarise(rows: list[Row]) -> dict[str, Any]:
         "adapter_deviation": _means(adapters, np.std),
         "adapter_draws": _means(adapters, len),
         "dual_against_single_domains": {name: _dual(methods) for name, methods in means.items()},
-        "dual_minus_single_domain": {name: _paired(few, name) for name in means if "/" in name},
+        "dual_minus_single_domain": _against_single_domains(few),
         "reprogramming_ahead_of_scratch": {
             name: {
                 scratch: _ahead(methods, means[name.split("/")[0]], scratch)
@@ -97,21 +98,31 @@ def _choice(rows: list[Row]) -> dict[str, dict[str, float]]:
     }
 
 
-def _paired(rows: list[Row], name: str) -> dict[str, dict[str, float]]:
-    """Dual-domain accuracy minus a single domain's over pairs of size and draw: mean, 95 % interval, pairs ahead.
+def _against_single_domains(rows: list[Row]) -> dict[str, dict[str, dict[str, float]]]:
+    """Pairs by "set/source", and those of both sets together by "fsdd+dspspeech/source"."""
+    sets = sorted({row["dataset"] for row in rows if "source" in row})
+    sources = sorted({row["source"] for row in rows if "source" in row})
+    groups = [((name,), source) for name in sets for source in sources] + [(_SETS, source) for source in sources]
+    told = {f"{'+'.join(names)}/{source}": _paired(rows, names, source) for names, source in groups}
+    return {name: methods for name, methods in told.items() if methods}
+
+
+def _paired(rows: list[Row], sets: tuple[str, ...], source: str) -> dict[str, dict[str, float]]:
+    """Dual-domain accuracy minus a single domain's over pairs of set, size and draw: mean, 95 % interval, pairs ahead.
 
     The interval is Student's over the pairs, as if they were independent; those of one draw share clips.
     """
     found = {
-        (row["method"], row["clips_per_class"], row["seed"]): row["accuracy"]
+        (row["method"], row["dataset"], row["clips_per_class"], row["seed"]): row["accuracy"]
         for row in rows
-        if name == f"{row['dataset']}/{row.get('source')}"
+        if row["dataset"] in sets and row.get("source") == source
     }
     told = {}
     for single in (*_SINGLES, _PROBE):
         pairs = [(found[_DUAL, *key], value) for (method, *key), value in found.items() if method == single]
         gains = np.array([dual - other for dual, other in pairs])
-        if len(gains) < 2:
+        measured = {name for method, name, *_ in found if method == single}
+        if len(gains) < 2 or measured != set(sets):
             continue
         half = float(student.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / len(gains) ** 0.5)
         mean = float(gains.mean())
