@@ -19,6 +19,7 @@ from edgekit.graph.integer.interpreter import empty_memory, prepare_node, run_no
 from edgekit.graph.integer.params import Accumulate, Rescale
 from edgekit.graph.integer.rescale import fused_clamp, to_rescale
 from edgekit.graph.ops import activation_inputs
+from edgekit.graph.rounding import TWICE
 
 _LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
 _LIBM.tanhf.restype, _LIBM.tanhf.argtypes = ctypes.c_float, [ctypes.c_float]
@@ -121,7 +122,7 @@ def _relu6_rescaled(graph: Graph, node: Node, inputs: tuple[np.ndarray, ...]) ->
     params: Any = prepare_node(graph, node)
     rescaled = replace(
         params,
-        rescale=to_rescale(factor),
+        rescale=to_rescale(factor, TWICE),
         output_zero_point=output.scale_zero()[1],
         clamp=fused_clamp("relu6", output),
     )

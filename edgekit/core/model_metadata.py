@@ -15,6 +15,8 @@ LABELS_KEY = "edgekit.labels"
 """JSON list of class names in the order of the outputs."""
 MODEL_KEY = "edgekit.model"
 """JSON object {"name", "arguments"} of the registry model that the graph came from."""
+ROUNDING_KEY = "edgekit.rounding"
+"""How integers are rescaled, "twice" or "once" (graph/rounding.py); "twice" where it is absent."""
 
 
 def labels_in(metadata: Mapping[str, str], where: str) -> tuple[str, ...]:

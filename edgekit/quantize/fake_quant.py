@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgekit.graph.rounding import ONCE, Rounding
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -128,14 +130,15 @@ def unrounded(ratio: Tensor, scale: Tensor, grid: Grid, activation: str = "none"
     return Steps(torch.clamp(ratio, 0.0, 6.0 / float(scale) if activation == "relu6" else None), scale, grid)
 
 
-def rescaled(sums: Tensor, factors: Tensor) -> Tensor:
-    """Whole sums [..., O] times real factors [O] with the double rounding of the integer kernels, int64.
+def rescaled(sums: Tensor, factors: Tensor, rounding: Rounding) -> Tensor:
+    """Whole sums [..., O] times real factors [O] with the rounding of the integer kernels, int64.
 
-    :func:`edgekit.graph.integer.fixed_point.multiply_by_quantized_multiplier` on any device.
+    :func:`edgekit.graph.integer.params_arithmetic.multiplied` on any device.
 
     Args:
         sums: whole numbers, float32 or float64, exact.
-        factors: float64, input scale × weight scale / output scale of each channel.
+        factors: float64, input scale × weight scale / output scale of each channel, below 2³⁰.
+        rounding: of the graph.
     """
     fraction, shift = torch.frexp(factors)
     multiplier = torch.floor(fraction * 2.0**31 + 0.5).to(torch.int64)
@@ -143,6 +146,9 @@ def rescaled(sums: Tensor, factors: Tensor) -> Tensor:
     full = multiplier == 1 << 31
     multiplier, shift = torch.where(full, multiplier >> 1, multiplier), torch.where(full, shift + 1, shift)
     multiplier = torch.where(shift < -31, torch.zeros_like(multiplier), multiplier)
+    if rounding == ONCE:
+        total = 31 - shift.clamp_min(-31)
+        return (sums.to(torch.int64) * multiplier + (torch.ones_like(total) << (total - 1))) >> total
     left, right = shift.clamp_min(0), (-shift).clamp(0, 31)
     high = ((sums.to(torch.int64) << left) * multiplier + (1 << 30)) >> 31
     half = (torch.ones_like(right) << right) >> 1

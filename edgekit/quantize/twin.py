@@ -7,7 +7,7 @@ the weights before, so nothing of it is left to freeze.
 While scales are learned, an output is its real quotient by the scale, rounded: a step off the integer kernels now and
 then. Once they are frozen, and in evaluation, every operator gives what its integer kernel gives, fixed-point
 rescaling included: sums of products are sums of whole numbers (exact in float32 up to 2²⁴) and go through the same
-double rounding, everything else through graph/integer itself. The gradient is that of the real function in both cases.
+rounding, everything else through graph/integer itself. The gradient is that of the real function in both cases.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import FIXED_OUTPUTS, activation_inputs
 from edgekit.graph.passes.check_edge import WEIGHTED
+from edgekit.graph.rounding import rounding_of
 from edgekit.graph.tensor import Quantization
 from edgekit.quantize.activations import activation_names, sharing_groups
 from edgekit.quantize.cells import cells
@@ -56,6 +57,7 @@ class FakeQuantTwin(nn.Module):
         super().__init__()
         require_float(graph)
         self.graph, self.integer = graph, integer
+        self.rounding = rounding_of(graph)
         self.layers = nn.ModuleDict()
         self.scales = nn.ModuleList()
         self.scale_of: dict[str, int] = {}
@@ -148,7 +150,7 @@ class FakeQuantTwin(nn.Module):
             with torch.no_grad():
                 whole = sums.double() if bias is None else sums.double() + bias
                 factors = x.scale.double() * weight_scales.double() / scale.double()
-                exact = exact_sums(whole, factors, grid, node, float(scale))
+                exact = exact_sums(whole, factors, grid, node, float(scale), self.rounding)
         ratio = ((sums if bias is None else sums + bias.to(kind)) * (x.scale * weight_scales / scale)).float()
         return unrounded(ratio, scale, grid, activation) if left else requantize(ratio, scale, grid, activation, exact)
 
@@ -230,7 +232,8 @@ def _check(graph: Graph, integer: Graph) -> None:
             raise UnsupportedOpError(
                 f"{node.op} has no fake-quantized form", where=node.name, mend="quantize it after training instead"
             )
-    if [node.name for node in graph.nodes] != [node.name for node in integer.nodes]:
+    same = rounding_of(graph) == rounding_of(integer)
+    if not same or [node.name for node in graph.nodes] != [node.name for node in integer.nodes]:
         raise UnsupportedOpError("the integer graph is of another model", where=graph.name, mend="quantize it again")
 
 

@@ -11,6 +11,7 @@ from edgekit.graph.integer.fixed_point import multiply_wide, quantize_multiplier
 from edgekit.graph.integer.interpreter import empty_memory, prepare_node, run_node
 from edgekit.graph.integer.params import Params
 from edgekit.graph.passes.check_edge import WEIGHTED
+from edgekit.graph.rounding import Rounding
 from edgekit.quantize.fake_quant import Grid, Steps, rescaled
 
 
@@ -39,7 +40,7 @@ class ExactKernels:
         return steps.to(inputs[0].values.device)
 
 
-def exact_sums(sums: Tensor, factors: Tensor, grid: Grid, node: Node, scale: float) -> Tensor:
+def exact_sums(sums: Tensor, factors: Tensor, grid: Grid, node: Node, scale: float, rounding: Rounding) -> Tensor:
     """Q − zero_point of a weighted layer's output from its whole sums, bias included, as the kernel rescales them.
 
     Args:
@@ -48,10 +49,11 @@ def exact_sums(sums: Tensor, factors: Tensor, grid: Grid, node: Node, scale: flo
         grid: of the output.
         node: the layer.
         scale: of the output.
+        rounding: of the graph.
     """
     low, high = grid.bounds(node.attrs["activation"], scale)
     if grid.width == "int8":
-        return rescaled(sums, factors).clamp(low, high)
+        return rescaled(sums, factors, rounding).clamp(low, high)
     pairs = np.array([quantize_multiplier(float(factor)) for factor in factors], np.int64)
     scaled = multiply_wide(sums.cpu().numpy().astype(np.int64), pairs[:, 0], pairs[:, 1])
     return torch.from_numpy(np.clip(scaled, low, high)).to(sums.device)

@@ -7,6 +7,7 @@ import numpy as np
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.deploy.c.text import array_lines, int32
 from edgekit.graph.integer.params import Accumulate, Rescale
+from edgekit.graph.rounding import ONCE
 
 INT32_MAX = (1 << 31) - 1
 
@@ -59,7 +60,7 @@ def _shifts(arithmetic: Accumulate) -> list[int]:
 
 
 def scaled(value: str, how: Rescale, doubled: str = "") -> str:
-    """A C expression: ``value`` times a factor, rounded twice as TensorFlow Lite does (fixed_point.py).
+    """A C expression: ``value`` times a factor, rounded as the factor says (fixed_point.py).
 
     Args:
         value: an expression without side effects.
@@ -68,6 +69,8 @@ def scaled(value: str, how: Rescale, doubled: str = "") -> str:
             rounds (dsp/requantize.py says why that is the same).
     """
     right = -how.shift - 1
+    if doubled and how.rounding == ONCE and how.shift < 0:
+        return f"(dsp_high_floor({doubled}, {how.multiplier}, {1 << right}) >> {right + 1})"
     if doubled and how.shift <= 0:
         high = f"dsp_high_plus({doubled}, {how.multiplier}, 0)"
         return high if how.shift == 0 else f"dsp_divide({high}, {right})"

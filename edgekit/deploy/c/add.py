@@ -9,7 +9,7 @@ from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.nest import broadcast, loops, offset, strides
 from edgekit.deploy.c.text import fill, indent
 from edgekit.deploy.c.wide import argument, element
-from edgekit.graph.integer.params import AddParams, Rescale
+from edgekit.graph.integer.params import AddParams
 
 _ADD = """\
 static void @self@(const @type@ *a, const @type@ *b, @type@ *y) {
@@ -20,9 +20,6 @@ _ONE = """\
 const int32_t sum = @first@ @sign@ @second@;
 y[@at_y@] = @clamp@(@value@ + @zero@, @low@, @high@);
 """
-
-HALF = Rescale(1 << 30, 0)
-"""The factor of the input of the larger scale."""
 
 
 def emit_add(layer: Layer) -> Code:
@@ -48,6 +45,6 @@ def addend(value: str, params: AddParams, index: int, dsp: bool) -> str:
     """A C expression: an input in the unit of the sum. Twice of it fits int32: 16 bits times 2^16, or 9 times 2^21."""
     centred, how = f"({value} - {paren(params.zero_points[index])})", params.rescales[index]
     unit = 1 << params.left_shift
-    if how == HALF:
+    if how.is_half:  # the input of the larger scale
         return f"{centred} * {unit // 2}"
     return scaled(f"{centred} * {unit}", how, f"{centred} * {2 * unit}" if dsp else "")

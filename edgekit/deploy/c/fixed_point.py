@@ -1,4 +1,7 @@
-"""Fixed-point helpers in C, bit-exact with graph/integer/fixed_point.py (TensorFlow Lite's double rounding).
+"""Fixed-point helpers in C, bit-exact with graph/integer/fixed_point.py.
+
+Kernels call the same functions however the graph rounds (graph/rounding.py); what these compute differs, as it does in
+TensorFlow Lite with TFLITE_SINGLE_ROUNDING.
 
 Right shifts of negative values are arithmetic on every compiler that edgekit drives (C11 leaves them to it, 6.5.7p5).
 """
@@ -6,14 +9,19 @@ Right shifts of negative values are arithmetic on every compiler that edgekit dr
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from edgekit.deploy.c.dsp.channels import HELPERS as DSP_CHANNELS
 from edgekit.deploy.c.dsp.intrinsics import DSP_HELPERS
 from edgekit.deploy.c.dsp.requantize import HELPERS as DSP_REQUANTIZE
 from edgekit.deploy.c.linear import LINEAR_HELPERS
 from edgekit.deploy.c.mve.requantize import HELPERS as MVE_HELPERS
+from edgekit.deploy.c.mve.requantize import VALUE_ONCE as MVE_VALUE_ONCE
 from edgekit.deploy.c.neon.requantize import HELPERS as NEON_HELPERS
+from edgekit.deploy.c.neon.requantize import VALUE_ONCE as NEON_VALUE_ONCE
 from edgekit.deploy.c.recurrent_helpers import RECURRENT_HELPERS
+from edgekit.graph.rounding import ONCE, Rounding
 
 _PORTABLE: tuple[tuple[str, str], ...] = (
     (
@@ -114,16 +122,41 @@ HELPERS = (
 )  # fmt: skip
 """(name, definition), callees first."""
 
+_ONCE: Mapping[str, str] = MappingProxyType(
+    {
+        "rescale": """\
+/* x * multiplier * 2^(shift - 31), rounded once: MultiplyByQuantizedMultiplier with TFLITE_SINGLE_ROUNDING. */
+static inline int32_t rescale(int32_t x, int32_t multiplier, int32_t shift) {
+    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (30 - shift))) >> (31 - shift));
+}
+""",
+        "rescale_right": """\
+/* x * multiplier * 2^(-shift - 32), rounded once, halves up: right shifts by at least one bit. */
+static inline int32_t rescale_right(int32_t x, int32_t multiplier, int32_t shift) {
+    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (31 + shift))) >> (32 + shift));
+}
+""",
+        "mve_value": MVE_VALUE_ONCE,
+        "neon_value": NEON_VALUE_ONCE,
+    }
+)
+"""What takes the place of definitions in a graph that rounds once."""
 
 _FUNCTION = re.compile(r"^static inline", re.MULTILINE)
 _MAYBE_UNUSED = "__attribute__((unused)) static inline"
 
 
-def helpers(code: str) -> str:
-    """The definitions that ``code`` uses, directly or through one another; unused ones would be warned about."""
+def helpers(code: str, rounding: Rounding) -> str:
+    """The definitions that ``code`` uses, directly or through one another; unused ones would be warned about.
+
+    Args:
+        code: of the model.
+        rounding: of its graph.
+    """
     used: list[str] = []
     twins = "#if defined(__ARM_FEATURE_MVE)" in code  # what only one of two bodies uses is not used everywhere
     for name, text in reversed(HELPERS):
+        text = _ONCE.get(name, text) if rounding == ONCE else text
         if re.search(rf"\b{name}\b", code):
             used.insert(0, _FUNCTION.sub(_MAYBE_UNUSED, text) if twins else text)
             code += text

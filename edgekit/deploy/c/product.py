@@ -62,7 +62,7 @@ class Product:
         factor, shift = (np.full(self.columns, n, np.int32) for n in (params.rescale.multiplier, params.rescale.shift))
         return Accumulate(
             np.zeros((self.columns, self.depth), np.int8), none, none, factor, shift, False, params.zero_points[0],
-            params.output_zero_point, params.clamp, True,
+            params.output_zero_point, params.clamp, True, params.rescale.rounding,
         )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.softmax import DEEPEST, RECIPROCAL, row_text, rows_function
 from edgekit.deploy.c.text import array_lines
 from edgekit.graph.integer.exponential import exp_on_negative_values
-from edgekit.graph.integer.fixed_point import multiply_by_quantized_multiplier
 from edgekit.graph.integer.params import SoftmaxParams
 
 ENTRIES = 256
@@ -48,9 +47,7 @@ def exponentials(name: str, params: SoftmaxParams) -> str:
     """Definition of the table."""
     difference = -np.arange(ENTRIES, dtype=np.int64)
     counted = difference >= params.diff_min
-    rescaled = multiply_by_quantized_multiplier(
-        np.where(counted, difference, 0), params.rescale.multiplier, params.rescale.shift
-    )
+    rescaled = params.rescale(np.where(counted, difference, 0))
     values = np.where(counted, 2 * exp_on_negative_values(rescaled), 0)
     lines = array_lines(f"{value}u" for value in values.tolist())
     return f"static const uint32_t {name}[{ENTRIES}] = {{\n{lines}\n}};\n"

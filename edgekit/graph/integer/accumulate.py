@@ -9,13 +9,13 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.fixed_point import (
     INT32_MAX,
     INT32_MIN,
-    multiply_by_quantized_multiplier,
     multiply_wide,
-    quantize_multiplier,
     wrap_int32,
 )
 from edgekit.graph.integer.params import Accumulate
+from edgekit.graph.integer.params_arithmetic import multiplied, multiplier_of
 from edgekit.graph.integer.rescale import LIMITS, fused_clamp, input_output
+from edgekit.graph.rounding import Rounding, rounding_of
 from edgekit.graph.tensor import Quantization, Tensor
 
 _EXACT_FLOAT32 = 1 << 24
@@ -38,7 +38,8 @@ def prepare_accumulate(graph: Graph, node: Node, channel_axis: int) -> Accumulat
         raise UnsupportedOpError(f"{node.op} from {source.dtype} to {output.dtype}", where=node.name)
     weights = _weights(graph, node, channel_axis)
     channels = weights.dims[channel_axis]
-    multiplier, shift = _multipliers(source, weights, output, channels)
+    rounding = rounding_of(graph)
+    multiplier, shift = _multipliers(source, weights, output, channels, rounding)
     wide = source.dtype == "int16"
     bias = _bias(graph, node, channels, "int64" if wide else "int32")
     _, zero_in = source.scale_zero()
@@ -59,6 +60,7 @@ def prepare_accumulate(graph: Graph, node: Node, channel_axis: int) -> Accumulat
         output_zero_point=zero_out,
         clamp=fused_clamp(node.attrs.get("activation", "none"), output),
         exact_in_float32=bound < _EXACT_FLOAT32,
+        rounding=rounding,
     )
 
 
@@ -73,7 +75,7 @@ def requantize(arithmetic: Accumulate, sums: np.ndarray) -> np.ndarray:
     if arithmetic.clamp.dtype == "int16":
         return arithmetic.clamp(multiply_wide(sums.astype(np.int64) + arithmetic.bias, multiplier, shift))
     total = wrap_int32(sums.astype(np.int64) + arithmetic.bias)
-    scaled = multiply_by_quantized_multiplier(total, multiplier, shift)
+    scaled = multiplied(total, multiplier, shift, arithmetic.rounding)
     return arithmetic.clamp(scaled + arithmetic.output_zero_point)
 
 
@@ -116,12 +118,14 @@ def _bias(graph: Graph, node: Node, channels: int, dtype: str) -> np.ndarray:
     return values.astype(dtype)
 
 
-def _multipliers(source: Tensor, weights: Tensor, output: Tensor, channels: int) -> tuple[np.ndarray, np.ndarray]:
+def _multipliers(
+    source: Tensor, weights: Tensor, output: Tensor, channels: int, rounding: Rounding
+) -> tuple[np.ndarray, np.ndarray]:
     scale_in, _ = source.scale_zero()
     scale_out, _ = output.scale_zero()
     scales = np.broadcast_to(_quant_of(weights).scale, (channels,))
     pairs = []
     for scale in scales:
-        pairs.append(quantize_multiplier(scale_in * float(scale) / scale_out))
+        pairs.append(multiplier_of(scale_in * float(scale) / scale_out, rounding))
     table = np.array(pairs, dtype=np.int64).reshape(channels, 2)
     return table[:, 0].astype(np.int32), table[:, 1].astype(np.int32)

@@ -9,11 +9,11 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.fixed_point import (
     INT8_MAX,
     INT8_MIN,
-    multiply_by_quantized_multiplier,
     round_half_away,
 )
 from edgekit.graph.integer.params import DequantizeParams, QuantizeParams, RequantizeParams
 from edgekit.graph.integer.rescale import activation_tensor, full_clamp, fused_clamp, input_output, to_rescale
+from edgekit.graph.rounding import rounding_of
 
 
 def prepare_relu(graph: Graph, node: Node) -> RequantizeParams:
@@ -22,7 +22,7 @@ def prepare_relu(graph: Graph, node: Node) -> RequantizeParams:
     scale_in, zero_in = source.scale_zero()
     scale_out, zero_out = output.scale_zero()
     factor = float(np.float32(scale_in) / np.float32(scale_out))
-    return RequantizeParams(to_rescale(factor), zero_in, zero_out, fused_clamp("relu", output))
+    return RequantizeParams(to_rescale(factor, rounding_of(graph)), zero_in, zero_out, fused_clamp("relu", output))
 
 
 def prepare_relu6(graph: Graph, node: Node) -> RequantizeParams:
@@ -48,8 +48,7 @@ def _rescaled(params: RequantizeParams, values: np.ndarray) -> np.ndarray:
     if params.rescale is None:
         return values
     centred = values - params.input_zero_point
-    scaled = multiply_by_quantized_multiplier(centred, params.rescale.multiplier, params.rescale.shift)
-    return scaled + params.output_zero_point
+    return params.rescale(centred) + params.output_zero_point
 
 
 def prepare_quantize(graph: Graph, node: Node) -> QuantizeParams | RequantizeParams:
@@ -64,7 +63,8 @@ def prepare_quantize(graph: Graph, node: Node) -> QuantizeParams | RequantizePar
     if source is not None and source.dtype == "float32":
         return QuantizeParams(scale_out, zero_out, full_clamp(output))
     scale_in, zero_in = activation_tensor(source, node).scale_zero()
-    return RequantizeParams(to_rescale(scale_in / scale_out), zero_in, zero_out, full_clamp(output))
+    rescale = to_rescale(scale_in / scale_out, rounding_of(graph))
+    return RequantizeParams(rescale, zero_in, zero_out, full_clamp(output))
 
 
 def quantize(params: QuantizeParams, x: np.ndarray) -> np.ndarray:

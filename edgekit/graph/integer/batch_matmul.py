@@ -6,9 +6,10 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.fixed_point import multiply_by_quantized_multiplier, multiply_wide, wrap_int32
+from edgekit.graph.integer.fixed_point import multiply_wide, wrap_int32
 from edgekit.graph.integer.params import MatmulParams
 from edgekit.graph.integer.rescale import activation_tensor, full_clamp, to_rescale
+from edgekit.graph.rounding import rounding_of
 
 
 def prepare_batch_matmul(graph: Graph, node: Node) -> MatmulParams:
@@ -26,7 +27,7 @@ def prepare_batch_matmul(graph: Graph, node: Node) -> MatmulParams:
         adj_x=bool(node.attrs["adj_x"]),
         adj_y=bool(node.attrs["adj_y"]),
         zero_points=(zero_1, zero_2),
-        rescale=to_rescale(scale_1 * scale_2 / scale_out),
+        rescale=to_rescale(scale_1 * scale_2 / scale_out, rounding_of(graph)),
         output_zero_point=zero_out,
         clamp=full_clamp(output),
     )
@@ -44,5 +45,4 @@ def batch_matmul(params: MatmulParams, x: np.ndarray, y: np.ndarray) -> np.ndarr
     sums = (first @ second).astype(np.int64)
     if params.clamp.dtype == "int16":
         return params.clamp(multiply_wide(sums, params.rescale.multiplier, params.rescale.shift))
-    scaled = multiply_by_quantized_multiplier(wrap_int32(sums), params.rescale.multiplier, params.rescale.shift)
-    return params.clamp(scaled + params.output_zero_point)
+    return params.clamp(params.rescale(wrap_int32(sums)) + params.output_zero_point)

@@ -1,8 +1,8 @@
 """Fixed-point primitives of TensorFlow Lite's int8 reference kernels, vectorised.
 
 Names and meaning follow gemmlowp (``fixedpoint/fixedpoint.h``) and TensorFlow Lite (``kernels/internal/common.h``,
-``quantization_util.cc``), without ``TFLITE_SINGLE_ROUNDING``. Raw values are int32; arrays here are int64 that hold
-int32 values, so that products of two need no care.
+``quantization_util.cc``); :func:`multiply_rounding_once` is what they compute with ``TFLITE_SINGLE_ROUNDING``. Raw
+values are int32; arrays here are int64 that hold int32 values, so that products of two need no care.
 """
 
 from __future__ import annotations
@@ -117,6 +117,21 @@ def multiply_by_quantized_multiplier(x: Int64, multiplier: Int64 | int, shift: I
     shifted = wrap_int32(x << left) if np.any(left) else x
     high = saturating_rounding_doubling_high_mul(shifted, multiplier)
     return rounding_divide_by_pot(high, right) if np.any(right) else high
+
+
+def multiply_rounding_once(x: Int64, multiplier: Int64 | int, shift: Int64 | int) -> Int64:
+    """Multiply by multiplier · 2^(shift − 31), rounded once, halves up (``TFLITE_SINGLE_ROUNDING`` of common.cc).
+
+    Args:
+        x: int32 values.
+        multiplier: scalar, or an int64 array that broadcasts against ``x``.
+        shift: as the multiplier, at most 30.
+
+    A result beyond int32, which the reference forbids, wraps.
+    """
+    total = 31 - np.asarray(shift, dtype=np.int64)
+    product = np.asarray(x, dtype=np.int64) * np.asarray(multiplier, dtype=np.int64)
+    return wrap_int32((product + (np.int64(1) << (total - 1))) >> total)
 
 
 def multiply_wide(x: Int64, multiplier: Int64 | int, shift: Int64 | int) -> Int64:

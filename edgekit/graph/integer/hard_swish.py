@@ -15,13 +15,14 @@ from edgekit.graph.integer.fixed_point import (
     quantize_multiplier,
     rounding_divide_by_pot,
 )
+from edgekit.graph.rounding import Rounding
 from edgekit.graph.tensor import Tensor
 
 _INT16_MIN, _INT16_MAX = -(1 << 15), (1 << 15) - 1
 
 
-def hard_swish_table(source: Tensor, output: Tensor, node: Node) -> np.ndarray:
-    """Outputs for −128 … 127, int8 [256].
+def hard_swish_table(source: Tensor, output: Tensor, node: Node, rounding: Rounding) -> np.ndarray:
+    """Outputs for −128 … 127, int8 [256]; the kernel has roundings of its own whatever the graph's.
 
     Raises:
         UnsupportedOpError: the output's scale is over a hundred times smaller than the input's.

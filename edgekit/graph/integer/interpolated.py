@@ -13,12 +13,13 @@ from edgekit.graph.integer.fixed_point import (
     INT16_MAX,
     INT16_MIN,
     Int64,
-    multiply_by_quantized_multiplier,
     round_half_away,
 )
 from edgekit.graph.integer.params import Rescale, WideRsqrtParams, WideSigmoidParams, WideSoftmaxParams
+from edgekit.graph.integer.params_arithmetic import multiplied
 from edgekit.graph.integer.rescale import full_clamp, input_output, to_rescale
 from edgekit.graph.ops import fixed_output
+from edgekit.graph.rounding import rounding_of
 
 STEPS = 512
 _UP = (
@@ -67,7 +68,7 @@ def prepare_wide_softmax(graph: Graph, node: Node) -> WideSoftmaxParams:
     require_fixed(node, output.scale_zero(), output.dtype)
     scale = source.scale_zero()[0] * float(np.float32(node.attrs.get("beta", 1.0)))
     return WideSoftmaxParams(
-        rescale=to_rescale(scale / (_EXP_REACH / 65535.0)),
+        rescale=to_rescale(scale / (_EXP_REACH / 65535.0), rounding_of(graph)),
         exponential=table513(np.exp, -_EXP_REACH, 0.0),
         reciprocal=table513(lambda x: np.float32(1) / (np.float32(1) + x), 0.0, 1.0),
     )
@@ -77,7 +78,7 @@ def wide_softmax(params: WideSoftmaxParams, x: np.ndarray) -> np.ndarray:
     """int16 x [..., K] to int16 probabilities [..., K] of scale 1/32768 (reference_ops::SoftmaxInt16)."""
     values = x.astype(np.int64)
     difference = values - values.max(axis=-1, keepdims=True)
-    scaled = multiply_by_quantized_multiplier(difference, params.rescale.multiplier, params.rescale.shift)
+    scaled = params.rescale(difference)
     exponential = look_up(params.exponential, np.clip(scaled + INT16_MAX, INT16_MIN, INT16_MAX))
     total = exponential.sum(axis=-1, keepdims=True)
     headroom = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
@@ -138,7 +139,7 @@ def prepare_wide_rsqrt(graph: Graph, node: Node) -> WideRsqrtParams:
     """Parameters of one rsqrt node on int16."""
     source, output = input_output(graph, node)
     factor = 1.0 / (float(np.sqrt(np.float64(source.scale_zero()[0]))) * output.scale_zero()[0])
-    return WideRsqrtParams(to_rescale(factor), full_clamp(output))
+    return WideRsqrtParams(to_rescale(factor, rounding_of(graph)), full_clamp(output))
 
 
 def wide_rsqrt(params: WideRsqrtParams, x: np.ndarray) -> np.ndarray:
@@ -150,8 +151,8 @@ def wide_rsqrt(params: WideRsqrtParams, x: np.ndarray) -> np.ndarray:
 
 def _root(rescale: Rescale, value: int) -> int:
     multiplier, shift = inverse_square_root(value)
-    root = multiply_by_quantized_multiplier(np.ones((), np.int64), multiplier, shift + _ROOT_BITS)
-    return int(multiply_by_quantized_multiplier(root, rescale.multiplier, rescale.shift - _ROOT_BITS))
+    root = multiplied(np.ones((), np.int64), multiplier, shift + _ROOT_BITS, rescale.rounding)
+    return int(multiplied(root, rescale.multiplier, rescale.shift - _ROOT_BITS, rescale.rounding))
 
 
 def require_fixed(node: Node, given: tuple[float, int], dtype: str) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.fixed_point import INT16_MAX, INT16_MIN, Int64, multiply_by_quantized_multiplier
+from edgekit.graph.integer.fixed_point import INT16_MAX, INT16_MIN, Int64
 from edgekit.graph.integer.interpolated import SIGMOID_TABLE, wide_sigmoid
 from edgekit.graph.integer.params import Gate, LstmParams, Rescale, WideSigmoidParams
 from edgekit.graph.integer.rescale import input_output, to_rescale
 from edgekit.graph.ops import LSTM_CELL, LSTM_HIDDEN
+from edgekit.graph.rounding import Rounding, rounding_of
 from edgekit.graph.tensor import Tensor
 
 _GATE_POWER = -12
@@ -36,7 +37,7 @@ def prepare_lstm(graph: Graph, node: Node) -> LstmParams:
     if hidden.dtype != "int8" or hidden.scale_zero() != output.scale_zero():
         raise BadFileError("the hidden state is not quantized as the output is", where=node.name)
     scale = _cell_scale(cell, node)
-    power = round(math.log2(scale))
+    power, rounding = round(math.log2(scale)), rounding_of(graph)
     return LstmParams(
         input_gate=_gate(graph, node, 0, source, hidden),
         forget_gate=_gate(graph, node, 1, source, hidden),
@@ -45,9 +46,9 @@ def prepare_lstm(graph: Graph, node: Node) -> LstmParams:
         sigmoid=WideSigmoidParams(3, 0, SIGMOID_TABLE, False),
         tanh=_tanh(_GATE_POWER),
         cell_tanh=_tanh(power),
-        forget=to_rescale(_UNIT * scale / scale),
-        update=to_rescale(_UNIT * _UNIT / scale),
-        hidden=to_rescale(_UNIT * _UNIT / hidden.scale_zero()[0]),
+        forget=to_rescale(_UNIT * scale / scale, rounding),
+        update=to_rescale(_UNIT * _UNIT / scale, rounding),
+        hidden=to_rescale(_UNIT * _UNIT / hidden.scale_zero()[0], rounding),
         cell_clip=int(min(node.attrs["cell_clip"] / scale, INT16_MAX)),
         output_zero_point=hidden.scale_zero()[1],
         carried=bool(node.attrs["carried"]),
@@ -86,15 +87,15 @@ def _gate(graph: Graph, node: Node, index: int, source: Tensor, hidden: Tensor) 
         bias=folded.astype(np.int32),
         recurrent=other.astype(np.int8),
         recurrent_bias=(-hidden.scale_zero()[1] * other.sum(axis=1)).astype(np.int32),
-        to_gate=_factor(source, weights),
-        recurrent_to_gate=_factor(hidden, recurrent),
+        to_gate=_factor(source, weights, rounding_of(graph)),
+        recurrent_to_gate=_factor(hidden, recurrent, rounding_of(graph)),
     )
 
 
-def _factor(source: Tensor, weights: Tensor) -> Rescale:
+def _factor(source: Tensor, weights: Tensor, rounding: Rounding) -> Rescale:
     """The product of the scales in float32 (GetQuantizedConvolutionMultipler), the quotient in double."""
     product = np.float32(source.scale_zero()[0]) * np.float32(weights.scale_zero()[0])
-    return to_rescale(float(product) / 2.0**_GATE_POWER)
+    return to_rescale(float(product) / 2.0**_GATE_POWER, rounding)
 
 
 def lstm(
@@ -133,7 +134,7 @@ def _gates(params: LstmParams) -> tuple[Gate, Gate, Gate, Gate]:
 
 def _products(frames: Int64, gate: Gate) -> Int64:
     sums = frames @ gate.weights.astype(np.int64).T + gate.bias
-    return _narrow(multiply_by_quantized_multiplier(sums, gate.to_gate.multiplier, gate.to_gate.shift))
+    return _narrow(gate.to_gate(sums))
 
 
 def _step(params: LstmParams, fed: list[Int64], h: Int64, c: Int64) -> tuple[Int64, Int64]:
@@ -141,8 +142,7 @@ def _step(params: LstmParams, fed: list[Int64], h: Int64, c: Int64) -> tuple[Int
     sums = []
     for gate, own in zip(_gates(params), fed, strict=True):
         total = h @ gate.recurrent.astype(np.int64).T + gate.recurrent_bias
-        factor = gate.recurrent_to_gate
-        sums.append(_narrow(own + _narrow(multiply_by_quantized_multiplier(total, factor.multiplier, factor.shift))))
+        sums.append(_narrow(own + _narrow(gate.recurrent_to_gate(total))))
     taken, kept, new, shown = (
         wide_sigmoid(params.tanh if index == 2 else params.sigmoid, values).astype(np.int64)
         for index, values in enumerate(sums)
@@ -151,12 +151,12 @@ def _step(params: LstmParams, fed: list[Int64], h: Int64, c: Int64) -> tuple[Int
     if params.cell_clip:
         c = np.clip(c, -params.cell_clip, params.cell_clip)
     squashed = wide_sigmoid(params.cell_tanh, c).astype(np.int64)
-    product = multiply_by_quantized_multiplier(squashed * shown, params.hidden.multiplier, params.hidden.shift)
+    product = params.hidden(squashed * shown)
     return np.clip(product + params.output_zero_point, -128, 127), c
 
 
 def _product(first: Int64, second: Int64, factor: Rescale) -> Int64:
-    return _narrow(multiply_by_quantized_multiplier(first * second, factor.multiplier, factor.shift))
+    return _narrow(factor(first * second))
 
 
 def _narrow(x: Int64) -> Int64:

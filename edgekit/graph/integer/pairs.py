@@ -6,9 +6,9 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.fixed_point import multiply_by_quantized_multiplier
 from edgekit.graph.integer.params import AddParams, ExtremeParams
 from edgekit.graph.integer.rescale import activation_tensor, full_clamp, require_same_scale, to_rescale
+from edgekit.graph.rounding import rounding_of
 
 SQUARE_LEFT_SHIFT = 7
 """255² · 2¹⁴ just fits int32 (TFLM squared_difference.cc)."""
@@ -42,11 +42,12 @@ def prepare_squared_difference(graph: Graph, node: Node) -> AddParams:
     twice_largest = 2.0 * max(scale_1, scale_2)
     # The reference multiplies the scale by 2^14 in float32.
     divisor = float(np.float32(1 << (2 * SQUARE_LEFT_SHIFT)) * np.float32(scale_out))
+    rounding = rounding_of(graph)
     return AddParams(
         left_shift=SQUARE_LEFT_SHIFT,
         zero_points=(zero_1, zero_2),
-        rescales=(to_rescale(scale_1 / twice_largest), to_rescale(scale_2 / twice_largest)),
-        output_rescale=to_rescale(twice_largest * twice_largest / divisor),
+        rescales=(to_rescale(scale_1 / twice_largest, rounding), to_rescale(scale_2 / twice_largest, rounding)),
+        output_rescale=to_rescale(twice_largest * twice_largest / divisor, rounding),
         output_zero_point=zero_out,
         clamp=full_clamp(output),
         sign=-1,
@@ -58,7 +59,6 @@ def squared_difference(params: AddParams, x: np.ndarray, y: np.ndarray) -> np.nd
     sides = []
     for side, zero_point, rescale in zip((x, y), params.zero_points, params.rescales, strict=True):
         shifted = (side.astype(np.int64) - zero_point) << params.left_shift
-        sides.append(multiply_by_quantized_multiplier(shifted, rescale.multiplier, rescale.shift))
+        sides.append(rescale(shifted))
     square = (sides[0] - sides[1]) ** 2
-    scaled = multiply_by_quantized_multiplier(square, params.output_rescale.multiplier, params.output_rescale.shift)
-    return params.clamp(scaled + params.output_zero_point)
+    return params.clamp(params.output_rescale(square) + params.output_zero_point)

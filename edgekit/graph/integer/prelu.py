@@ -6,9 +6,9 @@ import numpy as np
 
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.fixed_point import multiply_by_quantized_multiplier
 from edgekit.graph.integer.params import PreluParams
 from edgekit.graph.integer.rescale import activation_tensor, full_clamp, to_rescale
+from edgekit.graph.rounding import rounding_of
 
 
 def prepare_prelu(graph: Graph, node: Node) -> PreluParams:
@@ -26,8 +26,8 @@ def prepare_prelu(graph: Graph, node: Node) -> PreluParams:
     negative = np.float32(scale) * np.float32(slope_scale) / np.float32(step)
     return PreluParams(
         zero_points=(zero, zero_slope),
-        positive=to_rescale(float(factor)),
-        negative=to_rescale(float(negative)),
+        positive=to_rescale(float(factor), rounding_of(graph)),
+        negative=to_rescale(float(negative), rounding_of(graph)),
         output_zero_point=zero_out,
         clamp=full_clamp(output),
     )
@@ -37,8 +37,5 @@ def prelu(params: PreluParams, x: np.ndarray, slope: np.ndarray) -> np.ndarray:
     """int8 x and slopes, broadcast, to int8."""
     centred = x.astype(np.int64) - params.zero_points[0]
     product = centred * (slope.astype(np.int64) - params.zero_points[1])
-    sides = (
-        multiply_by_quantized_multiplier(value, factor.multiplier, factor.shift)
-        for value, factor in ((centred, params.positive), (product, params.negative))
-    )
-    return params.clamp(np.where(centred >= 0, *sides) + params.output_zero_point)
+    sides = np.where(centred >= 0, params.positive(centred), params.negative(product))
+    return params.clamp(sides + params.output_zero_point)

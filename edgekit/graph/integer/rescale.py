@@ -11,11 +11,12 @@ from edgekit.graph.integer.fixed_point import (
     INT8_MIN,
     INT16_MAX,
     INT16_MIN,
-    quantize_multiplier,
     round_half_away,
 )
 from edgekit.graph.integer.params import Clamp, Rescale
+from edgekit.graph.integer.params_arithmetic import multiplier_of
 from edgekit.graph.ops import INT16_OPS
+from edgekit.graph.rounding import Rounding
 from edgekit.graph.tensor import Tensor
 
 RELU6_MAX = 6.0
@@ -24,9 +25,9 @@ LIMITS = {"int8": (INT8_MIN, INT8_MAX), "int16": (INT16_MIN, INT16_MAX)}
 """Smallest and largest value of the element types that activations have."""
 
 
-def to_rescale(real: float) -> Rescale:
-    """``real`` as multiplier and shift (TensorFlow Lite QuantizeMultiplier)."""
-    return Rescale(*quantize_multiplier(real))
+def to_rescale(real: float, rounding: Rounding) -> Rescale:
+    """``real`` as multiplier and shift (TensorFlow Lite QuantizeMultiplier), for a graph that rounds so."""
+    return Rescale(*multiplier_of(real, rounding), rounding)
 
 
 def activation_tensor(tensor: Tensor | None, node: Node) -> Tensor:

@@ -13,13 +13,13 @@ from edgekit.graph.integer.fixed_point import (
     INT8_MIN,
     INT32_MAX,
     clamp_int8,
-    multiply_by_quantized_multiplier,
     rounding_divide_by_pot,
     saturating_rounding_doubling_high_mul,
 )
 from edgekit.graph.integer.interpolated import require_fixed
 from edgekit.graph.integer.params import SoftmaxParams
 from edgekit.graph.integer.rescale import input_output, to_rescale
+from edgekit.graph.rounding import rounding_of
 
 DIFF_INTEGER_BITS = 5
 ACCUMULATION_INTEGER_BITS = 12
@@ -39,7 +39,7 @@ def prepare_softmax(graph: Graph, node: Node) -> SoftmaxParams:
     factor = min(beta * scale * (1 << (31 - DIFF_INTEGER_BITS)), float(INT32_MAX))
     if factor <= 1.0:
         raise UnsupportedOpError(f"softmax with beta × input scale = {beta * scale:g}", where=node.name)
-    rescale = to_rescale(factor)
+    rescale = to_rescale(factor, rounding_of(graph))
     largest = ((1 << DIFF_INTEGER_BITS) - 1) * (1 << (31 - DIFF_INTEGER_BITS)) / (1 << rescale.shift)
     return SoftmaxParams(rescale=rescale, diff_min=-math.floor(largest))
 
@@ -49,9 +49,7 @@ def softmax(params: SoftmaxParams, x: np.ndarray) -> np.ndarray:
     x = x.astype(np.int64)
     difference = x - x.max(axis=-1, keepdims=True)
     counted = difference >= params.diff_min
-    rescaled = multiply_by_quantized_multiplier(
-        np.where(counted, difference, 0), params.rescale.multiplier, params.rescale.shift
-    )
+    rescaled = params.rescale(np.where(counted, difference, 0))
     exponential = exp_on_negative_values(rescaled)
     summands = np.where(counted, rounding_divide_by_pot(exponential, ACCUMULATION_INTEGER_BITS), 0)
     reciprocal, bits = get_reciprocal(summands.sum(axis=-1, keepdims=True), ACCUMULATION_INTEGER_BITS)

@@ -6,10 +6,11 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
-from edgekit.graph.integer.fixed_point import multiply_by_quantized_multiplier, wrap_int32
+from edgekit.graph.integer.fixed_point import wrap_int32
 from edgekit.graph.integer.params import Rescale, SvdfParams
 from edgekit.graph.integer.rescale import LIMITS, full_clamp, input_output, to_rescale
 from edgekit.graph.ops import SVDF_MEMORY
+from edgekit.graph.rounding import Rounding, rounding_of
 from edgekit.graph.tensor import Tensor
 
 
@@ -41,8 +42,8 @@ def prepare_svdf(graph: Graph, node: Node) -> SvdfParams:
         time=np.asarray(time.data),
         bias=np.zeros(units, np.int32) if bias is None else np.asarray(bias.data, np.int32).reshape(-1),
         rank=int(node.attrs["rank"]),
-        to_state=_factor(source, feature, state),
-        to_output=_factor(state, time, output),
+        to_state=_factor(source, feature, state, rounding_of(graph)),
+        to_output=_factor(state, time, output, rounding_of(graph)),
         state_clamp=full_clamp(state),
         output_zero_point=output.scale_zero()[1],
         clamp=full_clamp(output),
@@ -58,10 +59,10 @@ def _weights(graph: Graph, node: Node, position: int) -> Tensor:
     return weights
 
 
-def _factor(source: Tensor, weights: Tensor, output: Tensor) -> Rescale:
+def _factor(source: Tensor, weights: Tensor, output: Tensor, rounding: Rounding) -> Rescale:
     """In float32, as the reference computes it."""
     first, second, third = (np.float32(tensor.scale_zero()[0]) for tensor in (source, weights, output))
-    return to_rescale(float(first * second / third))
+    return to_rescale(float(first * second / third), rounding)
 
 
 def svdf(params: SvdfParams, x: np.ndarray, memory: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,15 +79,11 @@ def svdf(params: SvdfParams, x: np.ndarray, memory: np.ndarray) -> tuple[np.ndar
     filters, length = params.time.shape
     frames = x.reshape(len(x), -1).astype(np.int64)
     sums = wrap_int32(frames @ params.feature.astype(np.int64).T + params.feature_bias)
-    newest = _scaled(sums, params.to_state)
+    newest = params.to_state(sums)
     old = memory.reshape(filters, length).T
     steps = np.concatenate([old, params.state_clamp(newest)])
     windows = np.lib.stride_tricks.sliding_window_view(steps, length, axis=0)[1:]
     products = (windows.astype(np.int64) * params.time.astype(np.int64)).sum(axis=2)
     total = wrap_int32(products.reshape(len(x), -1, params.rank).sum(axis=2) + params.bias)
-    y = params.clamp(_scaled(total, params.to_output) + params.output_zero_point)
+    y = params.clamp(params.to_output(total) + params.output_zero_point)
     return y, np.ascontiguousarray(steps[len(steps) - length :].T).reshape(-1)
-
-
-def _scaled(x: np.ndarray, factor: Rescale) -> np.ndarray:
-    return multiply_by_quantized_multiplier(x, factor.multiplier, factor.shift)

@@ -1,20 +1,18 @@
 """add and sub of two activations of one shape with DSP instructions: SMMULR for the products, SSAT at the end.
 
-Each input is rescaled as TensorFlow Lite does, ⌊·⌉ twice (requantize.py has the proof for SMMULR and the halves); the
-input of the larger scale has the factor one half, which is a shift.
+Each input is rescaled as accumulate.scaled() does (requantize.py has the proof for SMMULR and the halves); the input of
+the larger scale has the factor one half, which is a shift.
 """
 
 from __future__ import annotations
 
 from typing import cast
 
-from edgekit.deploy.c.accumulate import paren
+from edgekit.deploy.c.accumulate import paren, scaled
+from edgekit.deploy.c.dsp.requantize import finisher
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.text import fill
 from edgekit.graph.integer.params import AddParams, Rescale
-
-HALF = 1 << 30
-"""The multiplier of one half at shift 0."""
 
 _ADD = """\
 static void @self@(const int8_t *a, const int8_t *b, int8_t *y) {
@@ -50,7 +48,7 @@ def emit_add(layer: Layer) -> Code:
         _ADD, self="@self@", shift=shift, zero=paren((2 * zero + 1) * (1 << shift)), elements=layer.output.elements,
         left=_rescaled("a[i]", zero_a, params.left_shift, first),
         right=_rescaled("b[i]", zero_b, params.left_shift, second), sign="+" if params.sign > 0 else "-",
-        finish="dsp_relu" if clamp.low >= zero else "dsp_signed", multiplier=params.output_rescale.multiplier,
+        finish=finisher(clamp.low, zero, params.output_rescale.rounding), multiplier=params.output_rescale.multiplier,
         value="(int8_t)value" if plain else f"clamp(value, {paren(clamp.low)}, {paren(clamp.high)})",
     )  # fmt: skip
     function = Function(f"{layer.node.op}_{layer.output.elements}", text)
@@ -58,9 +56,8 @@ def emit_add(layer: Layer) -> Code:
 
 
 def _rescaled(value: str, zero: int, left_shift: int, rescale: Rescale) -> str:
-    """A C expression: the input less its zero point, shifted left, times the factor, rounded twice."""
+    """A C expression: the input less its zero point, shifted left, times the factor."""
     centred = f"({value} - {paren(zero)})"
-    if (rescale.multiplier, rescale.shift) == (HALF, 0):
+    if rescale.is_half:
         return f"{centred} * {1 << (left_shift - 1)}"
-    high = f"dsp_high_plus({centred} * {1 << (left_shift + 1)}, {rescale.multiplier}, 0)"
-    return high if rescale.shift == 0 else f"dsp_divide({high}, {-rescale.shift - 1})"
+    return scaled(f"{centred} * {1 << left_shift}", rescale, f"{centred} * {1 << (left_shift + 1)}")

@@ -11,6 +11,7 @@ from typing import Literal
 
 from edgekit.deploy.c.text import fill, indent
 from edgekit.graph.integer.params import Accumulate
+from edgekit.graph.rounding import ONCE
 
 _FUNCTION = """\
 /* @comment@ */
@@ -73,7 +74,9 @@ def constant(register: str, value: int) -> list[str]:
 def requantize(arithmetic: Accumulate, total: str, multiplier: str, shift: str, zero: str) -> list[str]:
     """``total`` = the int8 output of twice the sum in ``total``: requantize.finish() as instructions."""
     clamp = arithmetic.clamp
-    if clamp.low >= arithmetic.output_zero_point:
+    if arithmetic.rounding == ONCE:
+        lines = [f"smmla {total}, {total}, {multiplier}, {zero}"]
+    elif clamp.low >= arithmetic.output_zero_point:
         lines = [f"smmlar {total}, {total}, {multiplier}, {zero}"]
     else:
         lines = [

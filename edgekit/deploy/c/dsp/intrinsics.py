@@ -58,6 +58,10 @@ _ROWS: tuple[tuple[str, str, str, str, str, str], ...] = (
         "c + (int32_t)(((int64_t)a * b + 0x80000000LL) >> 32)",
     ),
     (
+        "dsp_high_floor", "c + a * b / 2^32, rounded down: SMMLA.", "int32_t", "int32_t a, int32_t b, int32_t c",
+        "smmla %0, %1, %2, %3", "c + (int32_t)((int64_t)a * b >> 32)",
+    ),
+    (
         "dsp_shift", "x / 2^n rounded down, n in the lowest byte of the word.", "int32_t", "int32_t x, int32_t n",
         "asr %0, %1, %2", "x >> (n & 255)",
     ),

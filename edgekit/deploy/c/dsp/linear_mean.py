@@ -16,7 +16,6 @@ from edgekit.deploy.c.accumulate import paren, scaled
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.linear import Linear, ended, linear_of_one
 from edgekit.deploy.c.text import fill
-from edgekit.graph.integer.fixed_point import multiply_by_quantized_multiplier
 from edgekit.graph.integer.params import MeanParams
 
 _MOST_ROWS = 64
@@ -68,6 +67,6 @@ def _form(params: MeanParams) -> Linear | None:
     sums = np.arange(-128 * params.count, 127 * params.count + 1, dtype=np.int64)
     rescale = params.rescale
     centred = sums - params.count * params.input_zero_point
-    scaled = multiply_by_quantized_multiplier(centred, rescale.multiplier, rescale.shift) + params.output_zero_point
+    scaled = rescale(centred) + params.output_zero_point
     table = np.clip(scaled, params.clamp.low, params.clamp.high)
     return linear_of_one(sums, table, rescale.multiplier * 2.0 ** (rescale.shift - 31), params.clamp.low)

@@ -1,4 +1,4 @@
-"""Requantization with SMMULR and SSAT: the same bytes as TensorFlow Lite's double rounding.
+"""Requantization with SMMULR and SSAT: the same bytes as TensorFlow Lite's double rounding, or its single one.
 
 TensorFlow Lite computes h = ⌊(a·m + 2³⁰) / 2³¹⌋ and then divides h by 2^r, r ≥ 1, to nearest, halves away from zero.
 SMMLAR gives z + ⌊(2a·m + 2³¹) / 2³²⌋, whose second part is h exactly for |a| < 2³⁰. The division is
@@ -6,6 +6,9 @@ SMMLAR gives z + ⌊(2a·m + 2³¹) / 2³²⌋, whose second part is h exactly f
 costs nothing. Without the term [h < 0] only halves below zero come out higher, by one and still not above 0: where the
 clamp's low end is at or above the zero point nothing of that is seen, and the term is left out. The sign of a stands
 for that of h: they differ only where h is 0 and a below it, and 0 − 1 divided so is 0 like 0.
+
+Rounded once, the value is ⌊(a·m + 2^(30+r)) / 2^(31+r)⌋ = ⌊(⌊2a·m / 2³²⌋ + 2^(r−1)) / 2^r⌋: SMMLA, which cuts where
+SMMLAR rounds, a z that has the 2^(r−1), and the same shifts. No term for the sign.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import numpy as np
 from edgekit.deploy.c.accumulate import only_right_shifts, paren
 from edgekit.deploy.c.text import array_lines, int32
 from edgekit.graph.integer.params import Accumulate
+from edgekit.graph.rounding import ONCE, Rounding
 
 BIAS_LIMIT = 1 << 23
 """Biases lie in the upper 24 bits of a word."""
@@ -56,11 +60,17 @@ def finish(arithmetic: Accumulate, total: str, shift: str, multiplier: str) -> s
         multiplier: m.
     """
     clamp, zero = arithmetic.clamp, arithmetic.output_zero_point
-    half = "dsp_relu" if clamp.low >= zero else "dsp_signed"
-    value = f"{half}({total}, {multiplier}, {shift}, zero)"
+    value = f"{finisher(clamp.low, zero, arithmetic.rounding)}({total}, {multiplier}, {shift}, zero)"
     if (clamp.low, clamp.high) == (-128, 127):
         return f"(int8_t){value}"
     return f"clamp({value}, {paren(clamp.low)}, {paren(clamp.high)})"
+
+
+def finisher(low: int, zero: int, rounding: Rounding) -> str:
+    """The helper that ends a sum: by the clamp's low end, the output's zero point and the rounding."""
+    if rounding == ONCE:
+        return "dsp_once"
+    return "dsp_relu" if low >= zero else "dsp_signed"
 
 
 HELPERS: tuple[tuple[str, str], ...] = (
@@ -88,6 +98,15 @@ __attribute__((unused)) static inline int32_t dsp_zero(int32_t twice, int32_t n)
 /* int8 of sum2 / 2 * multiplier / 2^(32 + shift) + zero point, where less than the zero point is cut off anyway. */
 __attribute__((unused)) static inline int32_t dsp_relu(int32_t sum2, int32_t multiplier, int32_t shift, int32_t zero) {
     return dsp_half8(dsp_shift(dsp_high_plus(sum2, multiplier, zero), shift));
+}
+""",
+    ),
+    (
+        "dsp_once",
+        """\
+/* int8 of sum2 / 2 * multiplier / 2^(32 + shift) + zero point, rounded once, halves up. */
+__attribute__((unused)) static inline int32_t dsp_once(int32_t sum2, int32_t multiplier, int32_t shift, int32_t zero) {
+    return dsp_half8(dsp_shift(dsp_high_floor(sum2, multiplier, zero), shift));
 }
 """,
     ),

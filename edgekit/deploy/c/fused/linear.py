@@ -37,8 +37,8 @@ def value(layer: Layer, operands: list[str]) -> str | None:
 
 def factor_of(arithmetic: Accumulate) -> tuple[int, int, Rescale]:
     """(weight, bias, rescaling) of a depthwise convolution that has one of each."""
-    bias, how = int(arithmetic.folded_bias[0]), Rescale(int(arithmetic.multiplier[0]), int(arithmetic.shift[0]))
-    return int(arithmetic.weights.flat[0]), bias, how
+    how = Rescale(int(arithmetic.multiplier[0]), int(arithmetic.shift[0]), arithmetic.rounding)
+    return int(arithmetic.weights.flat[0]), int(arithmetic.folded_bias[0]), how
 
 
 @lru_cache(maxsize=512)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.deploy.c.accumulate import paren, scaled
 from edgekit.deploy.c.add import addend
+from edgekit.deploy.c.dsp.requantize import finisher
 from edgekit.deploy.c.fused import linear
 from edgekit.deploy.c.fused.linear import factor_of
 from edgekit.deploy.c.kernel import Layer
@@ -91,7 +92,7 @@ def _finished(
     low, high, zero = params.clamp.low, params.clamp.high, params.output_zero_point
     dsp, right, clamp = layer.target.dsp and doubles, -how.shift - 1, element(layer.output).clamp
     if dsp and layer.output.dtype == "int8" and 0 <= right <= MOST_RIGHT:  # dsp/requantize.py has the proof
-        half = "dsp_relu" if low >= zero else "dsp_signed"
+        half = finisher(low, zero, how.rounding)
         value = f"{half}({total} * 2, {how.multiplier}, {right}, {paren((2 * zero + 1) * (1 << right))})"
         return value if (low, high) == (-128, 127) else f"{clamp}({value}, {paren(low)}, {paren(high)})"
     value = scaled(total, how, f"{total} * 2" if dsp else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.deploy.c.fused.linear import factor_of
 from edgekit.deploy.c.kernel import Layer
-from edgekit.deploy.c.mve.elementwise import HALF, centred, rescaled, stored
+from edgekit.deploy.c.mve.elementwise import centred, rescaled, stored
 from edgekit.graph.integer.params import AddParams, DepthwiseParams, LookupParams, MulParams, RequantizeParams
 from edgekit.graph.integer.params_arithmetic import Clamp
 
@@ -62,9 +62,9 @@ def _add(params: AddParams, value: str, operands: list[str]) -> list[str]:
     lines, names = [], []
     for i, (name, zero, how) in enumerate(zip(operands, params.zero_points, params.rescales, strict=True)):
         names.append(f"{value}_{i}")
-        shift = params.left_shift - (1 if how == HALF else 0)
+        shift = params.left_shift - (1 if how.is_half else 0)
         lines.append(f"int32x4_t {names[i]} = vshlq_n_s32({centred(name, zero)}, {shift});")
-        lines += [] if how == HALF else rescaled(names[i], how)
+        lines += [] if how.is_half else rescaled(names[i], how)
     lines.append(f"int32x4_t {value} = {'vaddq_s32' if params.sign > 0 else 'vsubq_s32'}({', '.join(names)});")
     return [*lines, *rescaled(value, params.output_rescale), *stored(params.output_zero_point, params.clamp, value)]
 

@@ -19,10 +19,10 @@ from edgekit.deploy.c.requantize import emit_requantize
 from edgekit.deploy.c.text import fill, indent, text_of
 from edgekit.deploy.c.wide import element
 from edgekit.graph.integer.params import AddParams, Clamp, MulParams, RequantizeParams, Rescale
+from edgekit.graph.rounding import ONCE
 from edgekit.graph.tensor import Tensor
 
 LANES = 4
-HALF = Rescale(1 << 30, 0)
 _LETTER = {"int8": "b", "int16": "h"}
 
 _BOTH = """\
@@ -67,9 +67,9 @@ def emit_vector_add(layer: Layer) -> Code:
     def lines(values: list[str]) -> list[str]:
         out = []
         for name, value, zero, how in zip(("left", "right"), values, params.zero_points, params.rescales, strict=True):
-            shift = params.left_shift - (1 if how == HALF else 0)
+            shift = params.left_shift - (1 if how.is_half else 0)
             out.append(f"int32x4_t {name} = vshlq_n_s32({centred(value, zero)}, {shift});")
-            out += [] if how == HALF else rescaled(name, how)
+            out += [] if how.is_half else rescaled(name, how)
         sign = "vaddq_s32" if params.sign > 0 else "vsubq_s32"
         out.append(f"int32x4_t v = {sign}(left, right);")
         return [*out, *rescaled("v", params.output_rescale), *stored(params.output_zero_point, params.clamp)]
@@ -115,7 +115,11 @@ def centred(value: str, zero: int) -> str:
 
 
 def rescaled(name: str, how: Rescale) -> list[str]:
-    """Statements that multiply a vector by a factor, rounded twice; it does not shift left."""
+    """Statements that multiply a vector by a factor that does not shift left."""
+    if how.rounding == ONCE and how.shift < 0:  # requantize.finish() says why
+        return [
+            f"{name} = vrshlq_n_s32(vqdmulhq_n_s32({name}, {how.multiplier}), {paren(how.shift)});",
+        ]
     lines = [f"{name} = vqrdmulhq_n_s32({name}, {how.multiplier});"]
     if how.shift < 0:
         lines.append(f"{name} = vrshlq_n_s32(vaddq_s32({name}, vshrq_n_s32({name}, 31)), {paren(how.shift)});")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from edgekit.deploy.c.dsp.assembly import constant
 from edgekit.graph.integer.params import Accumulate
+from edgekit.graph.rounding import ONCE
 
 SAVE = "vpush {d8, d9, d10, d11, d12, d13, d14, d15}"
 RESTORE = "vpop {d8, d9, d10, d11, d12, d13, d14, d15}"
@@ -15,12 +16,13 @@ RESTORE = "vpop {d8, d9, d10, d11, d12, d13, d14, d15}"
 
 
 def rescale(arithmetic: Accumulate, sums: str, factor: str, power: str, free: str) -> list[str]:
-    """``sums`` times the factor, both rounded as TensorFlow Lite does; ``free`` is a vector that may be overwritten.
+    """``sums`` times the factor, rounded as requantize.py says; ``free`` is a vector that may be overwritten.
 
     Factor and power of two are core registers, or vectors with a lane for each sum.
     """
-    lines = [f"vqrdmulh.s32 {sums}, {sums}, {factor}"]
-    if arithmetic.clamp.low < arithmetic.output_zero_point:
+    once = arithmetic.rounding == ONCE
+    lines = [f"{'vqdmulh' if once else 'vqrdmulh'}.s32 {sums}, {sums}, {factor}"]
+    if arithmetic.clamp.low < arithmetic.output_zero_point and not once:
         lines += [f"vshr.s32 {free}, {sums}, #31", f"vadd.i32 {sums}, {sums}, {free}"]
     in_place = f"vrshl.s32 {sums}, {power}"
     return [*lines, f"vrshl.s32 {sums}, {sums}, {power}" if power.startswith("q") else in_place]

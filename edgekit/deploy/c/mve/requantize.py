@@ -3,6 +3,9 @@
 VQRDMULH is gemmlowp's SaturatingRoundingDoublingHighMul. VRSHL by -r rounds halves up, gemmlowp's RoundingDivideByPOT
 halves away from zero: one less below zero makes them equal for r ≥ 1. Where the clamp's low end is at or above the zero
 point, all that is below zero is cut off anyway and the subtraction is left out.
+
+Rounded once (graph/rounding.py), VQDMULH cuts where VQRDMULH rounds: ⌊(⌊2a·m / 2³²⌋ + 2^(r−1)) / 2^r⌋ is the whole
+product rounded at its end, halves up, and nothing is subtracted.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import numpy as np
 from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.text import array_lines, int32
 from edgekit.graph.integer.params import Accumulate
+from edgekit.graph.rounding import ONCE
 
 HELPERS: tuple[tuple[str, str], ...] = (
     (
@@ -88,6 +92,18 @@ static inline void mve_copy16(int8_t *to, const int8_t *from) {
 )
 """(name, definition) of what MVE kernels may use."""
 
+VALUE_ONCE = """\
+#if !defined(__ARM_FEATURE_MVE)
+/* sum * multiplier * 2^(power - 31), rounded once, plus zero, clamped. */
+static inline int8_t mve_value(int32_t sum, const mve_channel *c, int32_t zero, int32_t low, int32_t high) {
+    const int64_t half = (int64_t)1 << (30 - c->power);
+    const int32_t x = (int32_t)(((int64_t)sum * c->multiplier + half) >> (31 - c->power)) + zero;
+    return (int8_t)(x < low ? low : (x > high ? high : x));
+}
+#endif
+"""
+"""mve_value of a graph that rounds once."""
+
 
 def table(name: str, arithmetic: Accumulate) -> str:
     """Definition of a layer's ``mve_channel`` array; a power is -r."""
@@ -115,8 +131,9 @@ def finish(arithmetic: Accumulate, sums: str, multiplier: str, power: str, each:
     """
     kind = "" if each else "_n"
     zero, clamp = arithmetic.output_zero_point, arithmetic.clamp
-    lines = [f"{sums} = vqrdmulhq{kind}_s32({sums}, {multiplier});"]
-    if clamp.low < zero:
+    once = arithmetic.rounding == ONCE
+    lines = [f"{sums} = {'vqdmulhq' if once else 'vqrdmulhq'}{kind}_s32({sums}, {multiplier});"]
+    if clamp.low < zero and not once:
         lines.append(f"{sums} = vaddq_s32({sums}, vshrq_n_s32({sums}, 31));")
     lines.append(f"{sums} = vrshlq{kind}_s32({sums}, {power});")
     if zero:

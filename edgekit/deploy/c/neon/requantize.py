@@ -1,7 +1,7 @@
 """Requantization of four sums at a time: the same bytes as TensorFlow Lite's double rounding.
 
 SQRDMULH is gemmlowp's SaturatingRoundingDoublingHighMul; SRSHL rounds as VRSHL does (mve/requantize.py says why that is
-right).
+right); rounded once, SQDMULH cuts the product as VQDMULH does there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy as np
 from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.text import array_lines, int32
 from edgekit.graph.integer.params import Accumulate
+from edgekit.graph.rounding import ONCE
 
 HELPERS: tuple[tuple[str, str], ...] = (
     (
@@ -70,6 +71,19 @@ static inline int8_t neon_value(int32_t sum, int32_t multiplier, int32_t power, 
 )
 """(name, definition) of what NEON kernels may use."""
 
+VALUE_ONCE = """\
+#if !defined(__ARM_NEON)
+/* sum * multiplier * 2^(power - 31), rounded once, plus zero, clamped. */
+static inline int8_t neon_value(int32_t sum, int32_t multiplier, int32_t power, int32_t zero, int32_t low,
+                                int32_t high) {
+    const int64_t half = (int64_t)1 << (30 - power);
+    const int32_t x = (int32_t)(((int64_t)sum * multiplier + half) >> (31 - power)) + zero;
+    return (int8_t)(x < low ? low : (x > high ? high : x));
+}
+#endif
+"""
+"""neon_value of a graph that rounds once."""
+
 
 def table(name: str, arithmetic: Accumulate) -> str:
     """Definition of a layer's channels, int32 [3, O]: biases, factors, powers of two."""
@@ -82,8 +96,9 @@ def table(name: str, arithmetic: Accumulate) -> str:
 def finish(arithmetic: Accumulate, sums: str, factors: str, powers: str) -> list[str]:
     """Statements that turn the int32x4_t ``sums``, bias included, into output values of the vectors' channels."""
     zero, clamp = arithmetic.output_zero_point, arithmetic.clamp
-    lines = [f"{sums} = vqrdmulhq_s32({sums}, {factors});"]
-    if clamp.low < zero:
+    once = arithmetic.rounding == ONCE
+    lines = [f"{sums} = {'vqdmulhq' if once else 'vqrdmulhq'}_s32({sums}, {factors});"]
+    if clamp.low < zero and not once:
         lines.append(f"{sums} = vaddq_s32({sums}, vshrq_n_s32({sums}, 31));")
     lines.append(f"{sums} = vrshlq_s32({sums}, {powers});")
     if zero:
