@@ -6,7 +6,7 @@ import numpy as np
 from edge_graphs import quant
 from edge_ops import OPS
 
-from edgekit.graph.graph import Graph
+from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import FIXED_OUTPUTS, WIDE_OUTPUT, activation_inputs
 from edgekit.graph.passes.check_edge import WEIGHTED
 from edgekit.graph.tensor import Quantization, Tensor
@@ -23,7 +23,11 @@ WIDE_OPS = (
 
 def wide_graph(op: str, seed: int) -> Graph:
     """A random graph of ``op`` on int16, weights int8 and biases int64."""
-    graph = OPS[op](np.random.default_rng(seed)).graph()
+    return widened(OPS[op](np.random.default_rng(seed)).graph(), seed)
+
+
+def widened(graph: Graph, seed: int) -> Graph:
+    """The graph with all activations int16, ``STEPS`` times finer, weights int8 and biases int64."""
     rng = np.random.default_rng(seed + 5000)
     tensors = dict(graph.tensors)
     fixed = {node.outputs[0] for node in graph.nodes if node.op in FIXED_OUTPUTS}
@@ -39,6 +43,21 @@ def wide_graph(op: str, seed: int) -> Graph:
             data = np.asarray(bias.data).astype(np.int64) * STEPS
             tensors[bias.name] = Tensor(bias.name, bias.shape, "int64", stated, data)
     return graph.replace(tensors=tensors)
+
+
+def narrow_ends(graph: Graph) -> Graph:
+    """The graph with int8 input and output: compiled models have these."""
+    (source,), (output,) = graph.inputs, graph.outputs
+    zero_point = -128 if graph.nodes[0].op == "rsqrt" else 0  # roots of nothing negative
+    scale = graph.tensor(source).scale_zero()[0] * 256 / (2 if zero_point else 1)
+    begin = Tensor("begin", graph.tensor(source).shape, "int8", quant(scale, zero_point))
+    end = Tensor("end", graph.tensor(output).shape, "int8", quant(graph.tensor(output).scale_zero()[0] * 300, 5))
+    nodes = (
+        Node("quantize", "widen", ("begin",), (source,)),
+        *graph.nodes,
+        Node("quantize", "narrow", (output,), ("end",)),
+    )
+    return graph.rebuild(nodes, [begin, end], inputs=("begin",), outputs=("end",))
 
 
 def _wide(tensor: Tensor, fixed: bool, rng: np.random.Generator) -> Tensor:

@@ -12,87 +12,17 @@ from dataclasses import dataclass
 from edgekit.core.errors import UnsupportedOpError
 from edgekit.graph.attention import ATTENTION, attention_scratch
 from edgekit.graph.graph import Graph, Node
+from edgekit.graph.plane import Pair, Plane
 from edgekit.graph.products import batch_matmul_scratch
 
-Pair = tuple[int, int]
-
-PLANE_LIMIT = 1024
-"""Bytes of a depthwise kernel's int16 plane above which it must be small beside the layer's output to be kept whole."""
 BLOCK_LIMIT = 4096
 """Bytes of a block of four widened patches above which a convolution takes two at a time."""
+WIDE_PIXELS = 3
+"""Positions of int16 that are worth a block."""
 CODES = "codes"
 """Attribute of a layer whose weights lie in flash as numbers of four bits (graph/packing.py)."""
 PAIRS_BYTES = 1024
 """The two weights of every byte of such numbers, widened: what SIMD kernels look up."""
-
-
-@dataclass(frozen=True)
-class Plane:
-    """The padded piece of one channel that a depthwise kernel gathers: all of it, or tiles of output rows.
-
-    Attributes:
-        out_height, out_width, channels: of the output.
-        kernel, stride, dilation: (h, w).
-    """
-
-    out_height: int
-    out_width: int
-    channels: int
-    kernel: Pair
-    stride: Pair
-    dilation: Pair
-
-    @property
-    def width(self) -> int:
-        """Columns of a plane of bytes."""
-        return (self.out_width - 1) * self.stride[1] + (self.kernel[1] - 1) * self.dilation[1] + 1
-
-    def height(self, tile: int) -> int:
-        """Rows of a plane of bytes for ``tile`` output rows."""
-        return (tile - 1) * self.stride[0] + (self.kernel[0] - 1) * self.dilation[0] + 1
-
-    @property
-    def along(self) -> int:
-        """Axis, 0 or 1, along which SIMD kernels compute pairs of outputs: neither dilated nor odd if there is one."""
-        sizes = (self.out_height, self.out_width)
-        pairs = [-(-sizes[axis] // 2) * sizes[1 - axis] for axis in (0, 1)]
-        cost = [(self.dilation[axis] > 1, pairs[axis], -self.kernel[axis]) for axis in (0, 1)]
-        return 0 if cost[0] < cost[1] else 1
-
-    @property
-    def wide(self) -> Pair:
-        """(rows, values a row) of the whole int16 plane, its rows along ``along`` and of an even length."""
-        along, across = self.along, 1 - self.along
-        out = (self.out_height, self.out_width)
-        pairs = out[along] + out[along] % 2
-        length = (pairs - 1) * self.stride[along] + (self.kernel[along] - 1) * self.dilation[along] + 1
-        rows = (out[across] - 1) * self.stride[across] + (self.kernel[across] - 1) * self.dilation[across] + 1
-        return rows, length + length % 2
-
-    @property
-    def whole(self) -> bool:
-        """The plane is gathered whole, which lets the kernel run in place."""
-        output = self.out_height * self.out_width * self.channels
-        return self._wide_bytes <= max(PLANE_LIMIT, output // 4)
-
-    @property
-    def tile(self) -> int:
-        """Output rows a tile: all, or as many as PLANE_LIMIT allows, at least one."""
-        if self.whole:
-            return self.out_height
-        fixed = (self.kernel[0] - 1) * self.dilation[0] + 1
-        fitting = (PLANE_LIMIT // max(self.width, 1) - fixed) // self.stride[0] + 1
-        return max(min(self.out_height, fitting), min(self.out_height, 1))
-
-    @property
-    def nbytes(self) -> int:
-        """Working memory: of the whole int16 plane, or of a tile of bytes."""
-        return self._wide_bytes if self.whole else self.height(self.tile) * self.width
-
-    @property
-    def _wide_bytes(self) -> int:
-        rows, length = self.wide
-        return 2 * rows * length
 
 
 @dataclass(frozen=True)
@@ -133,6 +63,17 @@ class Patches:
         if self.block == 0:
             return 0 if self.direct else min(2, self.pixels) * self.depth
         return (2 * self.block + (0 if self.direct else 1)) * self.padded
+
+    @property
+    def wide_nbytes(self) -> int:
+        """Working memory on int16: a block of up to four patches, and one more unless the input has them.
+
+        None with groups, for very few positions, or where a block were too large.
+        """
+        block = 16 + 64 * -(-self.depth // 8)
+        if self.groups > 1 or (self.direct and self.pixels < WIDE_PIXELS) or block > 2 * BLOCK_LIMIT:
+            return 0
+        return block if self.direct else block + 2 * self.padded
 
     @property
     def packed_nbytes(self) -> int:
@@ -192,12 +133,15 @@ def plane_of(graph: Graph, node: Node) -> Plane:
     """
     _, weights, output = conv_dims(graph, node)
     kernel = (weights[1], weights[2])
-    return Plane(output[1], output[2], output[3], kernel, node.attrs["stride"], node.attrs["dilation"])
+    each = 2 if graph.tensor(node.outputs[0]).dtype == "int16" else 1
+    return Plane(output[1], output[2], output[3], kernel, node.attrs["stride"], node.attrs["dilation"], each)
 
 
 def _conv2d(graph: Graph, node: Node) -> int:
     source, weights, output = conv_dims(graph, node)
     patches = patches_of(weights, source[3], output, node.attrs["stride"], node.attrs["pad"])
+    if graph.tensor(node.outputs[0]).dtype == "int16":
+        return patches.wide_nbytes
     return patches.packed_nbytes if node.attrs.get(CODES) else patches.nbytes
 
 

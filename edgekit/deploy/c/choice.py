@@ -59,19 +59,17 @@ def emit_layer(layer: Layer, optimize: Optimize, bent: Bent = STRAIGHT) -> Code:
 
     The layer's operator has an entry in EMITTERS.
     """
-    if "int16" in (layer.output.dtype, layer.inputs[0].dtype):
-        offers = [WIDE_KERNELS.get((layer.node.op, isa)) for isa in layer.target.isas]
-        found = next((kernel for kernel in offers if kernel is not None and kernel.applies(layer)), None)
-        return found.emit(layer) if found is not None else WIDE_EMITTERS[layer.node.op](layer)
+    wide = "int16" in (layer.output.dtype, layer.inputs[0].dtype)
+    kernels, emitters = (WIDE_KERNELS, WIDE_EMITTERS) if wide else (KERNELS, EMITTERS)
     price = FLASH_PRICES[optimize] if bent.flash_price is None else bent.flash_price
     if layer.node.attrs.get(CODES):
         return emit_packed(layer, small=price == inf)
     layer = as_pointwise(layer)
     for isa in (*layer.target.isas, "portable"):
-        fitting = [kernel for kernel in KERNELS.get((layer.node.op, isa), ()) if kernel.applies(layer)]
+        fitting = [kernel for kernel in kernels.get((layer.node.op, isa), ()) if kernel.applies(layer)]
         if fitting:
             return min(fitting, key=lambda kernel: _rank(kernel.cost(layer).times(layer.times), price)).emit(layer)
-    return EMITTERS[layer.node.op](layer)
+    return emitters[layer.node.op](layer)
 
 
 def _rank(cost: Cost, price: float) -> tuple[float, float]:

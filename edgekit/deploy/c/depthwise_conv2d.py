@@ -16,7 +16,7 @@ from edgekit.deploy.c.accumulate import channel_table, finish, paren
 from edgekit.deploy.c.kernel import Code, Function, Layer, int8_array, whole
 from edgekit.deploy.c.text import fill
 from edgekit.graph.integer.params import DepthwiseParams
-from edgekit.graph.scratch import Plane
+from edgekit.graph.plane import Plane
 
 UNROLLED_TAPS = 9
 """Filters of up to this many taps are held in local variables."""

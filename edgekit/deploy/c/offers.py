@@ -208,10 +208,17 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
 )
 """(operator, instruction set) to kernels. An operator that has none for "portable" takes the emitter of emitters.py."""
 
-WIDE_KERNELS: Mapping[tuple[str, str], Kernel] = MappingProxyType(
+WIDE_KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
     {
-        **{(op, "mve"): kernel for op, kernel in _VECTOR_ELEMENTWISE.items()},
-        ("fully_connected", "dsp"): _only(dsp_wide_dense.emit_wide_dense, dsp_wide_dense.fits),
+        **{(op, "mve"): (kernel,) for op, kernel in _VECTOR_ELEMENTWISE.items()},
+        ("conv2d", "dsp"): (
+            _tiled(False, 16),
+            _tiled(False, 32),
+            _tiled(True, 32),
+            _only(dsp_wide_dense.emit_wide_dense, dsp_wide_dense.fits_pointwise),
+        ),
+        ("depthwise_conv2d", "dsp"): (_depthwise(1, dsp_depthwise.fits), _depthwise(2, dsp_depthwise.fits_unrolled)),
+        ("fully_connected", "dsp"): (_only(dsp_wide_dense.emit_wide_dense, dsp_wide_dense.fits),),
     }
 )
-"""The same for layers with int16 activations, one kernel each."""
+"""The same for layers with int16 activations."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from edgekit.deploy.c.conv2d import gather_patch
 from edgekit.deploy.c.kernel import Function, Layer, whole
 from edgekit.deploy.c.text import fill, indent
+from edgekit.deploy.c.wide import by_byte_channels
 from edgekit.graph.integer.params import ConvParams
 from edgekit.graph.scratch import Patches
 
@@ -74,29 +75,30 @@ class BlockParts:
 
 
 def patch_loop(layer: Layer, params: ConvParams, patches: Patches, parts: BlockParts) -> tuple[Function, ...]:
-    """The functions of a conv2d; the last is ``(w, c, x, y, scratch)``."""
+    """The functions of a conv2d on int8 or int16; the last is ``(w, c, x, y, scratch)``, all of bytes."""
     _, out_height, out_width, outputs = whole(layer.output, 4, layer)
+    each = 2 if layer.output.dtype == "int16" else 1
     functions = list(parts.functions)
     if patches.direct:
-        fetch = _loop(parts, f"{parts.place.replace('@from@', 'x')}\nx += {patches.depth};\n")
+        fetch = _loop(parts, f"{parts.place.replace('@from@', 'x')}\nx += {each * patches.depth};\n")
         if parts.place_all:
-            whole_block = f"{parts.place_all}\nx += {parts.count * patches.depth};"
+            whole_block = f"{parts.place_all}\nx += {each * parts.count * patches.depth};"
             fetch = full_or_rest(patches, parts.count, whole_block, fetch.rstrip())
         name = f"pointwise_{patches.pixels}x{patches.depth}_to_{outputs}"
     else:
         place = "" if parts.placed else parts.place.replace("@from@", parts.gathered) + "\n"
         step = fill(_STEP, out_width=out_width)
         fetch = _loop(parts, f"@p{len(functions)}@(x, row, column, {parts.gathered});\n{place}{step}")
-        functions.append(gather_patch(layer, params))
+        functions.append(gather_patch(layer if each == 1 else by_byte_channels(layer), params))
         kernel_h, kernel_w, channels = patches.kernel
         name = f"conv2d_{kernel_h}x{kernel_w}x{channels}_to_{out_height}x{out_width}x{outputs}"
     text = fill(
         _LAYER, self="@self@", weight=parts.weight, channel=parts.channel, begin=_named(indent(parts.begin), functions),
         position="" if patches.direct else _POSITION, pixels=patches.pixels, count=parts.count,
         fetch=_named(indent(fetch, 2), functions), products=_named(indent(parts.products, 2), functions),
-        block_outputs=parts.count * outputs,
+        block_outputs=each * parts.count * outputs,
     )  # fmt: skip
-    return (*functions, Function(name, text))
+    return (*functions, Function(name if each == 1 else f"wide_{name}", text))
 
 
 def full_or_rest(patches: Patches, count: int, full: str, rest: str) -> str:

@@ -7,7 +7,7 @@ from typing import Self, cast
 
 from edgekit.deploy.c.kernel import Layer, whole
 from edgekit.graph.integer.params import DepthwiseParams
-from edgekit.graph.scratch import Pair, Plane
+from edgekit.graph.plane import Pair, Plane
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class TurnedPlane:
         _, height, width, channels = whole(layer.inputs[0], 4, layer)
         _, out_height, out_width, outputs = whole(layer.output, 4, layer)
         kernel = (params.arithmetic.weights.shape[1], params.arithmetic.weights.shape[2])
-        plane = Plane(out_height, out_width, outputs, kernel, params.stride, params.dilation)
+        each = 2 if layer.output.dtype == "int16" else 1
+        plane = Plane(out_height, out_width, outputs, kernel, params.stride, params.dilation, each)
         return cls(height, width, channels, plane, params)
 
     @property

@@ -64,6 +64,15 @@ def _paired(layer: Layer) -> Layer:
     return replace(layer, params=params, inputs=inputs, output=output)
 
 
+def by_byte_channels(layer: Layer) -> Layer:
+    """A layer on int16 with each channel of its input and output as two of bytes, for code that moves whole patches."""
+    return replace(layer, inputs=(_by_bytes(layer.inputs[0]), *layer.inputs[1:]), output=_by_bytes(layer.output))
+
+
+def _by_bytes(tensor: Tensor) -> Tensor:
+    return tensor.replace(shape=(*tensor.dims[:-1], 2 * tensor.dims[-1]))
+
+
 def argument(kind: Element, place: str, *, written: bool = False) -> str:
     """A pointer into the int8 arena as a pointer to ``kind``; the planner aligns every tensor to 16 bytes.
 

@@ -37,9 +37,9 @@ def rows(arithmetic: Accumulate) -> list[int]:
     return np.concatenate([low[:, :3], factors], axis=1).ravel().tolist()
 
 
-def byte_table(name: str, header: list[int], arithmetic: Accumulate) -> str:
-    """Definition of an array: the words of ``header``, lowest byte first, and the rows."""
-    values = [*np.array(header, "<i4").tobytes(), *rows(arithmetic)]
+def byte_table(name: str, header: list[int], cells: list[int]) -> str:
+    """Definition of an array: the words of ``header``, lowest byte first, and the bytes of rows."""
+    values = [*np.array(header, "<i4").tobytes(), *cells]
     lines = array_lines(map(str, values))
     return f"static const _Alignas(4) uint8_t {name}[{len(values)}] = {{\n{lines}\n}};\n"
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgekit.deploy.c.dsp import channels
-from edgekit.deploy.c.dsp.assembly import add, constant, function, requantize, zero_of
-from edgekit.deploy.c.dsp.requantize import finish, zero_line
+from edgekit.deploy.c.dsp.assembly import add, constant, function
+from edgekit.deploy.c.dsp.ending import Ending, ending_of
 from edgekit.deploy.c.dsp.taps import ASM, TWIN, Row, row_of
-from edgekit.deploy.c.text import fill
+from edgekit.deploy.c.text import fill, text_of
 from edgekit.deploy.c.turned_plane import TurnedPlane
 
 WEIGHTS = ("r2", "r3", "r4", "r5", "r6", "r7")
@@ -21,14 +20,12 @@ _SUMS = ("r10", "r11")
 
 _TWIN = """\
 const dsp_channel how = @channel@;
-const int32_t packed = how.bias_shift;
-const int32_t multiplier = how.multiplier;
-@zero@@weights@for (int32_t i = 0; i < @across@; i++) {
+@words@@weights@for (int32_t i = 0; i < @across@; i++) {
     const int8_t *from = plane + i * @row_bytes@;
-    int8_t *to = y + i * @across_step@;
+    @kind@ *to = y + i * @across_step@;
     for (int32_t j = 0; j < @along@; j += 2) {
-        int32_t s0 = packed >> 7;
-        int32_t s1 = packed >> 7;
+        int32_t s0 = @start@;
+        int32_t s1 = @start@;
 @products@        to[0] = @first@;
         if (j + 1 < @along@) {
             to[@step@] = @second@;
@@ -43,6 +40,16 @@ const int32_t multiplier = how.multiplier;
 @dataclass(frozen=True)
 class PairPlane(TurnedPlane):
     """With what two outputs at a time ask of it, in bytes."""
+
+    @property
+    def ending(self) -> Ending:
+        """Of sums."""
+        return ending_of(self.params.arithmetic, 3)
+
+    @property
+    def output_bytes(self) -> tuple[int, int]:
+        """Between neighbouring outputs, (across, along)."""
+        return self.outputs[0] * self.ending.nbytes, self.outputs[1] * self.ending.nbytes
 
     @property
     def row_bytes(self) -> int:
@@ -71,7 +78,7 @@ class PairPlane(TurnedPlane):
 
 
 def channel_text(shape: PairPlane, unroll: int) -> str:
-    """``(plane, y, c, w)``: one channel's plane with one filter to its outputs; all sums are doubled by the weights.
+    """``(plane, y, c, w)``: one channel's plane with one filter to its outputs; sums are doubled by the weights.
 
     Args:
         shape: of the layer.
@@ -79,7 +86,7 @@ def channel_text(shape: PairPlane, unroll: int) -> str:
     """
     rows, taps = shape.kernel
     comment = f"One channel: {rows} rows of {taps} taps, two outputs at a time."
-    parameters = ("const int8_t *plane", "int8_t *y", "const uint8_t *c", "const int8_t *w")
+    parameters = ("const int8_t *plane", f"{shape.ending.kind} *y", "const uint8_t *c", "const int8_t *w")
     return function(comment, parameters, _lines(shape, unroll), _twin(shape))
 
 
@@ -94,10 +101,11 @@ def _pairs(shape: PairPlane) -> list[tuple[int, int | None]]:
 
 
 def _twin(shape: PairPlane) -> str:
-    params, row = shape.params, shape.row
+    ending, row = shape.ending, shape.row
     across, along = shape.results
+    times = "" if ending.times == 1 else f"{ending.times} * "
     weights = "".join(
-        f"const uint32_t w{i} = twin_pair(2 * w[{low}], {'0' if high is None else f'2 * w[{high}]'});\n"
+        f"const uint32_t w{i} = twin_pair({times}w[{low}], {'0' if high is None else f'{times}w[{high}]'});\n"
         for i, (low, high) in enumerate(_pairs(shape))
     )
     products = "".join(
@@ -106,12 +114,12 @@ def _twin(shape: PairPlane) -> str:
         for k in range(shape.rows)
         for p in row.products
     )
-    values = [finish(params.arithmetic, total, "packed", "multiplier") for total in ("s0", "s1")]
     return fill(
-        _TWIN, zero=zero_line(params.arithmetic, "packed"), weights=weights, across=across, along=along,
+        _TWIN, words=text_of(ending.twin_words("how")), weights=weights, across=across, along=along,
         row_bytes=shape.row_bytes * shape.stride[0], across_step=shape.outputs[0], products=products,
-        first=values[0], second=values[1], step=shape.outputs[1], two_steps=2 * shape.outputs[1],
-        advance=shape.advance, channel=channels.twin(params.arithmetic, "c"),
+        first=ending.twin_value("s0"), second=ending.twin_value("s1"), step=shape.outputs[1],
+        two_steps=2 * shape.outputs[1], advance=shape.advance, channel=ending.twin_row("c"),
+        start=ending.twin_start(ending.twin_word("how")), kind=ending.kind,
     )  # fmt: skip
 
 
@@ -120,12 +128,11 @@ def _lines(shape: PairPlane, unroll: int) -> list[str]:
     zero point, the rows left, both pointers at the row's start, and where the row's pairs end.
     """
     across, along = shape.results
-    row_bytes, across_step = shape.row_bytes * shape.stride[0], shape.outputs[0]
+    row_bytes, across_step, ending = shape.row_bytes * shape.stride[0], shape.output_bytes[0], shape.ending
     pairs, single = _pair_loop(shape, along // 2, unroll), _outputs(shape, shape.row.first_output, 1)
     return [
         "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}", "sub sp, sp, #20",
-        *channels.load(shape.params.arithmetic, "r8", "r9", "r2", "ip"), "mov lr, r3",
-        *_load_weights(shape), *zero_of(shape.params.arithmetic, "ip", "r8"), "str ip, [sp]",
+        *ending.load("r8", "r9", "r2", "ip"), "mov lr, r3", *_load_weights(shape), *_keep_zero(ending),
         *constant("ip", across), "str ip, [sp, #4]", "strd r0, r1, [sp, #8]",
         "2:", *(pairs if along > 1 else []), *(single if along % 2 else []),
         "ldrd r0, r1, [sp, #8]", *add("r0", row_bytes, "ip"), *add("r1", across_step, "ip"), "strd r0, r1, [sp, #8]",
@@ -134,14 +141,21 @@ def _lines(shape: PairPlane, unroll: int) -> list[str]:
     ]  # fmt: skip
 
 
+def _keep_zero(ending: Ending) -> list[str]:
+    zero = ending.zero("ip", "r8")
+    return [*zero, "str ip, [sp]"] if zero else []
+
+
 def _load_weights(shape: PairPlane) -> list[str]:
-    lines = []
+    """Pairs of weights, twice as large where sums are to be."""
+    lines, more = [], shape.ending.times - 1
     for register, (low, high) in zip(WEIGHTS, _pairs(shape), strict=False):
-        lines += [f"ldrsb {register}, [lr, #{low}]", f"lsl {register}, {register}, #1"]
+        lines.append(f"ldrsb {register}, [lr, #{low}]")
+        lines += [f"lsl {register}, {register}, #{more}"] if more else []
         if high is None:
             lines.append(f"uxth {register}, {register}")
         else:
-            lines += [f"ldrsb ip, [lr, #{high}]", f"pkhbt {register}, {register}, ip, lsl #17"]
+            lines += [f"ldrsb ip, [lr, #{high}]", f"pkhbt {register}, {register}, ip, lsl #{16 + more}"]
     return lines
 
 
@@ -149,21 +163,22 @@ def _pair_loop(shape: PairPlane, count: int, unroll: int) -> list[str]:
     return [
         "mov ip, r0", *add("ip", count * shape.advance, "lr"), "str ip, [sp, #16]",
         "1:", *(line for pair in range(unroll) for line in _outputs(shape, shape.row, 2, pair)),
-        *add("r1", 2 * unroll * shape.outputs[1], "ip"), f"add r0, r0, #{unroll * shape.advance}",
+        *add("r1", 2 * unroll * shape.output_bytes[1], "ip"), f"add r0, r0, #{unroll * shape.advance}",
         "ldr ip, [sp, #16]", "cmp r0, ip", "bne 1b",
     ]  # fmt: skip
 
 
 def _outputs(shape: PairPlane, row: Row, outputs: int, pair: int = 0) -> list[str]:
     """One or two outputs, ``pair`` pairs further: sums, requantization, stores."""
-    lines = [f"asr {total}, r8, #7" for total in _SUMS[:outputs]]
+    ending = shape.ending
+    lines = [ending.begin(total, "r8") for total in _SUMS[:outputs]]
     for k in range(shape.rows):
         lines += _products(row, k, k * shape.tap_row_bytes + pair * shape.advance)
-    lines.append("ldr ip, [sp]")
+    lines += ["ldr ip, [sp]"] if ending.zero("ip", "r8") else []
     for total in _SUMS[:outputs]:
-        lines += requantize(shape.params.arithmetic, total, "r9", "r8", "ip")
+        lines += ending.finish(total, "r9", "r8", "ip")
     for output, total in enumerate(_SUMS[:outputs], 2 * pair):
-        lines.append(f"strb {total}, [r1, #{output * shape.outputs[1]}]")
+        lines.append(f"{ending.store} {total}, [r1, #{output * shape.output_bytes[1]}]")
     return lines
 
 

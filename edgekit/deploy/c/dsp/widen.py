@@ -1,4 +1,4 @@
-"""From int8 to the int16 words in which a block of patches lies (dot.py says why so)."""
+"""From activations to the int16 words in which a block of patches lies (dot.py says why so)."""
 
 from __future__ import annotations
 
@@ -53,3 +53,33 @@ def widen(depth: int, patches: int, zero: int | None = None, *, twice: bool = Fa
         advance=2 * patches * step // 4, tail=rest,
     )  # fmt: skip
     return Function(name, text)
+
+
+_SPREAD = """\
+/* A patch of @depth@ values of int16 to its place in a block. */
+static void @self@(const int8_t *from, uint32_t *to) {
+    for (const int8_t *end = from + @full@; from != end; from += @step@) {
+@words@        to += @advance@;
+    }
+@tail@}
+"""
+
+_SPREAD_TAIL = """\
+    uint32_t rest[2] = {0, 0};
+    memcpy(rest, from, @rest@);
+    to[0] = rest[0];
+    to[@patches@] = rest[1];
+"""
+
+
+def spread(depth: int, patches: int) -> Function:
+    """``(from, to)``: int16 [depth], at bytes, to its place in a block; the last four are filled up with zeros."""
+    full, count = 2 * (depth - depth % 4), next(n for n in (8, 4, 2) if depth // 4 * 2 % n == 0)
+    words = [f"const uint32_t word{i} = dsp_word(from + {4 * i});\n" for i in range(count)]
+    words += [f"to[{patches * i}] = word{i};\n" for i in range(count)]
+    text = fill(
+        _SPREAD, self="@self@", depth=depth, full=full, step=4 * count, words=indent("".join(words), 2),
+        advance=patches * count,
+        tail=fill(_SPREAD_TAIL, rest=depth % 4 * 2, patches=patches) if depth % 4 else "",
+    )  # fmt: skip
+    return Function(f"spread_{depth}_of_{patches}", text)
