@@ -22,6 +22,7 @@ from edgekit.deploy.with_frontend import choose_frontend
 from edgekit.graph.graph import Graph
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
+from edgekit.graph.rounding import with_rounding
 from edgekit.report.timeline import timeline_svg
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def compile(
     optimize: str = "balanced",
     max_ram: int | None = None,
     max_flash: int | None = None,
+    rounding: str | None = None,
 ) -> CompileResult:
     """Generate C for ``target`` and build it.
 
@@ -92,6 +94,7 @@ def compile(
         max_ram: bytes of static RAM (the stack is beside it) that the image may take; layers run by rows as far as that
             needs. None: what the board has.
         max_flash: bytes of flash that the image may take; kernels become smaller as far as that needs.
+        rounding: "twice" or "once" (graph/rounding.py); None: as the model says, else twice.
 
     Raises:
         BadFileError: the model cannot be read.
@@ -111,7 +114,7 @@ def compile(
         raise BadConfigError(
             "a limit of flash needs an image to measure", mend="let edgekit build one, or leave it out"
         )
-    graph = lower(load_graph(path))
+    graph = with_rounding(lower(load_graph(path)), rounding)
     prefix = name if name is not None else identifier(path.stem)
     compiler = find_toolchain(chosen, toolchain) if build else None
     job = _Job(graph, choose_frontend(graph, frontend), chosen, prefix, project, compiler)

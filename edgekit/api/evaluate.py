@@ -38,7 +38,8 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a run folder, ``.safetensors``, ``.onnx`` or ``.tflite`` on recordings.
 
-    An int8 model runs in edgekit's integer interpreter: the bits of TFLM and of the generated C.
+    An int8 model runs in edgekit's integer interpreter: the bits of TFLM and of the generated C
+    (of a model that rounds once: of a TFLM built with TFLITE_SINGLE_ROUNDING).
 
     Args:
         model: the model.

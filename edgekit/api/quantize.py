@@ -61,6 +61,7 @@ def quantize(
     report: str | Path | None = None,
     frontend: str | Path | FrontendSpec | None = None,
     dims: Mapping[str, int] | None = None,
+    rounding: str | None = None,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> QuantizeResult:
@@ -87,6 +88,8 @@ def quantize(
         report: HTML page to write; needs ``test``.
         frontend: for a model that names none; must be the one it was made for.
         dims: sizes of unknown dimensions by name.
+        rounding: "twice", as TensorFlow Lite and TFLM round a rescaled sum, or "once", as these do when they are built
+            with TFLITE_SINGLE_ROUNDING, and ONNX Runtime nearly; None: as the file says, else twice.
         cache: folder of decoded audio.
         progress: told about every long step.
 
@@ -104,7 +107,7 @@ def quantize(
     own = {"--qat": qat is not None, "--sensitivity": sensitivity, "--mixed-ram": mixed_ram is not None}
     _check_options(method, own, test=test, report=report, budgets=budgets)
     plain = method == "ptq" and qat is None and ptq is None and mixed_ram is None and not sensitivity
-    source = open_source(Path(model), dims, plain=plain)
+    source = open_source(Path(model), dims, plain=plain, rounding=rounding)
     given = calibration_clips(
         source.graph, calibration, select=select, clips=clips, frontend=frontend, cache=cache, progress=progress
     )
@@ -166,6 +169,7 @@ def _check_options(
 def _described(source: Source, integer: Graph, features: np.ndarray, target: Path) -> QuantizeResult:
     """What the graphs themselves say."""
     from edgekit.export.qdq_recurrent import has_qdq_form
+    from edgekit.graph.rounding import rounding_of
     from edgekit.quantize.compare import compare
 
     scale, zero_point = integer.tensor(integer.inputs[0]).scale_zero()
@@ -181,6 +185,7 @@ def _described(source: Source, integer: Graph, features: np.ndarray, target: Pat
         input_zero_point=zero_point,
         constant_bytes=sum(tensor.nbytes for tensor in integer.tensors.values() if tensor.constant),
         difference=compare(source.graph, integer, features),
+        rounding=rounding_of(integer),
         wide=sum(any(made.dtype == "int16" for made in integer.node_outputs(node)) for node in integer.nodes),
     )
 

@@ -65,6 +65,7 @@ class QuantizeResult:
         qat_run: run folder of the fine-tuning.
         further: report and figure, where they were asked for.
         wide: how many operators compute in int16.
+        rounding: how sums are rescaled, "twice" or "once".
     """
 
     model: Path
@@ -84,6 +85,7 @@ class QuantizeResult:
     qat_run: Path | None = None
     further: tuple[Path, ...] = ()
     wide: int = 0
+    rounding: str = "twice"
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for ``--format json``."""
@@ -95,6 +97,7 @@ class QuantizeResult:
             "operators": dict(self.operators),
             "float_ops": 0,
             "int16_ops": self.wide,
+            "rounding": self.rounding,
             "calibration": {"clips": self.calibration_clips, "observer": self.observer},
             "input": {"scale": self.input_scale, "zero_point": self.input_zero_point},
             "constant_bytes": self.constant_bytes,

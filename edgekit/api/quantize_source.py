@@ -14,6 +14,7 @@ from edgekit.core.progress import Progress
 from edgekit.graph.graph import Graph
 from edgekit.graph.passes.lower import lower, lower_unrounded
 from edgekit.graph.readers.load import load_graph
+from edgekit.graph.rounding import with_rounding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,23 +71,24 @@ class Source:
         return self.graph, quantized_by(method, self.path, self.graph, features)
 
 
-def open_source(path: Path, dims: Mapping[str, int] | None, *, plain: bool) -> Source:
+def open_source(path: Path, dims: Mapping[str, int] | None, *, plain: bool, rounding: str | None = None) -> Source:
     """Read and lower a model.
 
     Args:
         path: ``.onnx`` or ``.tflite``; ``.keras``, ``.h5`` or a SavedModel's folder through TensorFlow's converter.
         dims: sizes of unknown dimensions by name.
         plain: nothing was asked for that only edgekit's own quantizer does.
+        rounding: of its integer form, "twice" or "once" (graph/rounding.py); None: as the file says.
 
     Raises:
-        BadConfigError: a QDQ model, and not ``plain``.
+        BadConfigError: a QDQ model, and not ``plain``; no such rounding.
         StaysFloatError: operators without integer form.
         UnsupportedOpError: an integer model, or one that TensorFlow does not convert.
         MissingDependencyError: a Keras model or SavedModel, and no TensorFlow.
     """
     from edgekit.quantize.ptq import require_float
 
-    read = _read(path, dims)
+    read = with_rounding(_read(path, dims), rounding)
     rounded = any(node.op == "QuantizeLinear" for node in read.nodes)
     if rounded and not plain:
         raise BadConfigError("is quantized already", where=str(path), mend="give clips and an output alone")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from edgekit.graph.graph import Graph
 from edgekit.graph.passes.integer_core import integer_core
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
+from edgekit.graph.rounding import ONCE, rounding_of
 
 if TYPE_CHECKING:
     from edgekit.features.spec import FrontendSpec
@@ -141,6 +143,9 @@ def _litert(graph: Graph, spec: FrontendSpec, path: Path) -> Iterator[tuple[str,
     from edgekit.features.quantized import quantize_features
     from edgekit.features.reference import features
 
+    if rounding_of(graph) == ONCE:
+        text = "%s rounds once, LiteRT twice: scores may be a step from the model's own; --runner c computes these"
+        logging.getLogger("edgekit").warning(text, path.name)
     interpreter = _load(path)
     given, made = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 

@@ -10,6 +10,7 @@ import click
 from edgekit.cli.examples import examples
 from edgekit.cli.firmware_options import FRONTEND, NAME, OPTIMIZE, SOURCES_ONLY, TOOLCHAIN
 from edgekit.cli.formats import FORMAT, echo_json
+from edgekit.cli.quantize_options import ROUNDING
 
 if TYPE_CHECKING:
     from edgekit.api.compile import CompileResult
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @OPTIMIZE
 @click.option("--max-ram", metavar="BYTES", help='Static RAM at most, as "48 kB"; layers run by rows to keep it.')
 @click.option("--max-flash", metavar="BYTES", help='Flash at most, as "100 kB"; kernels are chosen to keep it.')
+@ROUNDING
 @SOURCES_ONLY
 @click.option(
     "-o", "--out", "output", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to fill."
@@ -51,6 +53,7 @@ def command(
     optimize: str,
     max_ram: str | None,
     max_flash: str | None,
+    rounding: str | None,
     sources_only: bool,
     output: Path,
     form: str,
@@ -65,7 +68,7 @@ def command(
     }
     result = compile_model(
         model, target, out=output, frontend=frontend, name=name, project=project, toolchain=toolchain,
-        build=not sources_only, optimize=optimize, **limits,
+        build=not sources_only, optimize=optimize, rounding=rounding, **limits,
     )  # fmt: skip
     if result.image is not None and result.image.warnings:
         click.echo(result.image.warnings.rstrip(), err=True)

@@ -12,7 +12,7 @@ import click
 from edgekit.cli.examples import examples
 from edgekit.cli.formats import FORMAT, echo_json
 from edgekit.cli.progress import progress_bar
-from edgekit.cli.quantize_options import PTQ, TRAINING, Training
+from edgekit.cli.quantize_options import PTQ, ROUNDING, TRAINING, Training
 
 if TYPE_CHECKING:
     from edgekit.quantize.ptq import PtqOptions
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-float", is_flag=True, help="Where operators have no integer form: leave them, write a QDQ ONNX alone."
 )
+@ROUNDING
 @click.option("--frontend", metavar="SPEC", help="Preset or frontend.json, for a model that names none.")
 @click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="TFLite file to write.")
@@ -78,6 +79,7 @@ def command(
     budgets: tuple[str, ...],
     report: Path | None,
     allow_float: bool,
+    rounding: str | None,
     frontend: str | None,
     dims: tuple[str, ...],
     out: Path,
@@ -112,6 +114,7 @@ def command(
             report=report,
             frontend=frontend,
             dims=parse_dims(dims),
+            rounding=rounding,
             progress=progress,
         )
     if form == "json":

@@ -98,6 +98,14 @@ PTQ = gather(
 )
 
 
+ROUNDING = click.option(
+    "--rounding",
+    type=click.Choice(["twice", "once"]),
+    help="How sums are rescaled: twice has the bytes of stock TFLM; once is nearer to ONNX Runtime, "
+    "but only a TFLM built with TFLITE_SINGLE_ROUNDING agrees.  [default: as MODEL says, else twice]",
+)
+
+
 @dataclass(frozen=True)
 class Training:
     """What the options say of training on; ``run`` None: nothing is trained.

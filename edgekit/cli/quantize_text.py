@@ -20,6 +20,9 @@ def print_result(result: QuantizeResult) -> None:
     for path in result.further:
         click.echo(f"wrote {path}")
     click.echo(f"operators        {operators}; none in float, {result.wide} in int16")
+    if result.rounding != "twice":
+        told = "the bytes of a TFLM built with TFLITE_SINGLE_ROUNDING, no others"
+        click.echo(f"rounding         {result.rounding}: {told}")
     click.echo(f"constants        {result.constant_bytes:,} B (int8 weights, int32 biases)")
     click.echo(f"calibration      {result.calibration_clips:,} clips, {result.observer or result.method}")
     click.echo(f"input            scale {result.input_scale:.6g}, zero point {result.input_zero_point}")

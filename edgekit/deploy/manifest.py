@@ -10,10 +10,11 @@ from edgekit.core.digest import digest_bytes
 from edgekit.deploy.c.choice import Optimize
 from edgekit.deploy.c.interface import API_VERSION, Names
 from edgekit.deploy.target import Target
+from edgekit.graph.rounding import TWICE
 
 
 def common_manifest(api: Names, target: Target, optimize: Optimize) -> dict[str, Any]:
-    """Names, target, front-end and sizes, as plain JSON."""
+    """Names, target, front-end and sizes, as plain JSON; "rounding" where it is not TensorFlow Lite's default."""
     return {
         "schema_version": 1,
         "generator": f"edgekit {__version__}",
@@ -31,6 +32,7 @@ def common_manifest(api: Names, target: Target, optimize: Optimize) -> dict[str,
         "output_bytes": api.output_size,
         "arena_bytes": api.plan.arena_bytes,
         "arena_lower_bound": api.plan.lower_bound,
+        **({} if api.rounding == TWICE else {"rounding": api.rounding}),
     }
 
 

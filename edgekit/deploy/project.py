@@ -38,7 +38,7 @@ _CONFIG = """\
 #define EDGEKIT_MODEL_LABELS @name@_labels
 #define EDGEKIT_MODEL_HAS_FRONTEND @has_frontend@
 #define EDGEKIT_MODEL_STREAM @stream@
-@audio@
+@rounding@@audio@
 #endif
 """
 
@@ -50,6 +50,9 @@ _CONFIG_AUDIO = """\
 #define EDGEKIT_FRONTEND_INIT @name@_frontend_init
 #define EDGEKIT_FRONTEND_PUSH @name@_frontend_push
 """
+
+_CONFIG_ONCE = "#define EDGEKIT_MODEL_ROUNDS_ONCE 1\n"
+"""Of a model that rounds what it rescales once (graph/rounding.py)."""
 
 _OVERFLOW = (
     re.compile(r"region '(?P<region>\w+)': overflowed by (?P<bytes>\d+) bytes"),
@@ -219,5 +222,6 @@ def _config(sources: Sources) -> str:
     stream = sources.call == "step"
     piece = "HOP" if stream else "CLIP"  # what a call of push takes to give a result
     audio = fill(_CONFIG_AUDIO, **names, piece=piece) if sources.has_frontend else ""
+    rounding = _CONFIG_ONCE if "rounding" in sources.manifest else ""
     flags = {"stream": int(stream), "has_frontend": int(sources.has_frontend)}
-    return fill(_CONFIG, **names, **flags, call=sources.call, audio=audio)
+    return fill(_CONFIG, **names, **flags, call=sources.call, audio=audio, rounding=rounding)

@@ -57,7 +57,8 @@ def rows_graph(graph: Graph, node: Node, reach: Reach, made: int) -> Graph:
         attrs["pad"] = ((0, 0), attrs["pad"][1])
     if node.op == "pad":
         attrs["pads"] = (attrs["pads"][0], (0, 0), *attrs["pads"][2:])
-    return Graph(node.name, "edge", tensors, (node.replace(attrs=attrs),), streams(graph, node), node.outputs)
+    own = (node.replace(attrs=attrs),)
+    return Graph(node.name, "edge", tensors, own, streams(graph, node), node.outputs, graph.metadata)
 
 
 def _with_rows(dims: tuple[int, ...], rows: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import pytest
 from edge_graphs import Builder
 
 from edgekit.cli.main import main
-from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY
+from edgekit.core.model_metadata import FRONTEND_DIGEST_KEY, ROUNDING_KEY
 from edgekit.export.tflite_writer import tflite_bytes
 
 
@@ -107,4 +107,24 @@ def test_a_missing_package_is_said_before_anything_is_written(
     model, out = _model(tmp_path / "model.tflite"), tmp_path / "out"
     assert main(["compile", str(model), "--target", "cortex-m4", "-o", str(out)]) == 2
     assert "edgekit[mcu]" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_rounding_is_the_models_or_what_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def told(model: Path, *more: str) -> object:
+        out = tmp_path / "out"
+        arguments = ["compile", str(model), "--target", "m4", "--sources-only", "-o", str(out), "--format", "json"]
+        assert main([*arguments, *more]) == 0
+        return json.loads(capsys.readouterr().out).get("rounding")
+
+    twice, once = _model(tmp_path / "a.tflite"), _model(tmp_path / "b.tflite", {ROUNDING_KEY: "once"})
+    assert told(twice) is None and told(twice, "--rounding", "once") == "once"
+    assert told(once) == "once" and told(once, "--rounding", "twice") is None
+
+
+def test_an_unknown_rounding_in_a_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, out = _model(tmp_path / "m.tflite", {ROUNDING_KEY: "up"}), tmp_path / "out"
+    assert main(["compile", str(model), "--target", "m4", "--sources-only", "-o", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert "rounding 'up'" in said and "twice, once" in said and said.count("\n") == 1
     assert not out.exists()

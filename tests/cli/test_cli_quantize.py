@@ -12,6 +12,7 @@ from edgekit.cli.main import main
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
+from edgekit.graph.rounding import rounding_of
 
 LABELS = ("no", "yes", "maybe")
 SPEC = FrontendSpec(
@@ -162,3 +163,27 @@ def test_other_front_end_option_is_refused(
 ) -> None:
     arguments = [str(model), "--calib", str(recordings), "--frontend", "kws-mfcc-49x10"]
     assert "made for front-end" in failure(arguments, tmp_path / "o.tflite", capsys)
+
+
+def test_rounding_once_goes_into_both_files_and_is_told(
+    model: Path, features: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "once.tflite"
+    arguments = ["quantize", str(model), "--calib", str(features), "-o", str(out), "--rounding", "once"]
+    assert main(arguments) == 0
+    assert "TFLITE_SINGLE_ROUNDING" in capsys.readouterr().out
+    for path in (out, out.with_suffix(".qdq.onnx")):
+        assert rounding_of(lower(load_graph(path))) == "once"
+    again = tmp_path / "again.tflite"
+    qdq = ["quantize", str(out.with_suffix(".qdq.onnx")), "--calib", str(features), "-o", str(again)]
+    assert main([*qdq, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rounding"] == "once"  # as the file says
+    assert main([*qdq, "--rounding", "twice", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rounding"] == "twice"
+    assert rounding_of(lower(load_graph(again))) == "twice"
+
+
+def test_another_rounding_is_refused(model: Path, features: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.tflite"
+    assert main(["quantize", str(model), "--calib", str(features), "-o", str(out), "--rounding", "up"]) == 2
+    assert not out.exists()

@@ -24,6 +24,7 @@ from edgekit.features.presets import PRESETS
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
+from edgekit.graph.rounding import with_rounding
 
 SPEC = PRESETS["kws-logmel-40"]
 STRICT = ("-Wall", "-Wextra", "-Werror")
@@ -185,6 +186,19 @@ def test_tflm_application_compiles_and_its_makefile_names_every_source(tmp_path:
     makefile = (root / "Makefile").read_text()
     sources = next(line for line in makefile.splitlines() if line.startswith("SOURCES")).split("= ")[1].split()
     assert sources == sorted(f"edgekit/{path.name}" for path in (root / "edgekit").glob("*.c"))
+
+
+@needs_gxx
+def test_tflm_application_of_a_model_that_rounds_once_asks_for_such_a_tflm(tmp_path: Path) -> None:
+    chosen = find_target("cpu")
+    sources = generate(with_rounding(_graph(), "once"), None, chosen, "tiny")
+    write_files(project_files(sources, chosen, "tflm"), tmp_path / "app")
+    headers = _stand_ins(TFLM, tmp_path / "headers")
+    command = ["g++", "-std=c++17", *STRICT, "-I", tmp_path / "app" / "edgekit", "-I", headers]
+    command += ["-c", tmp_path / "app" / "compare.cc", "-o", tmp_path / "x.o"]
+    with pytest.raises(AssertionError, match="build TFLM and this program with -DTFLITE_SINGLE_ROUNDING=1"):
+        _compile(*command)
+    _compile(*command, "-DTFLITE_SINGLE_ROUNDING=1")
 
 
 @pytest.mark.slow

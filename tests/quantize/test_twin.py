@@ -13,11 +13,13 @@ from edgekit.export.tflite_writer import tflite_bytes
 from edgekit.features.quantized import quantize_features
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
+from edgekit.graph.integer.params_arithmetic import multiplied, multiplier_of
+from edgekit.graph.rounding import rounding_of, with_rounding
 from edgekit.quantize.ptq import PtqOptions, prepared, quantize_graph, quantize_prepared
 
 torch = pytest.importorskip("torch")
 
-from edgekit.quantize.fake_quant import Grid, LearnedScale, requantize  # noqa: E402
+from edgekit.quantize.fake_quant import Grid, LearnedScale, requantize, rescaled  # noqa: E402
 from edgekit.quantize.twin import FakeQuantTwin  # noqa: E402
 
 
@@ -44,6 +46,28 @@ def unequal_steps(twin: FakeQuantTwin, x: np.ndarray) -> int:
 @pytest.mark.parametrize("widths", ["none", "all"])
 def test_every_activation_is_what_the_interpreter_gives(widths: str) -> None:
     assert unequal_steps(twin_of(residual_classifier(), widths=widths), clips(60, seed=1)) == 0
+
+
+@pytest.mark.parametrize("widths", ["none", "all"])
+def test_a_graph_that_rounds_once_has_a_twin_that_does(widths: str) -> None:
+    twice, once = (twin_of(with_rounding(residual_classifier(), name), widths=widths) for name in ("twice", "once"))
+    x = clips(60, seed=1)
+    assert unequal_steps(once, x) == 0
+    assert rounding_of(once.integer_graph()) == "once"
+    with torch.no_grad():
+        own, other = (twin.steps(torch.from_numpy(x)) for twin in (once, twice))
+    assert any(not torch.equal(own[name].values, other[name].values) for name in own)
+    with pytest.raises(UnsupportedOpError, match="of another model"):
+        FakeQuantTwin(once.graph, twice.integer)
+
+
+@pytest.mark.parametrize("factor", [0.7, 3e-3, 2.0**-9, 5.5])
+def test_sums_in_torch_are_rescaled_as_the_kernels_do(factor: float) -> None:
+    sums = np.random.default_rng(0).integers(-(2**24), 2**24, (500, 3))
+    for name in ("twice", "once"):
+        expected = multiplied(sums, *multiplier_of(factor, name), name)
+        made = rescaled(torch.from_numpy(sums).double(), torch.full((3,), factor, dtype=torch.float64), name)
+        np.testing.assert_array_equal(made.numpy(), expected)
 
 
 @pytest.mark.parametrize("widths", ["none", "all"])

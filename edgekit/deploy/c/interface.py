@@ -13,6 +13,7 @@ from edgekit.deploy.c.model import Model
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.graph import Graph
 from edgekit.graph.planner import MemoryPlan
+from edgekit.graph.rounding import Rounding, rounding_of
 from edgekit.graph.tensor import Tensor
 
 API_VERSION = 1
@@ -51,6 +52,11 @@ class Names(ABC):
     @abstractmethod
     def plan(self) -> MemoryPlan:
         """Of the arena."""
+
+    @property
+    @abstractmethod
+    def rounding(self) -> Rounding:
+        """How the graph rounds what it rescales."""
 
     @property
     def macro(self) -> str:
@@ -97,6 +103,11 @@ class Interface(Names):
     def plan(self) -> MemoryPlan:
         """Of the arena."""
         return self.model.plan
+
+    @property
+    def rounding(self) -> Rounding:
+        """Of the graph."""
+        return rounding_of(self.model.graph)
 
     def offset(self, tensor: str) -> int:
         """Place of a tensor in the arena."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from edgekit.deploy.c.accumulate import paren
 from edgekit.deploy.c.interface import Interface
 from edgekit.deploy.c.source_files import ApiTexts, ModelTexts, api_file, model_file, state_file
-from edgekit.graph.rounding import rounding_of
 
 _TAKE = """\
     int ready = 0;
@@ -23,7 +22,6 @@ def model_source(api: Interface) -> str:
         how="", data=model.data, functions=model.functions, before="", call="invoke",
         places="    int8_t *arena = state->arena;\n", input=f"arena + {api.offset(api.source.name)}",
         output=f"arena + {api.offset(api.output.name)}", calls=model.calls, after="",
-        rounding=rounding_of(model.graph),
     )  # fmt: skip
     return model_file(api, texts)
 

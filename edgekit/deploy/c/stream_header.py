@@ -9,6 +9,7 @@ from edgekit.deploy.c.public_header import HeaderTexts, Push, public_header
 from edgekit.deploy.c.stream_model import StreamModel
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.planner import MemoryPlan
+from edgekit.graph.rounding import Rounding, rounding_of
 from edgekit.graph.tensor import Tensor
 
 _ABOUT = """ A hop's new entries are written once into
@@ -75,6 +76,11 @@ class StreamInterface(Names):
     def plan(self) -> MemoryPlan:
         """Of the arena."""
         return self.model.plan
+
+    @property
+    def rounding(self) -> Rounding:
+        """Of the step graph."""
+        return rounding_of(self.model.form.graph)
 
 
 def stream_header(api: StreamInterface) -> str:

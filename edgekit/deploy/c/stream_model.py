@@ -13,7 +13,7 @@ from edgekit.deploy.c.merged import MergedFunctions, constant_inputs, constant_p
 from edgekit.deploy.c.rings import Held, Ring, held_of, kept_block, refilled, rings_of
 from edgekit.deploy.c.stream_bands import emit_bands, find_bands
 from edgekit.deploy.target import Target
-from edgekit.graph.graph import Graph, Node
+from edgekit.graph.graph import Node
 from edgekit.graph.integer.interpreter import prepare_node
 from edgekit.graph.ops import activation_inputs
 from edgekit.graph.planner import MemoryPlan, plan_memory
@@ -189,7 +189,7 @@ class _Emitter:
             nodes.append(node.replace(outputs=(output,)))
         inputs = tuple(name for name in self._graph.inputs[:1] if name not in self._views)
         outputs = tuple(name for name in self._graph.outputs[:1] if name not in self._views)
-        graph = Graph(self._graph.name, "edge", tensors, tuple(nodes), inputs, outputs)
+        graph = self._graph.replace(tensors=tensors, nodes=tuple(nodes), inputs=inputs, outputs=outputs)
         kept = {node.name for node in nodes}
         scratch = {name: size for name, size in scratch_sizes(self._graph).items() if name in kept}
         return plan_memory(graph, scratch)

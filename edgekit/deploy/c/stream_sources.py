@@ -5,7 +5,6 @@ from __future__ import annotations
 from edgekit.deploy.c.rings import Held, Ring
 from edgekit.deploy.c.source_files import ApiTexts, ModelTexts, api_file, model_file, state_file
 from edgekit.deploy.c.stream_header import StreamInterface
-from edgekit.graph.rounding import rounding_of
 
 _KEEP = """\
 /* Mirrors the block of a ring that was just written, but in the first turn of a round. */
@@ -73,7 +72,7 @@ def stream_source(api: StreamInterface) -> str:
     texts = ModelTexts(
         how=", one hop at a time", data=model.data, functions=model.functions, before=_KEEP if model.rings else "",
         call="step", places=places, input=model.input, output=model.output, calls=(*kept, *model.calls),
-        after=turned + _COUNT, rounding=rounding_of(model.form.graph),
+        after=turned + _COUNT,
     )  # fmt: skip
     return model_file(api, texts)
 
