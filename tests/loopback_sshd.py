@@ -30,7 +30,7 @@ UsePAM no
 PermitRootLogin yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
-SetEnv TMPDIR={tmp}
+SetEnv TMPDIR={tmp} PATH={path}
 """
 
 
@@ -79,8 +79,13 @@ def new_key(path: Path) -> Path:
 
 
 @contextmanager
-def sshd(folder: Path, *, file_limit: int | None = None, tmp: Path | None = None) -> Iterator[Sshd]:
-    """Start a server; ``file_limit`` is the size that no file of its sessions may exceed."""
+def sshd(
+    folder: Path, *, file_limit: int | None = None, tmp: Path | None = None, programs: Path | None = None
+) -> Iterator[Sshd]:
+    """Start a server; ``file_limit`` is the size that no file of its sessions may exceed.
+
+    ``programs`` is a folder whose programs its sessions find before the system's.
+    """
     program, far = sshd_program(), tmp or folder / "tmp"
     far.mkdir(exist_ok=True)
     if os.geteuid() == 0:
@@ -91,7 +96,8 @@ def sshd(folder: Path, *, file_limit: int | None = None, tmp: Path | None = None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    (folder / "config").write_text(_CONFIG.format(port=port, folder=folder, tmp=far))
+    path = ":".join([*([str(programs)] if programs else []), os.defpath.lstrip(":"), "/usr/local/bin"])
+    (folder / "config").write_text(_CONFIG.format(port=port, folder=folder, tmp=far, path=path))
     public = (folder / "host_key.pub").read_text().split()
     (folder / "known").write_text(f"[127.0.0.1]:{port} {public[0]} {public[1]}\n")
 

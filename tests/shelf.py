@@ -30,6 +30,8 @@ QUICK = (
     "model.arguments.block_strides=[[2,2]]",
 )
 """Settings with which kws-dscnn trains in about a second."""
+WIDE = "model.arguments.channels=[24,24]"
+"""On top of QUICK: channels to remove, layers of more than 256 weights."""
 _SPLITS = {"theo": "validation", "lucas": "test", "spk21": "test"}
 
 
@@ -45,6 +47,7 @@ class Shelf:
         self._made: dict[str, Callable[[Path], object]] = {
             "words": _words,
             "recordings": _words,
+            **dict.fromkeys(("room-train", "room-dev"), self._copy("words")),
             "fsdd": lambda path: _words(path, "0123456789", 1, splits={}),
             "clip.wav": _clip,
             "space.toml": _space,
@@ -72,6 +75,9 @@ class Shelf:
             "demo-out": self._demo,
             "runs/ast": _transformer,
             "pictures.safetensors": _pictures,
+            "squeezenet1_1.pth": _weights,
+            "wide": lambda path: edgekit.train("kws-dscnn", self["words"], path, overrides=(*QUICK, WIDE)),
+            "wide.onnx": lambda path: edgekit.export(self["wide"], path.parent / "exported wide").model.rename(path),
             **dict.fromkeys(("GunPoint_TRAIN.ts", "GunPoint_TEST.ts"), _series),
         }
 
@@ -200,6 +206,12 @@ def _pictures(path: Path) -> None:
     labels = tuple(f"shape-{number}" for number in range(12))
     weights = build_model("mobilenet-v3", **arguments).state_dict()
     save_picture_source(path, "mobilenet-v3", arguments, labels, (1, 64, 64), weights)
+
+
+def _weights(path: Path) -> None:
+    from public_weights import save_weights
+
+    save_weights(path)
 
 
 def _series(path: Path) -> None:

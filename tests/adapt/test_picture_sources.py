@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from public_weights import lend_torchvision, save_weights
 
 from edgekit.adapt.pictures import SIDE, make_pictures
 from edgekit.adapt.shapes import character, fractal
@@ -43,29 +42,13 @@ def test_a_source_is_trained_and_read_back(tmp_path: Path) -> None:
     assert source.shape == (1, SIDE, SIDE) and source.labels == made.labels and source.frontend is None
 
 
-class _Small(nn.Module):
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.features = nn.Conv2d(3, 4, 3)
-        self.classifier = nn.Linear(4, classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.classifier(self.features(x).mean(dim=(2, 3)))
-        return out
-
-
 @pytest.fixture()
 def vision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package with torchvision's call; the real one does not load beside a CPU build of torch everywhere."""
-    package, models = ModuleType("torchvision"), ModuleType("torchvision.models")
-    models.get_model = lambda name, weights, num_classes: _Small(num_classes)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "torchvision", package)
-    monkeypatch.setitem(sys.modules, "torchvision.models", models)
+    lend_torchvision(monkeypatch)
 
 
 def test_public_weights_become_a_source(vision: None, tmp_path: Path) -> None:
-    model = _Small(1000)
-    torch.save(model.state_dict(), tmp_path / "weights.pth")
+    model = save_weights(tmp_path / "weights.pth")
     source = torchvision_source("resnet18", tmp_path / "weights.pth", tmp_path / "source.safetensors")
     assert source.shape == (3, 224, 224) and len(source.labels) == 1000
     torch.testing.assert_close(source.weights()["classifier.weight"], model.classifier.weight.detach())

@@ -6,16 +6,14 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from edge_graphs import Builder
+from emulated_board import TARGET, emulated_board
 
 from edgekit.bench.on_board import SerialOptions, flash
 from edgekit.bench.qemu import PROGRAM
@@ -32,7 +30,6 @@ from edgekit.graph.integer.interpreter import run_integer
 pytest.importorskip("serial")
 pytest.importorskip("ziglang")
 needs_qemu = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="install qemu-system-arm (Debian package)")
-TARGET = "mps2-an386"
 
 
 def _graph() -> Graph:
@@ -41,21 +38,6 @@ def _graph() -> Graph:
     pooled = builder.activation("pooled", (1, 4), scale=1 / 256, zero_point=-128)
     builder.append("mean", (builder.x.name,), pooled, {"axes": (1, 2), "keep_dims": False})
     return builder.graph()
-
-
-@contextmanager
-def _emulated(elf: Path) -> Iterator[str]:
-    """QEMU with its UART on a pseudo-terminal; the path of that."""
-    command = [PROGRAM, "-M", TARGET, "-kernel", str(elf), "-display", "none", "-monitor", "none", "-serial", "pty"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    try:
-        found = re.search(r"/dev/pts/\d+", process.stdout.readline())
-        assert found is not None
-        yield found.group()
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +54,7 @@ def test_the_command_flashes_runs_and_times_a_board(
     model, flashed = tmp_path / "kws01.tflite", tmp_path / "flashed.elf"
     model.write_bytes(tflite_bytes(_graph()))
     copy = f"{sys.executable} -c 'import shutil, sys; shutil.copy(*sys.argv[1:])' {{elf}} {flashed}"
-    with _emulated(elf) as line:
+    with emulated_board(elf) as line:
         arguments = ["bench", str(model), "--target", TARGET, "--serial", line, "--flash-command", copy, "--clips", "3"]
         assert main([*arguments, "--format", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["results"]
@@ -87,7 +69,7 @@ def test_mlperf_tinys_host_tool_would_understand_the_firmware(elf: Path) -> None
     """The words and patterns of mlcommons/tiny, benchmark/runner/device_under_test.py."""
     clip = np.random.default_rng(1).integers(-128, 128, (1, 49, 10, 1), dtype=np.int8)
     expected = run_integer(_graph(), clip).reshape(-1)
-    with _emulated(elf) as path, open_port(path, 115200) as port:
+    with emulated_board(elf) as path, open_port(path, 115200) as port:
 
         def command(text: str) -> list[str]:
             port.write(text.encode() + b"%")
@@ -130,7 +112,7 @@ def test_another_model_on_the_board_is_found_out(elf: Path, tmp_path: Path, caps
     builder.conv2d(4, (3, 3))
     model = tmp_path / "other.tflite"
     model.write_bytes(tflite_bytes(builder.graph()))
-    with _emulated(elf) as line:
+    with emulated_board(elf) as line:
         assert (
             main(["bench", str(model), "--target", TARGET, "--serial", line, "--clips", "1", "--format", "json"]) == 2
         )

@@ -13,17 +13,15 @@ from shelf import QUICK
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _INLINE = re.compile(r"`(edgekit [a-z][^`]*)`")
-_DIRECTIVE = re.compile(r"<!-- docs: (.*?) -->")
 _OPTIONAL = re.compile(r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]")
 
 
 @dataclass(frozen=True)
 class Command:
-    """One line of a block: its words as written, and why it is not run ("" where it is)."""
+    """One line of a block: its words as written."""
 
     page: str
     text: str
-    not_run: str = ""
 
 
 def name(page: Path) -> str:
@@ -39,25 +37,22 @@ def mentions(page: Path) -> Iterator[str]:
 
 
 def commands(page: Path) -> Iterator[Command]:
-    """Commands of a page's blocks in their order; a directive holds for the block behind it."""
+    """Commands of a page's blocks in their order."""
     text = re.sub(r"\\\n\s+", " ", page.read_text("utf-8"))
-    reason, fence = "", ""
+    fence = ""
     for line in text.splitlines():
         plain = line.strip()
-        if directive := _DIRECTIVE.fullmatch(plain):
-            reason = directive[1]
-        elif plain.startswith("```"):
+        if plain.startswith("```"):
             fence = "" if fence else plain[3:] or "text"
-            reason = reason if fence else ""
         elif fence == "sh" or (not fence and line.startswith("    ")):
             plain = plain.removeprefix("$ ").removeprefix(".venv/bin/")
             if plain.startswith(("edgekit ", "python examples/")):
-                yield from _split(name(page), plain, reason)
+                yield from _split(name(page), plain)
 
 
-def _split(page: str, line: str, reason: str) -> Iterator[Command]:
+def _split(page: str, line: str) -> Iterator[Command]:
     for part in re.split(r"\s+#\s|\s{3,}", line)[0].split("&&"):
-        yield Command(page, part.strip(), reason)
+        yield Command(page, part.strip())
 
 
 _PLACEHOLDERS = {
@@ -72,7 +67,7 @@ _PLACEHOLDERS = {
 
 def words_of(command: Command) -> list[str]:
     """The arguments of a command, without the program: what is optional left out, placeholders filled, sizes small."""
-    text = _OPTIONAL.sub(" ", command.text) if "[" in command.text and "{" not in command.text else command.text
+    text = _OPTIONAL.sub(" ", command.text) if "={" not in command.text else command.text
     text = re.sub(r"(?<=\S)\|\S+", "", text.replace('"…"', "anything").replace("…", " "))
     runs = iter(("run", "second", "plain"))  # RUN RUN RUN are three runs
     text = re.split(r" >>? |\s{2,}", text.strip())[0] if " run " in text else text.split(" > ")[0]
@@ -83,6 +78,9 @@ def words_of(command: Command) -> list[str]:
         prefix, mark, rest = word.partition("@")
         if mark and prefix in _PLACEHOLDERS:
             found[position] = f"{_PLACEHOLDERS[prefix]}@{rest}"
+    if any(word in ("--prune", "--cluster", "--weights") for word in found):
+        larger = {"model.onnx": "wide.onnx", "run": "wide"}  # the small model has nothing to spare
+        found = [larger.get(word, word) for word in found]
     written_anew = found[1] == "train" and "-o RUN" in text  # a reader's own folder, not the one above
     return [*_small(found), *(["--overwrite"] if written_anew else [])]
 
@@ -94,6 +92,7 @@ def redirected(command: Command) -> str:
 
 
 _SMALLER = {"--voices": "10", "--takes": "1", "--views": "1", "--trials": "1", "--seconds": "1"}
+_BRIEF = tuple(setting for setting in QUICK if setting.startswith("schedule."))
 
 
 def _small(words: list[str]) -> Iterator[str]:
@@ -115,6 +114,15 @@ def _small(words: list[str]) -> Iterator[str]:
         yield from ("--voices", "10", "--takes", "1")
     if words[1] == "run" and not any(word.endswith((".wav", "-unit", "clips")) or word == "-" for word in words):
         yield from ("--seconds", "2")  # of the microphone
+    if words[1] == "demo":
+        yield from ("--data", "recordings", "--chip-clips", "2")
+        for setting in QUICK:
+            yield from ("--set", setting)
+    if words[1] == "wake":
+        for setting in (*_BRIEF, "model.arguments.channels=[32,32,32,32]"):
+            yield from ("--set", setting)
+    if words[1:3] == ["source", "pictures"]:
+        yield from ("--per-class", "4", "--epochs", "1")
     if words[1] == "bench" and "--clips" not in words:
         yield from ("--clips", "2")
     if words[1] == "quantize" and "--qat" in words:
