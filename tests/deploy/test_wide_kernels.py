@@ -69,7 +69,7 @@ GRAPHS: dict[str, Callable[[int], Graph]] = {
 }
 
 
-@pytest.mark.parametrize("isa", ["dsp"])
+@pytest.mark.parametrize("isa", ["dsp", "mve"])
 def test_all_branches_as_twins_under_sanitizers(isa: str, tmp_path: Path) -> None:
     graphs = [make(seed) for make in GRAPHS.values() for seed in (1, 2)]
     kernels = kernels_of(check_twins(graphs, TWINS[isa], tmp_path))
@@ -78,12 +78,12 @@ def test_all_branches_as_twins_under_sanitizers(isa: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d", "fully_connected"])
-@pytest.mark.parametrize("isa", ["dsp"])
+@pytest.mark.parametrize("isa", ["dsp", "mve"])
 def test_random_layers_equal_the_interpreter(isa: str, op: str, tmp_path: Path) -> None:
     kernels = kernels_of(
         check_twins([narrow_ends(wide_graph(op, seed)) for seed in range(40, 52)], TWINS[isa], tmp_path)
     )
-    assert sum(kernel.startswith("dsp") for kernel in kernels) >= (1 if op == "fully_connected" else 4)
+    assert sum(kernel.startswith(("dsp", "mve")) for kernel in kernels) >= (1 if op == "fully_connected" else 4)
 
 
 @pytest.mark.parametrize("optimize", OPTIMIZE)
@@ -92,18 +92,21 @@ def test_every_purpose_has_the_same_bytes(optimize: Optimize, tmp_path: Path) ->
     assert any(kernel.endswith("_wide") for kernel in kernels) or optimize != "speed"
 
 
-@pytest.mark.parametrize(("target", "compiler"), [("cortex-m4", "zig"), ("cortex-m33", "arm-none-eabi-gcc")])
+@pytest.mark.parametrize(
+    ("target", "compiler"), [("cortex-m4", "zig"), ("cortex-m33", "arm-none-eabi-gcc"), ("cortex-m55", "zig")]
+)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_instructions_on_the_core_equal_the_interpreter(name: str, target: str, compiler: str, tmp_path: Path) -> None:
     check_core(GRAPHS[name](7), target, tmp_path / "image", "balanced", compiler)
 
 
-def test_generated_text_has_no_warning_even_of_conversions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("isa", ["dsp", "mve"])
+def test_generated_text_has_no_warning_even_of_conversions(isa: str, tmp_path: Path) -> None:
     compiler = find_toolchain(find_target("cpu"))
     for number, make in enumerate(GRAPHS.values()):
         folder = tmp_path / str(number)
         folder.mkdir()
-        sources = generate(make(1), None, TWINS["dsp"], "m")
+        sources = generate(make(1), None, TWINS[isa], "m")
         write_files(sources.files, folder)
         names = sorted(path.name for path in folder.glob("*.c"))
         compiler.run([*COMMON_FLAGS, "-Werror", "-Wpedantic", "-Wconversion", "-c", *names], folder)

@@ -211,6 +211,8 @@ KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
 WIDE_KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
     {
         **{(op, "mve"): (kernel,) for op, kernel in _VECTOR_ELEMENTWISE.items()},
+        ("conv2d", "mve"): (_only(mve_conv2d.emit_conv2d, mve_conv2d.fits),),
+        ("depthwise_conv2d", "mve"): (_only(mve_depthwise.emit_depthwise_conv2d, mve_depthwise.fits),),
         ("conv2d", "dsp"): (
             _tiled(False, 16),
             _tiled(False, 32),

@@ -42,6 +42,16 @@ class TurnedPlane:
         return cls(height, width, channels, plane, params)
 
     @property
+    def element(self) -> int:
+        """Bytes of an activation."""
+        return self.plane.element
+
+    @property
+    def kind(self) -> str:
+        """C type of an activation."""
+        return "int8_t" if self.element == 1 else "int16_t"
+
+    @property
     def order(self) -> Pair:
         """(across, along) as axes of the image."""
         return 1 - self.plane.along, self.plane.along

@@ -17,12 +17,11 @@ ROWS = 5
 
 _TAPS = """\
 /* One channel's plane with one filter. */
-static void @self@(const int16_t *plane, const int8_t *w, const mve_channel *c, int8_t *y) {
+static void @self@(const int16_t *plane, const int8_t *w, const mve_channel *c, @kind@ *y) {
 #if defined(__ARM_FEATURE_MVE)
     const uint32x4_t places = vmulq_n_u32(vidupq_n_u32(0, 1), @step@);
     const int32_t bias = c->bias;
     const int32_t factor = c->multiplier;
-    const int32_t power = c->power;
 @constants@@groups@#else
 @twin@#endif
 }
@@ -33,7 +32,7 @@ for (int32_t i = 0; i < @times@; i++) {
     for (int32_t n = 0; n < @along@; n += @lanes@) {
         const int32_t j = n < @last@ ? n : @last@;
         const int16_t *from = plane + j@stride@;
-        int8_t *to = y + j * @step@;
+        @kind@ *to = y + j * @step@;
 @vectors@    }
     plane += @rows@ * @row@;
     y += @rows@ * @across_step@;
@@ -45,14 +44,15 @@ def vector_taps(shape: TurnedPlane, twin: str) -> str:
     """``(plane, w, c, y)``, with the C statements ``twin`` where there is no Helium."""
     (across, along), stride = shape.results, shape.stride[1]
     weights = [f"const int32_t w{place} = w[{place}];" for place in range(shape.kernel[0] * shape.kernel[1])]
+    power = ["const int32_t power = c->power;"] if shape.element == 1 else []
     steps = [] if stride == 1 else [f"const uint32x4_t steps = vmulq_n_u32(vidupq_n_u32(0, 1), {stride});"]
     live = [] if along >= LANES else [f"const mve_pred16_t live = vctp32q({along});"]
     rows = max(rows for rows in range(1, ROWS + 1) if across % rows == 0 or rows < across)
     groups = _group(shape, rows, across // rows)
     groups += _group(shape, across % rows, 1) if across % rows else ""
     return fill(
-        _TAPS, self="@self@", step=shape.outputs[1], constants=text_of([*weights, *steps, *live], 1),
-        groups=indent(groups), twin=indent(twin),
+        _TAPS, self="@self@", step=shape.outputs[1], constants=text_of([*power, *weights, *steps, *live], 1),
+        groups=indent(groups), twin=indent(twin), kind=shape.kind,
     )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def _group(shape: TurnedPlane, rows: int, times: int) -> str:
     return fill(
         _GROUP, times=times, rows=rows, along=along, lanes=LANES, last=max(0, along - LANES), step=shape.outputs[1],
         stride="" if stride[1] == 1 else f" * {stride[1]}", row=stride[0] * shape.plane.wide[1],
-        across_step=shape.outputs[0], vectors=text_of(_vectors(shape, rows), 2),
+        across_step=shape.outputs[0], vectors=text_of(_vectors(shape, rows), 2), kind=shape.kind,
     )  # fmt: skip
 
 
@@ -78,7 +78,8 @@ def _vectors(shape: TurnedPlane, rows: int) -> list[str]:
         lines += finish(shape.params.arithmetic, f"v{row}", "factor", "power")
         to = f"to + {row * shape.outputs[0]}" if row else "to"
         predicate = ("_p", ", live") if live else ("", "")
-        lines.append(f"vstrbq_scatter_offset{predicate[0]}_s32({to}, places, v{row}{predicate[1]});")
+        store = "vstrbq_scatter_offset" if shape.element == 1 else "vstrhq_scatter_shifted_offset"
+        lines.append(f"{store}{predicate[0]}_s32({to}, places, v{row}{predicate[1]});")
     return lines
 
 

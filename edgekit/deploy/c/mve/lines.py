@@ -1,7 +1,8 @@
-"""Requantization in Helium assembly: vectors of four int32 sums, narrowed in pairs to eight int16 lanes and bytes.
+"""Requantization in Helium assembly: vectors of four int32 sums, narrowed in pairs to eight int16 lanes, or to bytes.
 
-The same bytes as requantize.finish(). One vector's values take the lower halves of the lanes, the other's the upper
-ones, so that half as many instructions narrow, add the zero point and store.
+The same values as requantize.finish(), and for int16 those of dsp/wide_requantize.py. One vector's values take the
+lower halves of the lanes, the other's the upper ones, so that half as many instructions narrow, add the zero point and
+store.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ RESTORE = "vpop {d8, d9, d10, d11, d12, d13, d14, d15}"
 def rescale(arithmetic: Accumulate, sums: str, factor: str, power: str, free: str) -> list[str]:
     """``sums`` times the factor, rounded as requantize.py says; ``free`` is a vector that may be overwritten.
 
-    Factor and power of two are core registers, or vectors with a lane for each sum.
+    Factor and power of two are core registers, or vectors with a lane for each sum; for int16 the factor is a vector.
     """
+    if arithmetic.clamp.dtype == "int16":
+        return [f"vrmulh.s32 {sums}, {sums}, {factor}"]
     once = arithmetic.rounding == ONCE
     lines = [f"{'vqdmulh' if once else 'vqrdmulh'}.s32 {sums}, {sums}, {factor}"]
     if arithmetic.clamp.low < arithmetic.output_zero_point and not once:
@@ -39,8 +42,8 @@ def constant16(vector: str, value: int) -> str:
     return f"vmov.i16 {vector}, #{value}" if value >= 0 else f"vmvn.i16 {vector}, #{-value - 1}"
 
 
-def to_int8(arithmetic: Accumulate, values: str, zero: str) -> list[str]:
-    """Zero point and clamp of int16 lanes; the result in each lower byte.
+def to_element(arithmetic: Accumulate, values: str, zero: str) -> list[str]:
+    """Zero point and clamp of int16 lanes; an int8 in each lower byte, or an int16.
 
     Args:
         arithmetic: whose zero point and clamp are constants in the text.
@@ -48,6 +51,8 @@ def to_int8(arithmetic: Accumulate, values: str, zero: str) -> list[str]:
         zero: vector that holds the zero point (constant16), before and after.
     """
     clamp = arithmetic.clamp
+    if clamp.dtype == "int16":
+        return [f"vmax.s16 {values}, {values}, {zero}"] if clamp.low == 0 else []
     lines = [f"vqadd.s16 {values}, {values}, {zero}"]
     if clamp.low > -128:
         lines += [constant16(zero, clamp.low), f"vmax.s16 {values}, {values}, {zero}"]
@@ -59,7 +64,7 @@ def to_int8(arithmetic: Accumulate, values: str, zero: str) -> list[str]:
 
 
 def places32(vector: str, step: int, counter: str) -> list[str]:
-    """``vector`` = the offsets of four stored bytes, i · step; ``counter`` as in places16()."""
+    """``vector`` = the offsets of four stored elements, i · step bytes; ``counter`` as in places16()."""
     return [
         f"mov {counter}, #0", f"vidup.u32 {vector}, {counter}, #1", *constant(counter, step),
         f"vmul.i32 {vector}, {vector}, {counter}",
@@ -67,7 +72,7 @@ def places32(vector: str, step: int, counter: str) -> list[str]:
 
 
 def places16(vector: str, step: int, across: int, counter: str) -> list[str]:
-    """``vector`` = the offsets of eight stored bytes: i · step in lower halves, ``across`` more in upper ones.
+    """``vector`` = the offsets of eight stored elements: i · step in lower halves, ``across`` more in upper ones.
 
     ``counter`` is an even core register that may be overwritten.
     """

@@ -29,8 +29,8 @@ def gather(shape: TurnedPlane) -> str:
     twin = fill(
         _TWIN, rows=rows, count=count, length=shape.plane.wide[1], across_step=shape.inputs[0], step=shape.inputs[1]
     )
-    comment = f"A channel: {rows} rows of {count} values, widened to int16."
-    return function(comment, ("const int8_t *from", "int16_t *to"), _lines(shape), twin, "MVE")
+    comment = f"A channel: {rows} rows of {count} values{', widened to int16' if shape.element == 1 else ''}."
+    return function(comment, (f"const {shape.kind} *from", "int16_t *to"), _lines(shape), twin, "MVE")
 
 
 def _lines(shape: TurnedPlane) -> list[str]:
@@ -38,18 +38,20 @@ def _lines(shape: TurnedPlane) -> list[str]:
     rows, count = shape.kept
     if not rows or not count:
         return ["bx lr"]
-    vectors = -(-count // GATHERED)
-    taken = ["vldrb.s16 q1, [r3, q0]", "vstrh.16 q1, [r1], #16", *add("r3", GATHERED * shape.inputs[1])]
+    vectors, (across, along) = -(-count // GATHERED), (step * shape.element for step in shape.inputs)
+    load, single = ("vldrb", "ldrsb") if shape.element == 1 else ("vldrh", "ldrsh")
+    sign = "s" if shape.element == 1 else "u"
+    taken = [f"{load}.{sign}16 q1, [r3, q0]", "vstrh.16 q1, [r1], #16", *add("r3", GATHERED * along)]
     if vectors <= STRAIGHT:
-        tail = ["vctp.16 r4", "vpstt", "vldrbt.s16 q1, [r3, q0]", "vstrht.16 q1, [r1], #16"]
+        tail = ["vctp.16 r4", "vpstt", f"{load}t.{sign}16 q1, [r3, q0]", "vstrht.16 q1, [r1], #16"]
         if count % GATHERED == 1:
-            tail = ["ldrsb ip, [r3]", "strh ip, [r1], #16"]
+            tail = [f"{single} ip, [r3]", "strh ip, [r1], #16"]
         row = [*taken * (count // GATHERED), *(tail if count % GATHERED else [])]
     else:
         row = ["mov lr, r4", "dlstp.16 lr, lr", "2:", *taken, "letp lr, 2b"]
     return [
-        "push {r4, lr}", "mov r4, #0", "vidup.u16 q0, r4, #1", *constant("r4", shape.inputs[1]), "vmul.i16 q0, q0, r4",
+        "push {r4, lr}", "mov r4, #0", "vidup.u16 q0, r4, #1", *constant("r4", along), "vmul.i16 q0, q0, r4",
         *constant("r2", rows), *constant("r4", count if vectors > STRAIGHT else count % GATHERED),
-        "1:", "mov r3, r0", *row, *add("r0", shape.inputs[0]),
+        "1:", "mov r3, r0", *row, *add("r0", across),
         *add("r1", 2 * (shape.plane.wide[1] - vectors * GATHERED)), "subs r2, r2, #1", "bne 1b", "pop {r4, pc}",
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgekit.deploy.c.accumulate import paren
+from edgekit.deploy.c.dsp import wide_requantize
 from edgekit.deploy.c.text import array_lines, int32
 from edgekit.graph.integer.params import Accumulate
 from edgekit.graph.rounding import ONCE
@@ -48,6 +49,16 @@ typedef struct {
     int32_t multiplier[4];
     int32_t power[4];
 } mve_four;
+""",
+    ),
+    (
+        "mve_wide_four",
+        """\
+/* Bias and factor of four channels of int16. */
+typedef struct {
+    int32_t bias[4];
+    int32_t factor[4];
+} mve_wide_four;
 """,
     ),
     (
@@ -105,22 +116,33 @@ static inline int8_t mve_value(int32_t sum, const mve_channel *c, int32_t zero, 
 """mve_value of a graph that rounds once."""
 
 
-def table(name: str, arithmetic: Accumulate) -> str:
+def table(name: str, arithmetic: Accumulate, channel_axis: int = 0) -> str:
     """Definition of a layer's ``mve_channel`` array; a power is -r."""
-    powers = np.where(arithmetic.multiplier == 0, -1, arithmetic.shift.astype(np.int64))
-    rows = zip(arithmetic.folded_bias.tolist(), arithmetic.multiplier.tolist(), powers.tolist(), strict=True)
+    rows = channel_rows(arithmetic, channel_axis).tolist()
     cells = [f"{{{int32(bias)}, {int32(multiplier)}, {power}}}" for bias, multiplier, power in rows]
     return f"static const mve_channel {name}[{len(cells)}] = {{\n{array_lines(cells)}\n}};\n"
 
 
+def channel_rows(arithmetic: Accumulate, channel_axis: int) -> np.ndarray:
+    """Bias, factor and power of every channel, int64 [O, 3]; for int16 the power is 0 and not used."""
+    if arithmetic.clamp.dtype == "int16":
+        words = wide_requantize.channel_words(arithmetic, channel_axis)
+        assert words is not None
+        return np.pad(words, ((0, 0), (0, 1)))
+    powers = np.where(arithmetic.multiplier == 0, -1, arithmetic.shift.astype(np.int64))
+    return np.stack([arithmetic.folded_bias.astype(np.int64), arithmetic.multiplier.astype(np.int64), powers], axis=1)
+
+
 def finish_one(arithmetic: Accumulate) -> str:
-    """A C expression: the int8 output from the sum ``s`` and ``c``, a pointer to its channel."""
+    """A C expression: the output from the sum ``s`` and ``c``, a pointer to its channel."""
+    if arithmetic.clamp.dtype == "int16":
+        return wide_requantize.value(arithmetic, "s", "c->multiplier")
     clamp, zero = arithmetic.clamp, arithmetic.output_zero_point
     return f"mve_value(s, c, {paren(zero)}, {paren(clamp.low)}, {paren(clamp.high)})"
 
 
 def finish(arithmetic: Accumulate, sums: str, multiplier: str, power: str, each: bool = False) -> list[str]:
-    """Statements that turn the vector ``sums`` into output values, in the lowest byte of each lane.
+    """Statements that turn the vector ``sums`` into output values, in the lowest byte or half of each lane.
 
     Args:
         arithmetic: whose zero point and clamp are constants in the text.
@@ -131,6 +153,10 @@ def finish(arithmetic: Accumulate, sums: str, multiplier: str, power: str, each:
     """
     kind = "" if each else "_n"
     zero, clamp = arithmetic.output_zero_point, arithmetic.clamp
+    if clamp.dtype == "int16":
+        factors = multiplier if each else f"vdupq_n_s32({multiplier})"
+        limits = f"vdupq_n_s32({paren(clamp.low)})), vdupq_n_s32({clamp.high})"
+        return [f"{sums} = vrmulhq_s32({sums}, {factors});", f"{sums} = vminq_s32(vmaxq_s32({sums}, {limits});"]
     once = arithmetic.rounding == ONCE
     lines = [f"{sums} = {'vqdmulhq' if once else 'vqrdmulhq'}{kind}_s32({sums}, {multiplier});"]
     if clamp.low < zero and not once:
