@@ -43,7 +43,8 @@ def recurrent_model(
         "W": rng.normal(0, 0.6, (directions, rows, FEATURES)).astype(np.float32),
         "R": rng.normal(0, 0.5, (directions, rows, UNITS)).astype(np.float32),
         "B": rng.normal(0, 0.3, (directions, 2 * rows)).astype(np.float32),
-        "dense": rng.normal(0, 1, (UNITS, CLASSES)).astype(np.float32),
+        "dense": rng.normal(0, 1, (directions * UNITS, CLASSES)).astype(np.float32),
+        "rows": np.array([0, 1, directions * UNITS]),
     }
     inputs = ["time_first", "W", "R", "B"]
     if state is not None:
@@ -53,14 +54,14 @@ def recurrent_model(
         helper.make_node("Squeeze", ["x", "axis1"], ["frames"]),
         helper.make_node("Transpose", ["frames"], ["time_first"], perm=[1, 0, 2]),
         helper.make_node(op, inputs, ["Y", "Y_h"], name="layer", hidden_size=UNITS, **attrs),
-        *_readers(read),
+        *_readers(read, directions),
         helper.make_node("MatMul", ["state_out", "dense"], ["logits"]),
     ]
     graph = helper.make_graph(
         nodes,
         "recurrent",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, steps, FEATURES])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [directions, CLASSES])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, CLASSES])],
         [numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -69,13 +70,20 @@ def recurrent_model(
     return path
 
 
-def _readers(read: str) -> list[onnx.NodeProto]:
+def _readers(read: str, directions: int) -> list[onnx.NodeProto]:
     if read == "final":
-        return [helper.make_node("Flatten", ["Y_h"], ["state_out"], axis=2)]
-    squeeze = helper.make_node("Squeeze", ["Y", "axis1"], ["all"])
+        turned = helper.make_node("Transpose", ["Y_h"], ["beside"], perm=[1, 0, 2])
+        return [turned, helper.make_node("Flatten", ["beside"], ["state_out"])]
+    # As PyTorch exports it: both directions beside one another.
+    source = [
+        helper.make_node("Transpose", ["Y"], ["beside"], perm=[0, 2, 1, 3]),
+        helper.make_node("Reshape", ["beside", "rows"], ["all"]),
+    ]
+    if directions == 1:
+        source = [helper.make_node("Squeeze", ["Y", "axis1"], ["all"])]
     if read == "mean":
-        return [squeeze, helper.make_node("ReduceMean", ["all"], ["state_out"], axes=[0], keepdims=0)]
-    return [squeeze, helper.make_node("Gather", ["all", "last"], ["state_out"], axis=0)]
+        return [*source, helper.make_node("ReduceMean", ["all"], ["state_out"], axes=[0], keepdims=0)]
+    return [*source, helper.make_node("Gather", ["all", "last"], ["state_out"], axis=0)]
 
 
 def walking_clips(count: int, seed: int = 0, steps: int = STEPS) -> np.ndarray:

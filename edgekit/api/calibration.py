@@ -69,7 +69,7 @@ def _features(graph: Graph, source: np.ndarray | str | Path, frontend: str | Pat
             where=str(source),
             mend="compute them with the model's own frontend.json",
         )
-    return fit_clips(features, graph.tensor(graph.inputs[0]).dims)
+    return fit_clips(features, graph)
 
 
 def _recorded(
@@ -103,7 +103,7 @@ def _recorded(
         start = int(starts[index % len(starts)])  # one window a clip, each time from another place
         rows.append(features(spec, audio.window(index, spec.clip_samples, start)).astype(np.float32))
         progress("computing features", index + 1, len(audio))
-    return fit_clips(np.stack(rows), graph.tensor(graph.inputs[0]).dims)
+    return fit_clips(np.stack(rows), graph)
 
 
 def _check_rates(clips: Sequence[Clip], rate: int) -> None:

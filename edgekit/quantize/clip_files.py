@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.core.errors import BadFileError, DataError
+from edgekit.graph.graph import Graph
 
 FEATURES_KEY = "features"
 """Name of the array in a ``.npz`` file that holds several."""
@@ -16,6 +17,7 @@ FEATURES_KEY = "features"
 DIGEST_KEY = "frontend_digest"
 """Name of the optional text array that says which front-end made the features."""
 
+_SLIDING = frozenset({"conv2d", "depthwise_conv2d", "max_pool2d", "avg_pool2d"})
 MAX_BYTES = 4 << 30
 """Largest unpacked size of a calibration file."""
 
@@ -47,17 +49,22 @@ def read_clip_file(path: Path) -> tuple[np.ndarray, str | None]:
     return features, None if digest is None else str(digest)
 
 
-def fit_clips(features: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
-    """Features as [N, H, W, C] for a model input of ``dims`` [1, H, W, C].
+def fit_clips(features: np.ndarray, graph: Graph) -> np.ndarray:
+    """Features as [N, H, W, C] for the input [1, H, W, C] of an edge graph.
 
-    Also accepted: [N, H, W] where C is 1, and [N, C, H, W].
+    Also accepted: [N, H, W] where C is 1, and [N, C, H, W]; for an input [1, T, C] also [N, T, C, 1], and [N, C, T]
+    where a convolution reads it, whose files have the channels in front.
 
     Raises:
         DataError: none of these shapes.
     """
-    shape = tuple(dims[1:])
+    shape = tuple(graph.tensor(graph.inputs[0]).dims[1:])
     if features.shape[1:] == shape:
         return features
+    if len(shape) == 2 and features.shape[1:] == (*shape, 1):
+        return features[..., 0]
+    if len(shape) == 2 and features.shape[1:] == shape[::-1] and _is_sequence_of_channels(graph):
+        return features.transpose(0, 2, 1)
     if len(shape) == 3 and features.ndim == 3 and features.shape[1:] == shape[:2] and shape[2] == 1:
         return features[..., None]
     if len(shape) == 3 and features.ndim == 4 and features.shape[1:] == (shape[2], *shape[:2]):
@@ -66,6 +73,14 @@ def fit_clips(features: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
     raise DataError(
         f"calibration of shape {features.shape}; the model needs [N, {wanted}]", mend="use the model's own front-end"
     )
+
+
+def _is_sequence_of_channels(graph: Graph) -> bool:
+    """Whether the first layer slides over the input [1, T, C], as an image of height 1."""
+    readers, seen = graph.consumers(), graph.inputs[0]
+    while [node.op for node in readers.get(seen, [])] == ["reshape"]:
+        seen = readers[seen][0].outputs[0]
+    return bool(readers.get(seen)) and all(node.op in _SLIDING for node in readers[seen])
 
 
 def _check_size(path: Path) -> None:

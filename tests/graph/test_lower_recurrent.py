@@ -33,6 +33,17 @@ def test_the_layer_gives_what_onnx_runtime_gives(op: str, attrs: dict[str, Any],
     np.testing.assert_allclose(run_float(lower(load_graph(path)), clips), expected(path, clips), atol=2e-6)
 
 
+@pytest.mark.parametrize("read", ["last", "final", "mean"])
+@pytest.mark.parametrize("direction", ["reverse", "bidirectional"])
+@pytest.mark.parametrize(
+    ("op", "attrs"), [("LSTM", {}), ("GRU", {"linear_before_reset": 1}), ("GRU", {"linear_before_reset": 0})]
+)
+def test_backward_and_both(op: str, attrs: dict[str, Any], direction: str, read: str, tmp_path: Path) -> None:
+    path = recurrent_model(tmp_path / "m.onnx", op, read=read, direction=direction, **attrs)
+    clips = walking_clips(5)
+    np.testing.assert_allclose(run_float(lower(load_graph(path)), clips), expected(path, clips), atol=2e-6)
+
+
 def test_all_steps_share_one_set_of_weights(tmp_path: Path) -> None:
     graph = lower(load_graph(recurrent_model(tmp_path / "m.onnx", "GRU", linear_before_reset=1)))
     dense = [node for node in graph.nodes if node.op == "fully_connected"]
@@ -83,8 +94,6 @@ def test_a_cell_alone_is_one_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("op", "options", "message"),
     [
-        ("GRU", {"direction": "bidirectional", "read": "final"}, "direction bidirectional: only forward"),
-        ("LSTM", {"direction": "bidirectional", "read": "final"}, "direction bidirectional: only forward"),
         ("GRU", {"steps": 101}, "GRU over 101 steps, of at most 100"),
         ("LSTM", {"state": 0.5}, "state does not begin at 0"),
         ("GRU", {"activations": ["Sigmoid", "Relu"]}, "other activations"),

@@ -35,8 +35,14 @@ from edgekit.quantize.compare import compare, dequantized_outputs
 from edgekit.quantize.observers import Range
 from edgekit.quantize.ptq import PtqOptions, prepared, quantize_graph, quantize_prepared
 
-LAYERS = [("LSTM", {}), ("GRU", {"linear_before_reset": 1}), ("GRU", {"linear_before_reset": 0})]
-FORMS = pytest.mark.parametrize(("op", "attrs"), LAYERS, ids=["lstm", "gru", "gru-reset-before"])
+LAYERS = [
+    ("LSTM", {}),
+    ("GRU", {"linear_before_reset": 1}),
+    ("GRU", {"linear_before_reset": 0}),
+    ("LSTM", {"direction": "bidirectional"}),
+    ("GRU", {"linear_before_reset": 1, "direction": "bidirectional"}),
+]
+FORMS = pytest.mark.parametrize(("op", "attrs"), LAYERS, ids=["lstm", "gru", "gru-reset-before", "lstm-both", "gru-both"])
 
 
 def quantized(op: str, attrs: dict[str, Any], folder: Path, **options: Any) -> tuple[Graph, Graph]:
@@ -121,7 +127,8 @@ def test_the_generated_c_gives_the_bytes_and_stores_weights_once(
     program = SanitizedProgram([sources], tmp_path)
     np.testing.assert_array_equal(program.run(0, clips), run_integer(integer, clips))
     arrays = [line for line in sources.files["model_model.c"].splitlines() if line.startswith("static const int8_t w")]
-    assert len(arrays) == (1 if op == "LSTM" else 5)  # an lstm's are called otherwise
+    passes = 2 if "direction" in attrs else 1
+    assert len(arrays) == (1 if op == "LSTM" else 4 * passes + 1)  # an lstm's are called otherwise
 
 
 def test_the_twin_of_a_gru_trains_one_set_of_weights_to_the_integer_bytes(tmp_path: Path) -> None:

@@ -9,18 +9,22 @@ import numpy as np
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.passes import onnx_attention as attention
+from edgekit.graph.passes import onnx_einsum as products
 from edgekit.graph.passes import onnx_elementwise as elementwise
+from edgekit.graph.passes import onnx_extremes as extremes
+from edgekit.graph.passes import onnx_norms as norms
 from edgekit.graph.passes import onnx_pooling as pooling
 from edgekit.graph.passes import onnx_quantization as quantization
 from edgekit.graph.passes import onnx_recurrent as recurrent
 from edgekit.graph.passes import onnx_reshaping as reshaping
 from edgekit.graph.passes import onnx_resizing as resizing
 from edgekit.graph.passes import onnx_slicing as slicing
+from edgekit.graph.passes import onnx_upsampling as upsampling
 from edgekit.graph.passes import onnx_weighted as weighted
 from edgekit.graph.passes.onnx_builder import MAX_INDEX, Builder, unsupported
 from edgekit.graph.passes.onnx_constants import evaluate
 from edgekit.graph.passes.onnx_pointwise import POINTWISE, join_pointwise
-from edgekit.graph.passes.views import NHWC_OF_NCHW, View, layouts, permuted
+from edgekit.graph.passes.views import NHWC_OF_NCHW, View, permuted
 from edgekit.graph.readers.onnx_reader import OPSET_KEY
 
 Rule = Callable[[Node, Builder], None]
@@ -135,10 +139,7 @@ def _output(name: str, build: Builder) -> str:
     place = Node("output", name, (), ())
     if not isinstance(value, View):
         raise unsupported(place, "an output that does not depend on the input")
-    fitting = layouts(value, build.tensors[value.name].dims)
     wanted = NHWC_OF_NCHW if value.index.ndim == 4 else tuple(range(value.index.ndim))
-    if wanted not in fitting:
-        raise unsupported(place, "an output whose elements would have to be moved")
     return build.arranged(place, value, wanted)
 
 
@@ -168,20 +169,23 @@ def _renamed(build: Builder, graph: Graph, outputs: tuple[str, ...], metadata: M
 
 ATTRIBUTES: Mapping[str, tuple[type, bool]] = {
     **dict.fromkeys(("strides", "pads", "dilations", "kernel_shape", "axes", "perm", "shape"), (int, True)),
-    **dict.fromkeys(("starts", "ends", "steps", "split"), (int, True)),
+    **dict.fromkeys(("starts", "ends", "steps", "split", "output_padding"), (int, True)),
     **dict.fromkeys(
         ("group", "axis", "keepdims", "ceil_mode", "count_include_pad", "transA", "transB", "to"), (int, False)
     ),
     **dict.fromkeys(("allowzero", "start", "end", "training_mode", "noop_with_empty_axes"), (int, False)),
+    **dict.fromkeys(("blocksize", "num_groups"), (int, False)),
     **dict.fromkeys(("alpha", "beta", "epsilon", "min", "max"), (float, False)),
-    **dict.fromkeys(("auto_pad", "mode"), (str, False)),
+    **dict.fromkeys(("auto_pad", "mode", "equation"), (str, False)),
 }
 """Attributes that the rules read: element type, and whether it is a list."""
 
 RULES: Mapping[str, Rule] = {
     "Conv": weighted.conv,
     "Gemm": weighted.gemm,
+    "ConvTranspose": upsampling.conv_transpose,
     "MatMul": weighted.matmul,
+    "Einsum": products.einsum,
     "BatchNormalization": weighted.batch_norm,
     "Relu": elementwise.unary("relu"),
     "Sigmoid": elementwise.unary("logistic"),
@@ -201,13 +205,18 @@ RULES: Mapping[str, Rule] = {
     "GlobalAveragePool": pooling.global_average_pool,
     "GlobalMaxPool": pooling.global_max_pool,
     **dict.fromkeys(("ReduceMean", "ReduceSum", "ReduceL2"), pooling.reduce_mean),
+    **dict.fromkeys(("ReduceMax", "ReduceMin"), extremes.reduce_extreme),
     "Pad": pooling.pad,
     "Softmax": attention.softmax,
-    "LayerNormalization": attention.layer_norm,
-    "InstanceNormalization": attention.instance_norm,
+    "LogSoftmax": extremes.log_softmax,
+    "LayerNormalization": norms.layer_norm,
+    "InstanceNormalization": norms.instance_norm,
+    "GroupNormalization": norms.group_norm,
     POINTWISE: elementwise.pointwise,
     "Pow": elementwise.power,
     **dict.fromkeys(("Resize", "Upsample"), resizing.resize),
+    "DepthToSpace": upsampling.depth_to_space,
+    "SpaceToDepth": upsampling.space_to_depth,
     "Tile": resizing.tile,
     "Expand": resizing.expand,
     "Min": resizing.extreme("minimum"),

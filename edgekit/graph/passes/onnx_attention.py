@@ -1,12 +1,11 @@
-"""Rules of the ONNX lowering for what transformers are made of: products of activations, softmax, layer norm."""
+"""Rules of the ONNX lowering for what attention is made of: products of activations and softmax."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
-from edgekit.graph.passes.onnx_builder import Builder, common_layout, unsupported
+from edgekit.graph.passes.onnx_builder import Builder, unsupported
 from edgekit.graph.passes.views import View, in_order, layouts
 
 
@@ -50,59 +49,9 @@ def softmax(node: Node, build: Builder) -> None:
     behind = (*(other for other in range(rank) if other != axis), axis)
     order = next((item for item in fitting if item[-1] == axis), behind)
     source = build.arranged(node, view, order)
-    build.result(node, _ordered(build, build.emit("softmax", node.name, [source], {"beta": 1.0}), order))
+    build.result(node, ordered(build, build.emit("softmax", node.name, [source], {"beta": 1.0}), order))
 
 
-def layer_norm(node: Node, build: Builder) -> None:
-    """LayerNormalization → (x − mean) · rsqrt(mean of squares + ε), then affine."""
-    view = build.view(node)
-    rank, axis = view.index.ndim, node.attrs.get("axis", -1)
-    if not -rank <= axis < rank or any(node.outputs[1:]):
-        raise unsupported(node, f"LayerNormalization from axis {axis} of {view.shape}, or with its statistics")
-    axes = tuple(range(axis % rank, rank))
-    normal = normalized(node, build, view, axes, float(node.attrs.get("epsilon", 1e-5)))
-    _scaled(node, build, normal, view.shape[axis % rank :])
-
-
-def instance_norm(node: Node, build: Builder) -> None:
-    """InstanceNormalization → as LayerNormalization, over the axes behind the channels."""
-    view = build.view(node)
-    rank = view.index.ndim
-    if rank < 3:
-        raise BadFileError(f"InstanceNormalization of {view.shape}", where=node.name)
-    normal = normalized(node, build, view, tuple(range(2, rank)), float(node.attrs.get("epsilon", 1e-5)))
-    _scaled(node, build, normal, (view.shape[1], *(1,) * (rank - 2)))
-
-
-def normalized(node: Node, build: Builder, view: View, axes: tuple[int, ...], epsilon: float) -> View:
-    """``view`` less its mean, over its standard deviation, both over ONNX axes ``axes``."""
-    order = common_layout(build, [view])
-    source = build.arranged(node, view, order)
-    reduction = {"axes": tuple(sorted(order.index(axis) for axis in axes)), "keep_dims": True}
-    plain = {"activation": "none"}
-    mean = build.emit("mean", f"{node.name}/mean", [source], reduction)
-    centred = build.emit("sub", f"{node.name}/centred", [source, mean], plain)
-    square = build.emit("mul", f"{node.name}/square", [centred, centred], plain)
-    variance = build.emit("mean", f"{node.name}/variance", [square], reduction)
-    if epsilon > 0:
-        constant = build.weight(f"{node.name}/epsilon", np.full((1,), epsilon))
-        variance = build.emit("add", f"{node.name}/above", [variance, constant], plain)
-    root = build.emit("rsqrt", f"{node.name}/rsqrt", [variance], {})
-    return _ordered(build, build.emit("mul", f"{node.name}/normal", [centred, root], plain), order)
-
-
-def _scaled(node: Node, build: Builder, view: View, dims: tuple[int, ...]) -> None:
-    """The learned scale and shift of a norm, of shape ``dims`` against the last axes."""
-    vectors = [build.constant(node, position) for position in (1, 2)]
-    scale, shift = (
-        np.full(dims, default) if vector is None else np.asarray(vector, np.float64).reshape(-1)
-        for vector, default in zip(vectors, (1.0, 0.0), strict=True)
-    )
-    if scale.size != np.prod(dims) or shift.size != np.prod(dims):
-        raise BadFileError(f"{node.op} with a scale of {scale.size} for {dims}", where=node.name)
-    build.result(node, build.affine(node, view, scale.reshape(dims), shift.reshape(dims)))
-
-
-def _ordered(build: Builder, name: str, order: tuple[int, ...]) -> View:
+def ordered(build: Builder, name: str, order: tuple[int, ...]) -> View:
     """The ONNX view of an edge tensor whose axes are the ONNX axes ``order``."""
     return View(name, np.ascontiguousarray(build.direct(name).index.transpose(np.argsort(order))))

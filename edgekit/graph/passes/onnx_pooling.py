@@ -77,7 +77,7 @@ def _ceil_pad(size: int, window: int, stride: int, pad: Pads) -> Pads:
 def global_average_pool(node: Node, build: Builder) -> None:
     """GlobalAveragePool → mean over the spatial axes."""
     view = build.view(node)
-    build.result(node, _reduce(node, build, view, tuple(range(2, view.index.ndim)), True))
+    build.result(node, reduced(node, build, view, tuple(range(2, view.index.ndim)), True))
 
 
 def global_max_pool(node: Node, build: Builder) -> None:
@@ -95,27 +95,34 @@ def reduce_mean(node: Node, build: Builder) -> None:
     view = build.view(node)
     if node.op == "ReduceL2":
         view = view.like(build.emit("mul", f"{node.name}/square", [view.name, view.name], {"activation": "none"}))
+    covered = covered_axes(node, build, view)
+    if not covered:
+        build.result(node, view)
+        return
+    op = "sum" if node.op == "ReduceSum" else "mean"
+    found = reduced(node, build, view, covered, bool(node.attrs.get("keepdims", 1)), op)
+    if node.op == "ReduceL2":
+        # √Σx² = √n · √(mean of x²): the mean keeps the integers small.
+        root = build.emit("rsqrt", f"{node.name}/rsqrt", [found.name], {})
+        norm = found.like(build.emit("mul", f"{node.name}/sqrt", [found.name, root], {"activation": "none"}))
+        count = prod(view.shape[axis] for axis in covered)
+        found = build.affine(node, norm, np.full((), count**0.5), np.zeros(()))
+    build.result(node, found)
+
+
+def covered_axes(node: Node, build: Builder, view: View) -> tuple[int, ...]:
+    """The ONNX axes that a reduction covers, in order; none where it says that it does nothing."""
     rank = view.index.ndim
     axes = build.ints(node, 1, "axes")
     if not axes and node.attrs.get("noop_with_empty_axes", 0) and node.op != "ReduceL2":
-        build.result(node, view)
-        return
+        return ()
     listed = axes or tuple(range(rank))
     if any(not -rank <= axis < rank for axis in listed):
         raise BadFileError(f"{node.op} over axes {listed} of rank {rank}", where=node.name)
-    covered = tuple(sorted({axis % rank for axis in listed}))
-    op = "sum" if node.op == "ReduceSum" else "mean"
-    reduced = _reduce(node, build, view, covered, bool(node.attrs.get("keepdims", 1)), op)
-    if node.op == "ReduceL2":
-        # √Σx² = √n · √(mean of x²): the mean keeps the integers small.
-        root = build.emit("rsqrt", f"{node.name}/rsqrt", [reduced.name], {})
-        norm = reduced.like(build.emit("mul", f"{node.name}/sqrt", [reduced.name, root], {"activation": "none"}))
-        count = prod(view.shape[axis] for axis in covered)
-        reduced = build.affine(node, norm, np.full((), count**0.5), np.zeros(()))
-    build.result(node, reduced)
+    return tuple(sorted({axis % rank for axis in listed}))
 
 
-def _reduce(node: Node, build: Builder, view: View, axes: tuple[int, ...], keep: bool, op: str = "mean") -> View:
+def reduced(node: Node, build: Builder, view: View, axes: tuple[int, ...], keep: bool, op: str = "mean") -> View:
     """Mean or sum over ONNX axes, in whichever layout the edge tensor has."""
     order = common_layout(build, [view])
     source = build.arranged(node, view, order)

@@ -1,8 +1,9 @@
-"""Rules of the ONNX lowering for LSTM and GRU in one direction, with the usual activations and a state of 0."""
+"""Rules of the ONNX lowering for LSTM and GRU in either direction or both, the usual activations and a state of 0."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,59 +21,95 @@ MOST_PARTS = 10
 
 _USUAL = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh")}
 _GATES = {"LSTM": 4, "GRU": 3}
+_DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
+"""Whether each pass over the frames is backward."""
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One direction of a layer.
+
+    Attributes:
+        name: of its nodes.
+        backward: the last frame comes first.
+        w, r: float [gates·H, I] and [gates·H, H].
+        own, recurrent: biases [gates·H].
+    """
+
+    name: str
+    backward: bool
+    w: np.ndarray
+    r: np.ndarray
+    own: np.ndarray
+    recurrent: np.ndarray
 
 
 def lstm(node: Node, build: Builder) -> None:
-    """LSTM → lstm, which begins every inference at 0."""
-    matrices = _matrices(node, build)
+    """LSTM → lstm, which begins every inference at 0; backward between two gathers that turn the frames round."""
+    passes = _passes(node, build)
     if len(node.inputs) > 7 and node.inputs[7]:
         raise unsupported(node, "LSTM with peepholes")
-    # ONNX has the gates as input, output, forget, cell; the edge dialect as input, forget, cell, output.
-    w, r, b = (_gates(part, (0, 2, 3, 1)) for part in matrices)
-    names = [build.weight(f"{node.name}/{kind}{i}", gate) for kind, part in zip("WRB", (w, r, b), strict=True)
-             for i, gate in enumerate(part)]  # fmt: skip
-    states = [build.variable(f"{node.name}/{kind}", (1, len(b[0]))) for kind in ("hidden", "cell")]
     clip = float(node.attrs.get("clip", 0.0))
     if clip or node.attrs.get("input_forget", 0):
         raise unsupported(node, "LSTM with a clip, or with coupled input and forget gates")
-    attrs = {"carried": False, "cell_clip": 0.0}
-    output = build.emit("lstm", node.name, [_frames(node, build), *names, *states], attrs)
-    _bind(node, build, output)
+    frames = _frames(node, build)
+    _bind(node, build, passes, [_lstm_pass(build, each, frames) for each in passes])
+
+
+def _lstm_pass(build: Builder, each: _Pass, frames: str) -> str:
+    # ONNX has the gates as input, output, forget, cell; the edge dialect as input, forget, cell, output.
+    w, r, b = (_gates(part, (0, 2, 3, 1)) for part in (each.w, each.r, each.own + each.recurrent))
+    names = [build.weight(f"{each.name}/{kind}{i}", gate) for kind, part in zip("WRB", (w, r, b), strict=True)
+             for i, gate in enumerate(part)]  # fmt: skip
+    states = [build.variable(f"{each.name}/{kind}", (1, len(b[0]))) for kind in ("hidden", "cell")]
+    source = _turned(build, f"{each.name}/turned", frames) if each.backward else frames
+    output = build.emit("lstm", each.name, [source, *names, *states], {"carried": False, "cell_clip": 0.0})
+    return _turned(build, f"{each.name}/turned_back", output) if each.backward else output
+
+
+def _turned(build: Builder, name: str, source: str) -> str:
+    """The frames [1, T, F] from the last to the first."""
+    steps = build.tensors[source].dims[1]
+    return build.emit("gather", name, [source], {"axis": 1, "indices": tuple(reversed(range(steps)))})
 
 
 def gru(node: Node, build: Builder) -> None:
     """GRU → its steps one after the other (gru_cell.py), the products with the input for all steps at once."""
-    w, r, b = _matrices(node, build, split_bias=True)
+    passes = _passes(node, build)
     frames = _frames(node, build)
-    _, steps, _ = build.tensors[frames].dims
+    steps = build.tensors[frames].dims[1]
     if steps > MAX_STEPS:
         raise unsupported(node, f"GRU over {steps} steps, of at most {MAX_STEPS} that can be written out")
-    units = r.shape[1]
-    (own, recurrent), both = (b[: 3 * units], b[3 * units :]), 2 * units
+    _bind(node, build, passes, [_gru_pass(node, build, each, frames) for each in passes])
+
+
+def _gru_pass(node: Node, build: Builder, each: _Pass, frames: str) -> str:
+    units, name = each.r.shape[1], each.name
+    both = 2 * units
     weights = GruWeights(
-        layer=node.name,
+        layer=name,
         units=units,
-        gates=build.weight(f"{node.name}/R_gates", r[:both]),
-        new=build.weight(f"{node.name}/R_new", r[both:]),
-        new_bias=build.weight(f"{node.name}/B_new", recurrent[both:]),
+        gates=build.weight(f"{name}/R_gates", each.r[:both]),
+        new=build.weight(f"{name}/R_new", each.r[both:]),
+        new_bias=build.weight(f"{name}/B_new", each.recurrent[both:]),
         reset_after=bool(node.attrs.get("linear_before_reset", 0)),
     )
-    new_bias = own[both:] if weights.reset_after else own[both:] + recurrent[both:]
+    new_bias = each.own[both:] if weights.reset_after else each.own[both:] + each.recurrent[both:]
     fed = [
-        _product(node, build, frames, part, matrix, bias)
+        _product(build, name, frames, part, matrix, bias)
         for part, matrix, bias in (
-            ("gates", w[:both], own[:both] + recurrent[:both]),
-            ("new", w[both:], new_bias),
+            ("gates", each.w[:both], each.own[:both] + each.recurrent[:both]),
+            ("new", each.w[both:], new_bias),
         )
     ]
-    hidden, states = "", []
-    for step in range(steps):
-        place = f"{node.name}/{step}"
+    order = range(build.tensors[frames].dims[1])
+    hidden, states = "", {}
+    for step in reversed(order) if each.backward else order:
+        place = f"{name}/{step}"
         rows = zip(("gates", "new"), fed, strict=True)
-        now = Fed(*(_row(build, f"{place}/fed_{part}", name, step, f"{node.name}/fed_{part}") for part, name in rows))
-        hidden = gru_cell(build, place, now, hidden, weights)
-        states.append(hidden)
-    _bind(node, build, joined(build, node.name, states))
+        now = Fed(*(_row(build, f"{place}/fed_{part}", source, step, f"{name}/fed_{part}") for part, source in rows))
+        states[step] = hidden = gru_cell(build, place, now, hidden, weights)
+    return joined(build, name, [states[step] for step in order])
 
 
 def joined(build: Builder, name: str, parts: Sequence[str]) -> str:
@@ -90,15 +127,18 @@ def joined(build: Builder, name: str, parts: Sequence[str]) -> str:
     return parts[0]
 
 
-def _matrices(node: Node, build: Builder, split_bias: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """W [gates·H, I], R [gates·H, H] and biases: their sum [gates·H], or both one behind the other.
+def _passes(node: Node, build: Builder) -> tuple[_Pass, ...]:
+    """The directions of a layer, forward first.
 
     Raises:
-        UnsupportedOpError: two directions, other activations, a state that does not begin at 0, sequence lengths.
+        UnsupportedOpError: other activations, a state that does not begin at 0, sequence lengths, computed weights.
     """
-    if node.attrs.get("direction", "forward") != "forward":
-        raise unsupported(node, f"{node.op} in direction {node.attrs['direction']}: only forward can run as a stream")
-    if tuple(node.attrs.get("activations", _USUAL[node.op])) != _USUAL[node.op] or node.attrs.get("layout", 0):
+    direction = node.attrs.get("direction", "forward")
+    if direction not in _DIRECTIONS:
+        raise BadFileError(f"{node.op} in direction {direction!r}", where=node.name)
+    backward = _DIRECTIONS[direction]
+    usual = _USUAL[node.op] * len(backward)
+    if tuple(node.attrs.get("activations", usual)) != usual or node.attrs.get("layout", 0):
         raise unsupported(node, f"{node.op} with other activations than sigmoid and tanh, or with the batch first")
     if len(node.inputs) > 4 and node.inputs[4]:
         raise unsupported(node, f"{node.op} with sequence lengths")
@@ -107,13 +147,20 @@ def _matrices(node: Node, build: Builder, split_bias: bool = False) -> tuple[np.
         if state is not None and np.any(state != 0):
             raise unsupported(node, f"{node.op} whose state does not begin at 0")
     w, r, b = (build.constant(node, position) for position in (1, 2, 3))
-    if w is None or r is None or w.ndim != 3 or r.ndim != 3 or len(w) != 1 or len(r) != 1:
-        raise unsupported(node, f"{node.op} without constant weights of one direction")
-    rows = _GATES[node.op] * r.shape[2]
-    bias = np.zeros(2 * rows) if b is None else np.asarray(b, np.float64).reshape(-1)
-    if w.shape[1] != rows or r.shape[1] != rows or bias.size != 2 * rows:
-        raise BadFileError(f"{node.op} with weights {w.shape} and {r.shape}", where=node.name)
-    return np.asarray(w[0]), np.asarray(r[0]), bias if split_bias else bias[:rows] + bias[rows:]
+    if w is None or r is None or w.ndim != 3 or r.ndim != 3:
+        raise unsupported(node, f"{node.op} without constant weights")
+    rows, count = _GATES[node.op] * r.shape[2], len(backward)
+    bias = np.zeros((count, 2 * rows)) if b is None else np.asarray(b, np.float64)
+    if len(w) != count or len(r) != count or {w.shape[1], r.shape[1]} != {rows} or bias.shape != (count, 2 * rows):
+        raise BadFileError(
+            f"{node.op} in direction {direction} with weights {w.shape} and {r.shape}, biases {bias.shape}",
+            where=node.name,
+        )
+    names = [node.name] if count == 1 else [f"{node.name}/forward", f"{node.name}/backward"]
+    return tuple(
+        _Pass(name, back, np.asarray(w[i]), np.asarray(r[i]), bias[i, :rows], bias[i, rows:])
+        for i, (name, back) in enumerate(zip(names, backward, strict=True))
+    )
 
 
 def _gates(rows: np.ndarray, order: tuple[int, ...]) -> list[np.ndarray]:
@@ -129,10 +176,10 @@ def _frames(node: Node, build: Builder) -> str:
     return build.arranged(node, view, (1, 0, 2))
 
 
-def _product(node: Node, build: Builder, x: str, part: str, matrix: np.ndarray, bias: np.ndarray) -> str:
-    names = [x, build.weight(f"{node.name}/W_{part}", matrix), build.weight(f"{node.name}/B_{part}", bias)]
-    attrs = {"activation": "none", "keep_dims": True, TIE: f"{node.name}/fed_{part}"}
-    return build.emit("fully_connected", f"{node.name}/fed_{part}", names, attrs)
+def _product(build: Builder, layer: str, x: str, part: str, matrix: np.ndarray, bias: np.ndarray) -> str:
+    names = [x, build.weight(f"{layer}/W_{part}", matrix), build.weight(f"{layer}/B_{part}", bias)]
+    attrs = {"activation": "none", "keep_dims": True, TIE: f"{layer}/fed_{part}"}
+    return build.emit("fully_connected", f"{layer}/fed_{part}", names, attrs)
 
 
 def _row(build: Builder, name: str, source: str, step: int, tie: str = "") -> str:
@@ -141,11 +188,25 @@ def _row(build: Builder, name: str, source: str, step: int, tie: str = "") -> st
     return build.emit("slice", name, [source], attrs)
 
 
-def _bind(node: Node, build: Builder, output: str) -> None:
-    """Y [T, 1, 1, H] and Y_h [1, 1, H]; a cell state that is read is an input that is lacking."""
-    index = build.direct(output).index
+def _bind(node: Node, build: Builder, passes: tuple[_Pass, ...], outputs: list[str]) -> None:
+    """Y [T, D, 1, H] and Y_h [D, 1, H] of D directions; a cell state that is read is an input that is lacking."""
+    _, steps, units = build.tensors[outputs[0]].dims
     if node.outputs[0]:
-        build.values[node.outputs[0]] = View(output, np.ascontiguousarray(index.reshape(index.shape[1], 1, 1, -1)))
+        whole = _beside(build, f"{node.name}/both", outputs)
+        build.values[node.outputs[0]] = _shaped(build.direct(whole), steps, len(passes), 1, units)
     if len(node.outputs) > 1 and node.outputs[1]:
-        last = _row(build, f"{node.name}/last", output, index.shape[1] - 1)
-        build.values[node.outputs[1]] = build.direct(last)
+        # The last state that a pass comes to lies at the end that it goes towards.
+        ends = [
+            _row(build, f"{each.name}/last", output, 0 if each.backward else steps - 1)
+            for each, output in zip(passes, outputs, strict=True)
+        ]
+        whole = _beside(build, f"{node.name}/last_of_both", ends)
+        build.values[node.outputs[1]] = _shaped(build.direct(whole), len(passes), 1, units)
+
+
+def _beside(build: Builder, name: str, parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else build.emit("concat", name, parts, {"axis": 2})
+
+
+def _shaped(view: View, *dims: int) -> View:
+    return view.moved(view.index.reshape(dims))

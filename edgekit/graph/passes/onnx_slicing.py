@@ -36,7 +36,7 @@ def cut(node: Node, build: Builder) -> None:
         if not covered:
             raise BadFileError(f"Slice of nothing: {start} to {end} of {dim}", where=node.name)
         parts[axis % view.index.ndim] = (covered.start, len(covered), step)
-    build.result(node, _sliced(node, build, view, parts))
+    build.result(node, sliced(node, build, view, parts))
 
 
 def split(node: Node, build: Builder) -> None:
@@ -51,7 +51,7 @@ def split(node: Node, build: Builder) -> None:
     begin = 0
     for name, size in zip(node.outputs, sizes, strict=True):
         if name:
-            build.values[name] = _sliced(node, build, view, {axis: (begin, size, 1)})
+            build.values[name] = sliced(node, build, view, {axis: (begin, size, 1)})
         begin += size
 
 
@@ -92,7 +92,7 @@ def gather(node: Node, build: Builder) -> None:
         whole = build.emit("gather", node.name, [build.arranged(node, view, order)], attrs)
         build.result(node, _ordered(build, whole, order))
         return
-    pieces = [_sliced(node, build, view, {axis: part}) for part in parts]
+    pieces = [sliced(node, build, view, {axis: part}) for part in parts]
     order = common_layout(build, pieces)
     names = [build.arranged(node, piece, order) for piece in pieces]
     whole = names[0]
@@ -123,7 +123,8 @@ def _axis(node: Node, axis: int, view: View) -> int:
     return axis % rank
 
 
-def _sliced(node: Node, build: Builder, view: View, parts: dict[int, Part]) -> View:
+def sliced(node: Node, build: Builder, view: View, parts: dict[int, Part]) -> View:
+    """A slice along the ONNX axes of ``parts``; the others are kept whole."""
     order = common_layout(build, [view])
     source = build.arranged(node, view, order)
     rows: Iterable[Part] = [parts.get(axis, (0, view.shape[axis], 1)) for axis in order]

@@ -17,9 +17,10 @@ from edgekit.graph.ops import FIXED_OUTPUTS, INT16_OPS, SAME_SCALE_OPS, activati
 from edgekit.graph.passes.widen import WIDE, WIDTH
 from edgekit.graph.tensor import Quantization, Tensor
 
-FINER = 128
-"""Steps of int16 in one of int8: the most with which 255 steps to either side of the zero point fit. A power of two,
-so that going over is exact and coming back rounds once."""
+FINER = 127
+"""Steps of int16 in one of int8: an odd number with which 255 steps to either side of the zero point fit. Going over is
+exact. On the way back every half of an int8 step lies in the middle between two of int16: a value that was rounded to
+these first is rounded to the int8 that it would have been rounded to at once."""
 
 
 def widened_unstated(graph: Graph, stated: Mapping[str, Quantization]) -> tuple[Graph, dict[str, Quantization]]:
@@ -65,6 +66,9 @@ class _Widening:
     def add(self, node: Node, wide: bool) -> None:
         """The node in its width, quantize nodes in front where its inputs have another, and behind what is stated."""
         width, name = (WIDE if wide else "int8"), node.outputs[0]
+        if node.op == "quantize" and name in self.known:
+            self._put(node, "int8")  # from either width
+            return
         read = activation_inputs(node)
         node = node.replace(inputs=tuple(self._in(one, width) if one in read else one for one in node.inputs))
         if not wide or (name not in self.known and name not in self.graph.outputs):
@@ -107,7 +111,7 @@ def _wide(graph: Graph, stated: Mapping[str, Quantization]) -> set[str]:
         node.name
         for node in graph.nodes
         if node.outputs[0] in unstated
-        or (_has_wide_form(node) and _reads_beyond(node, unstated))
+        or (_has_wide_form(node) and node.op != "quantize" and _reads_beyond(node, unstated))
         or _pools_finer(node, stated)
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from edgekit.graph.graph import Graph
 from edgekit.graph.passes.lower_onnx import RULES
+from edgekit.graph.passes.onnx_pointwise import join_pointwise
 
 
 def operators_without_rule(graph: Graph) -> Mapping[str, tuple[str, ...]]:
@@ -16,7 +17,7 @@ def operators_without_rule(graph: Graph) -> Mapping[str, tuple[str, ...]]:
     """
     active = set(graph.inputs)
     found: dict[str, list[str]] = {}
-    for node in graph.nodes:
+    for node in join_pointwise(graph).nodes:
         if not active.intersection(node.inputs):
             continue
         active.update(node.outputs)
