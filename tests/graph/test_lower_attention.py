@@ -117,6 +117,12 @@ def test_gelu_operator_of_opset_20(bench: Any) -> None:
         assert ops(bench.agree(path, tolerance=1e-5)) == ["pointwise"]
 
 
+def test_mish_operator_of_opset_18(bench: Any) -> None:
+    assert ops(bench.agree(bench.save([node("Mish", ["x"], ["y"])], [1, 7, 5], opset=18), tolerance=1e-5)) == [
+        "pointwise"
+    ]
+
+
 def test_function_of_two_values_is_not_one_operator(bench: Any) -> None:
     nodes = [
         node("Relu", ["x"], ["a"]),

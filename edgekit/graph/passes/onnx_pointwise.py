@@ -21,6 +21,8 @@ UNARY: Mapping[str, Operator] = {operator.onnx: operator for operator in OPERATO
 """ONNX operators that are a function of one value."""
 FOREIGN = frozenset(item.name for item in FUNCTIONS.values() if not item.own)
 """Functions that the edge dialect has no operator of its own for."""
+_STRAIGHT = 16.0
+"""From here on x and ln(1 + eˣ) differ by less than float32 tells apart."""
 POINTWISE = "edgekit pointwise"
 """Operator of the joined node; no ONNX operator has such a name."""
 
@@ -41,8 +43,9 @@ def join_pointwise(graph: Graph) -> Graph:
     """
     scalars = _scalars(graph)
     forms: dict[str, _Form] = {}
+    above = {node.outputs[0]: node.inputs for node in graph.nodes if node.op == "Greater" and len(node.inputs) == 2}
     for node in graph.nodes:
-        form = _form(node, forms, scalars)
+        form = _form(node, forms, scalars) or _softplus(node, forms, scalars, above)
         if form is not None and form.depth < MAX_DEPTH:
             forms[node.outputs[0]] = form
     consumers = graph.consumers()
@@ -84,6 +87,21 @@ def _form(node: Node, forms: Mapping[str, _Form], scalars: Mapping[str, float]) 
     if node.op in BINARY and len(node.inputs) == 2:
         return _applied((BINARY[node.op], 0, 1), list(node.inputs), forms, scalars)
     return None
+
+
+def _softplus(
+    node: Node, forms: Mapping[str, _Form], scalars: Mapping[str, float], above: Mapping[str, tuple[str, ...]]
+) -> _Form | None:
+    """PyTorch's softplus, x > 20 ? x : ln(1 + eˣ), is its second branch: the first only keeps eˣ from overflowing."""
+    if node.op != "Where" or len(node.inputs) != 3:
+        return None
+    condition, high, low = node.inputs
+    compared, bound = above.get(condition, ("", ""))
+    smooth, line = forms.get(low), forms.get(high, _Form(high, "x", 0))
+    if smooth is None or compared != high or scalars.get(bound, 0.0) < _STRAIGHT:
+        return None
+    same = smooth.root == line.root and smooth.expression == ("softplus", line.expression)
+    return smooth if same else None
 
 
 def _applied(
