@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -29,6 +30,7 @@ from edgekit.graph.integer.interpreter import run_integer
 
 pytest.importorskip("serial")
 pytest.importorskip("ziglang")
+PYTHON = shlex.quote(sys.executable)  # in a command of the user's; its folder may have a space
 needs_qemu = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="install qemu-system-arm (Debian package)")
 
 
@@ -53,7 +55,7 @@ def test_the_command_flashes_runs_and_times_a_board(
 ) -> None:
     model, flashed = tmp_path / "kws01.tflite", tmp_path / "flashed.elf"
     model.write_bytes(tflite_bytes(_graph()))
-    copy = f"{sys.executable} -c 'import shutil, sys; shutil.copy(*sys.argv[1:])' {{elf}} {flashed}"
+    copy = f"{PYTHON} -c 'import shutil, sys; shutil.copy(*sys.argv[1:])' {{elf}} {flashed}"
     with emulated_board(elf) as line:
         arguments = ["bench", str(model), "--target", TARGET, "--serial", line, "--flash-command", copy, "--clips", "3"]
         assert main([*arguments, "--format", "json"]) == 0
@@ -133,6 +135,6 @@ def test_failing_flash_commands_are_named(tmp_path: Path) -> None:
     with pytest.raises(MissingDependencyError, match="no-such-flasher"):
         flash("no-such-flasher {elf}", tmp_path)
     with pytest.raises(TargetError, match="status 3: no probe"):
-        flash(f"{sys.executable} -c \"import sys; print('no probe'); sys.exit(3)\" {{elf}}", tmp_path)
+        flash(f"{PYTHON} -c \"import sys; print('no probe'); sys.exit(3)\" {{elf}}", tmp_path)
     with pytest.raises(BadConfigError, match="names no image"):
         SerialOptions("/dev/ttyACM0", flash="pyocd flash -t nrf52840")
