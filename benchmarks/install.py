@@ -1,13 +1,14 @@
 """What a bare install costs, and how long the newcomer waits: set-up and demo from nothing.
 
     python benchmarks/install.py [--python python3.11 --python python3.12 …]
-    python benchmarks/install.py --newcomer [--user NAME] [--times 2] [--python python3.11]
+    python benchmarks/install.py --newcomer [--user NAME] [--times 2] [--python python3.11 …]
 
 The first puts the wheel, without extras, into a new environment for each Python, times and weighs it and runs the gate
 there. Downloaded is the size of all wheels, unpacked what lies in the environment afterwards without pip and byte
 code. The second exports the commit (no git history) into a home or a new folder and runs ``scripts/setup`` and
-``scripts/demo`` there, several times in a row, each from nothing; --user is somebody without rights (root starts it).
-Folders' names have a space. What one of the two has measured stays in the result file when the other is run.
+``scripts/demo`` there, several times in a row, each from nothing, caches included; --user is somebody without rights
+(root starts it). Folders' names have a space. What one of the two has measured stays in the result file when the other
+is run, and so do newcomers with other Pythons.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from results_file import RESULTS, commit, write_results
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("edgekit", "budgets", "firmware_stubs", "pyproject.toml", "README.md", "LICENSE")
+CACHE = "empty cache"
 MB = 1e6
 
 
@@ -86,6 +88,7 @@ def export(folder: Path, user: str | None) -> None:
 def as_user(user: str | None, folder: Path, python: str, script: str) -> float:
     """Seconds of a script of the checkout at ``folder``; where it fails, the end of what it said is raised."""
     kept = [f"{key}={value}" for key, value in os.environ.items() if key.startswith("PIP_")]
+    kept.append(f"XDG_CACHE_HOME={folder / CACHE}")
     line = f"cd {shlex.quote(str(folder))} && env {shlex.join([*kept, f'EDGEKIT_PYTHON={python}'])} {script}"
     command = ["su", "-", user, "-c", line] if user else ["bash", "-c", line]
     start = time.monotonic()
@@ -101,13 +104,17 @@ def newcomer(python: str, user: str | None, folder: Path) -> dict[str, Any]:
     export(folder, user)
     load = os.getloadavg()[0]
     setup, demo = (as_user(user, folder, python, f"./scripts/{script}") for script in ("setup", "demo"))
-    version = subprocess.run(
-        [str(folder / ".venv/bin/python"), "-c", "import platform; print(platform.python_version())"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    told = "import platform, torch; print(platform.python_version(), torch.__version__)"
+    asked = [str(folder / ".venv/bin/python"), "-c", told]
+    versions = subprocess.run(
+        [str(folder / ".venv/bin/python"), "-c", told], capture_output=True, text=True, check=True
+    )
+    version, torch = versions.stdout.split()
     lines = [re.split(r"\s{2,}", line.strip()) for line in (folder / "demo.txt").read_text("utf-8").splitlines()]
     return {
-        "python": version.stdout.strip(),
+        "python": version,
+        "torch": torch,
+        "environment_gb": round(weigh(folder / ".venv") / 1000, 1),
         "commit": commit(),
         "root": user is None,
         "setup_seconds": setup,
@@ -126,7 +133,7 @@ def newcomers(python: str, user: str | None, times: int) -> list[dict[str, Any]]
         try:
             found.append(newcomer(python, user, folder))
         finally:
-            shutil.rmtree(folder / ".venv", ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
         print(json.dumps(found[-1]), file=sys.stderr, flush=True)
     return found
 
@@ -142,8 +149,10 @@ def main() -> None:
     path = RESULTS / "install.json"
     before = json.loads(path.read_text("utf-8")) if path.is_file() else {"rows": []}
     if given.newcomer:
-        python = (given.python or ["python3"])[0]
-        write_results("install", before["rows"], newcomer=newcomers(python, given.user, given.times))
+        found = [row for python in given.python or ["python3"] for row in newcomers(python, given.user, given.times)]
+        new = {row["python"] for row in found}
+        kept = [row for row in before.get("newcomer", []) if row["python"] not in new]
+        write_results("install", before["rows"], newcomer=sorted([*kept, *found], key=lambda row: row["python"]))
         return
     rows = []
     with tempfile.TemporaryDirectory(prefix="a folder ") as name:
