@@ -106,9 +106,7 @@ def newcomer(python: str, user: str | None, folder: Path) -> dict[str, Any]:
     setup, demo = (as_user(user, folder, python, f"./scripts/{script}") for script in ("setup", "demo"))
     told = "import platform, torch; print(platform.python_version(), torch.__version__)"
     asked = [str(folder / ".venv/bin/python"), "-c", told]
-    versions = subprocess.run(
-        [str(folder / ".venv/bin/python"), "-c", told], capture_output=True, text=True, check=True
-    )
+    versions = subprocess.run(asked, capture_output=True, text=True, check=True)
     version, torch = versions.stdout.split()
     lines = [re.split(r"\s{2,}", line.strip()) for line in (folder / "demo.txt").read_text("utf-8").splitlines()]
     return {
