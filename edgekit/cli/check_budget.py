@@ -29,10 +29,17 @@ from edgekit.report.formats import FORMATS, render_verdict
     "--counting", type=click.Choice(["true", "dcase"]), help="Counting convention.  [default: the budget's own]"
 )
 @click.option(
-    "--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension: batch=1,time=100."
+    "--dim",
+    "dims",
+    multiple=True,
+    metavar="NAME=INT",
+    help="Size of an unknown dimension: batch=1,time=100. Repeatable.",
 )
 @click.option(
-    "--measured", multiple=True, metavar="KEY=VALUE", help="accuracy=0.91, accuracy_drop=0.01, latency.TARGET=20ms."
+    "--measured",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="accuracy=0.91, accuracy_drop=0.01, latency.TARGET=20ms. Repeatable.",
 )
 @click.option(
     "--tflm", is_flag=True, help="Ask the package tflite-micro for TFLM's own arena (runs TFLM on the model)."

@@ -18,8 +18,10 @@ from edgekit.core.errors import BadConfigError
 )
 @click.option("--frontend", metavar="SPEC", help="Preset or frontend.json of both models.")
 @click.option("--counting", type=click.Choice(["true", "dcase"]), help="Counting convention of bytes and MACs.")
-@click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension.")
-@click.option("--measured", multiple=True, metavar="KEY=VALUE", help="Measurement of the head: accuracy=0.91.")
+@click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension. Repeatable.")
+@click.option(
+    "--measured", multiple=True, metavar="KEY=VALUE", help="Measurement of the head: accuracy=0.91. Repeatable."
+)
 @format_option("text", "json", "markdown")
 def command(
     base: str,

@@ -31,7 +31,11 @@ from edgekit.cli.train import show_result
 @options.TRAIN
 @options.VALID
 @click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: distillation.weight=1."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the recipe: distillation.weight=1. Repeatable.",
 )
 @click.option(
     "--store",

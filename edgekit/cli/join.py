@@ -17,7 +17,7 @@ from edgekit.cli.formats import FORMAT, echo_json
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Argument of all models that changes no weight: dense_time=width.",
+    help="Argument of all models that changes no weight: dense_time=width. Repeatable.",
 )
 @FORMAT
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Run folder of the joined model.")

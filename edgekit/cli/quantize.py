@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     "budgets",
     metavar="NAME|FILE",
     multiple=True,
-    help="Budget that the result must keep; exit 1 if it does not.",
+    help="Budget that the result must keep; exit 1 if it does not. Repeatable.",
 )
 @click.option("--report", type=click.Path(path_type=Path), help="HTML page to write; needs --eval.")
 @click.option(
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 )
 @ROUNDING
 @click.option("--frontend", metavar="SPEC", help="Preset or frontend.json, for a model that names none.")
-@click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension.")
+@click.option("--dim", "dims", multiple=True, metavar="NAME=INT", help="Size of an unknown dimension. Repeatable.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="TFLite file to write.")
 @FORMAT
 def command(

@@ -163,7 +163,12 @@ TRAINING = gather(
             type=click.Path(path_type=Path),
             help="Train on, fake-quantized, by the recipe of this run.",
         ),
-        click.option("--data", "data", multiple=True, help="With --qat: recordings to train with.  [default: --calib]"),
+        click.option(
+            "--data",
+            "data",
+            multiple=True,
+            help="With --qat: recordings to train with. Repeatable.  [default: --calib]",
+        ),
         click.option("--train", metavar="SELECTION", help="With --qat: training clips.  [default: --select]"),
         click.option(
             "--valid",
@@ -171,10 +176,16 @@ TRAINING = gather(
             help='With --qat: validation clips; "none".  [default: split=validation, where there is one]',
         ),
         click.option(
-            "--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), help="With --qat: as in distill."
+            "--teacher",
+            "teachers",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            help="With --qat: as in distill. Repeatable.",
         ),
         click.option("--epochs", default=24, show_default=True, type=click.IntRange(1), help="With --qat: how long."),
-        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --qat: change the recipe."),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With --qat: change the recipe. Repeatable."
+        ),
         click.option("--device", default="auto", show_default=True, help="With --qat: auto, cpu or cuda."),
     ),
 )

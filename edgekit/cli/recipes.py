@@ -12,7 +12,9 @@ from edgekit.cli.formats import FORMAT, echo_json
     "recipes", epilog=examples("edgekit recipes", "edgekit recipes kws-dscnn --set model.arguments.channels=32")
 )
 @click.argument("recipe", required=False)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With RECIPE: settings to apply.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="With RECIPE: settings to apply. Repeatable."
+)
 @FORMAT
 def command(recipe: str | None, overrides: tuple[str, ...], form: str) -> None:
     """List the recipes that come with edgekit; of RECIPE (a name or a TOML file), print every key."""

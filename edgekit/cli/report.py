@@ -33,10 +33,17 @@ from edgekit.cli.progress import progress_bar
     "--budget", "budgets", metavar="NAME|FILE", multiple=True, help="Budget, a name or a TOML file; repeatable."
 )
 @click.option(
-    "--int8", multiple=True, type=click.Path(path_type=Path), help="Integer model of each RUN, in their order."
+    "--int8",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Integer model of each RUN, in their order. Repeatable.",
 )
-@click.option("--eval", "evaluations", multiple=True, type=click.Path(path_type=Path), help="JSON of 'edgekit eval'.")
-@click.option("--bench", "benches", multiple=True, type=click.Path(path_type=Path), help="JSON of 'edgekit bench'.")
+@click.option(
+    "--eval", "evaluations", multiple=True, type=click.Path(path_type=Path), help="JSON of 'edgekit eval'. Repeatable."
+)
+@click.option(
+    "--bench", "benches", multiple=True, type=click.Path(path_type=Path), help="JSON of 'edgekit bench'. Repeatable."
+)
 @click.option("--layer-times", is_flag=True, help="Build the integer model's C for this machine and time its layers.")
 @DEVICE
 @click.option(

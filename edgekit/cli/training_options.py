@@ -38,5 +38,5 @@ TRACKER = click.option(
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Throw away the run that the folder holds.")
 SET = click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5."
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the recipe: schedule.epochs=5. Repeatable."
 )

@@ -25,7 +25,7 @@ from edgekit.cli.progress import progress_bar
     metavar="DATA",
     required=True,
     multiple=True,
-    help="Set whose clips name speakers; pairs lie within one set.",
+    help="Set whose clips name speakers; pairs lie within one set. Repeatable.",
 )
 @click.option("--select", metavar="SELECTION", help='Clips, e.g. "speaker=theo,lucas".  [default: all]')
 @click.option("--trials", default=50_000, show_default=True, type=click.IntRange(2), help="Pairs at most.")

@@ -30,7 +30,9 @@ from edgekit.cli.progress import progress_bar
     "--train", "train_file", required=True, type=click.Path(path_type=Path), help=".ts or .arff to learn from."
 )
 @click.option("--test", "test_file", required=True, type=click.Path(path_type=Path), help=".ts or .arff to judge by.")
-@click.option("--source-data", required=True, multiple=True, help="Recordings of the source's own kind: for its risk.")
+@click.option(
+    "--source-data", required=True, multiple=True, help="Recordings of the source's own kind: for its risk. Repeatable."
+)
 @click.option(
     "--placement",
     "placements",
@@ -40,7 +42,12 @@ from edgekit.cli.progress import progress_bar
     help="Of a series in a clip: pad (between zeros) or repeat (copies in a row). Repeatable.",
 )
 @click.option(
-    "--each", multiple=True, type=click.IntRange(1), default=(1, 2), show_default=True, help="Source classes a class."
+    "--each",
+    multiple=True,
+    type=click.IntRange(1),
+    default=(1, 2),
+    show_default=True,
+    help="Source classes a class. Repeatable.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Over the training series.  [default: 200 steps' worth]")
 @click.option("--seed", default=0, show_default=True, help="Of all that is drawn at random.")

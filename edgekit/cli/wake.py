@@ -22,9 +22,13 @@ from edgekit.cli.progress import progress_bar
 @click.argument("phrase")
 @click.option("--voices", default=400, show_default=True, type=click.IntRange(10), help="Synthetic voices.")
 @click.option("--takes", default=4, show_default=True, type=click.IntRange(1), help="Of the word by each voice.")
-@click.option("--negatives", multiple=True, help="Real recordings without the word: PATH or PATH?SELECTION.")
-@click.option("--development", multiple=True, help="Real recordings without the word, to choose the threshold on.")
-@click.option("--recordings", multiple=True, help="Real takes of the word, for instance your own voice.")
+@click.option(
+    "--negatives", multiple=True, help="Real recordings without the word: PATH or PATH?SELECTION. Repeatable."
+)
+@click.option(
+    "--development", multiple=True, help="Real recordings without the word, to choose the threshold on. Repeatable."
+)
+@click.option("--recordings", multiple=True, help="Real takes of the word, for instance your own voice. Repeatable.")
 @click.option(
     "--talk",
     type=click.Path(path_type=Path, file_okay=False),

@@ -30,6 +30,7 @@ _OWN_FILES = (
     "frame-program.svg",
     "waveform-program.svg",
 )
+_ANOTHER = "choose another folder, or remove this one (train, distill, adapt: --overwrite)"
 
 
 def open_run(
@@ -77,7 +78,7 @@ def open_run(
             raise BadConfigError(
                 f"holds a run with another {' and '.join(changed)}",
                 where=str(folder),
-                mend="choose another folder, or --overwrite it",
+                mend=_ANOTHER,
             )
         return
     empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
@@ -102,7 +103,7 @@ def _identity(folder: Path) -> dict[str, object] | None:
     try:
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise BadFileError("is damaged", where=str(path), mend="choose another folder, or --overwrite it") from error
+        raise BadFileError("is damaged", where=str(path), mend=_ANOTHER) from error
     return value if isinstance(value, dict) else {}
 
 

@@ -39,6 +39,13 @@ def test_help_says_what_the_command_and_each_option_do(path: str, capsys: pytest
             assert parameter.help, parameter.name
 
 
+@pytest.mark.parametrize("path", COMMANDS)
+def test_an_option_that_may_be_given_again_says_so(path: str) -> None:
+    many = [option for option in COMMANDS[path].params if isinstance(option, click.Option) and option.multiple]
+    silent = [option.opts[-1] for option in many if not re.search("[Rr]epeatable|[Aa]gain|Several", option.help or "")]
+    assert silent == []
+
+
 def test_a_default_is_shown_without_being_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"--voices INTEGER.*\n?.*\[default: 40\]", _help("edgekit data synth", capsys))
     assert build().context_settings["show_default"]
