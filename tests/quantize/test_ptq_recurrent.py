@@ -42,7 +42,8 @@ LAYERS = [
     ("LSTM", {"direction": "bidirectional"}),
     ("GRU", {"linear_before_reset": 1, "direction": "bidirectional"}),
 ]
-FORMS = pytest.mark.parametrize(("op", "attrs"), LAYERS, ids=["lstm", "gru", "gru-reset-before", "lstm-both", "gru-both"])
+NAMES = ["lstm", "gru", "gru-reset-before", "lstm-both", "gru-both"]
+FORMS = pytest.mark.parametrize(("op", "attrs"), LAYERS, ids=NAMES)
 
 
 def quantized(op: str, attrs: dict[str, Any], folder: Path, **options: Any) -> tuple[Graph, Graph]:
