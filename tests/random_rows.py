@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from unittest import mock
 
 import numpy as np
 from edge_graphs import ACTIVATIONS
+from edge_wide import narrow_ends, widened
 from fuzz_oracles import Case
 from int8_oracles import random_int8
 from random_chain import Chain, Unfit
@@ -22,22 +23,30 @@ from edgekit.graph.row_members import Members
 
 CLIPS = 4
 MOST_NODES = 9
-OPERATORS = (
+OPERATORS: tuple[tuple[Callable[[Chain], None], int], ...] = (
     (conv2d, 4),
     (depthwise_conv2d, 4),
     (partial(pool2d, op="avg_pool2d"), 1),
     (partial(pool2d, op="max_pool2d"), 1),
     (partial(rescaling, op="leaky_relu"), 1),
 )
+"""With their weights; the last has no int16 form."""
 
 
-def rows_case(seed: int) -> Case:
-    """Graph, clips and the interpreter's outputs; the graph can be cut into at least one row group."""
+def rows_case(seed: int, *, wide: bool = False) -> Case:
+    """Graph, clips and the interpreter's outputs; the graph can be cut into at least one row group.
+
+    Args:
+        seed: of graph and clips.
+        wide: activations are int16, but for the graph's input and output.
+    """
     attempt = 0
     while True:
         rng = np.random.default_rng([seed, attempt])
         attempt += 1
-        graph = _graph(rng)
+        graph = _graph(rng, OPERATORS[:-1] if wide else OPERATORS)
+        if graph is not None and wide:
+            graph = narrow_ends(widened(graph, seed))
         if graph is None or not random_groups(graph, seed):
             continue
         clips = random_int8(rng, (CLIPS, *graph.tensor(graph.inputs[0]).dims[1:]))
@@ -46,9 +55,9 @@ def rows_case(seed: int) -> Case:
             return Case(seed, graph, clips, expected)
 
 
-def _graph(rng: np.random.Generator) -> Graph | None:
+def _graph(rng: np.random.Generator, operators: Sequence[tuple[Callable[[Chain], None], int]]) -> Graph | None:
     chain = Chain(rng, (1, int(rng.integers(3, 17)), int(rng.integers(1, 9)), int(rng.integers(1, 7))))
-    functions = [function for function, weight in OPERATORS for _ in range(weight)]
+    functions = [function for function, weight in operators for _ in range(weight)]
     for _ in range(int(rng.integers(3, MOST_NODES + 1))):
         try:
             choice = int(rng.integers(len(functions) + 4))
@@ -123,7 +132,7 @@ def cut_into_rows(seed_of: dict[str, int]) -> Iterator[None]:
         yield
 
 
-def rows_cases(first: int, count: int) -> list[Case]:
+def rows_cases(first: int, count: int, *, wide: bool = False) -> list[Case]:
     """Cases of the seeds from ``first`` on; each graph is named after its seed."""
-    cases = [rows_case(seed) for seed in range(first, first + count)]
+    cases = [rows_case(seed, wide=wide) for seed in range(first, first + count)]
     return [Case(case.seed, case.graph.replace(name=f"rows{case.seed}"), case.clips, case.expected) for case in cases]

@@ -2,8 +2,8 @@
 
 The distances hold for the generated kernels, which work through their output in row-major order of positions:
 
-- conv2d gathers a position's patch before it writes that position, and never reads an earlier one again; so does
-  fully_connected with its rows, where it has working memory;
+- conv2d gathers a position's patch before it writes that position, and never reads an earlier one again, where it has
+  working memory; so does fully_connected with its rows;
 - depthwise_conv2d without a multiplier gathers a whole channel before it writes that channel, and reads and writes of
   one channel have their own bytes: its output may lie exactly on its input;
 - avg_pool2d and max_pool2d write a position only after they have read its window.
@@ -27,18 +27,19 @@ def input_overlaps(graph: Graph) -> dict[str, Overlap]:
     Raises:
         UnsupportedOpError: a convolution that is not of rank 4.
     """
-    bytewise = [node for node in graph.nodes if node.op in _RULES and graph.tensor(node.outputs[0]).dtype == "int8"]
-    found = {node.name: _RULES[node.op](graph, node) for node in bytewise}
+    ruled = [node for node in graph.nodes if graph.tensor(node.outputs[0]).dtype in _TYPES.get(node.op, ())]
+    found = {node.name: _RULES[node.op](graph, node) for node in ruled}
     return {name: how for name, how in found.items() if how is not None}
 
 
 def _conv2d(graph: Graph, node: Node) -> Overlap | None:
     source, weights, output = conv_dims(graph, node)
     stride, pad = node.attrs["stride"], node.attrs["pad"]
-    if not patches_of(weights, source[3], output, stride, pad).block:
+    patches, each = patches_of(weights, source[3], output, stride, pad), _element(graph, node)
+    if not (patches.block if each == 1 else patches.wide_nbytes):
         return None
     read = _first_reads(source, output, stride, (pad[0][0], pad[1][0]))
-    return Overlap(max(0, int(np.max(np.arange(read.size) * output[3] - read))))
+    return Overlap(each * max(0, int(np.max(np.arange(read.size) * output[3] - read))))
 
 
 def _fully_connected(graph: Graph, node: Node) -> Overlap | None:
@@ -59,13 +60,18 @@ def _pool2d(graph: Graph, node: Node) -> Overlap | None:
     source, output = graph.tensor(node.inputs[0]).dims, graph.tensor(node.outputs[0]).dims
     pad = node.attrs["pad"]
     read = _first_reads(source, output, node.attrs["stride"], (pad[0][0], pad[1][0]))
-    return Overlap(max(0, int(np.max((np.arange(read.size) + 1) * output[3] - read))))
+    return Overlap(_element(graph, node) * max(0, int(np.max((np.arange(read.size) + 1) * output[3] - read))))
+
+
+def _element(graph: Graph, node: Node) -> int:
+    """Bytes of an activation of the output's type."""
+    return 2 if graph.tensor(node.outputs[0]).dtype == "int16" else 1
 
 
 def _first_reads(
     source: tuple[int, ...], output: tuple[int, ...], stride: tuple[int, int], before: tuple[int, int]
 ) -> np.ndarray:
-    """Lowest byte of the input that is read for each output position or a later one, int64 [Ho·Wo]."""
+    """Lowest element of the input that is read for each output position or a later one, int64 [Ho·Wo]."""
     rows = np.clip(np.arange(output[1]) * stride[0] - before[0], 0, source[1])
     columns = np.clip(np.arange(output[2]) * stride[1] - before[1], 0, source[2])
     first = ((rows[:, None] * source[2] + columns[None, :]) * source[3]).ravel()
@@ -80,3 +86,7 @@ _RULES: Mapping[str, Callable[[Graph, Node], Overlap | None]] = {
     "max_pool2d": _pool2d,
     ATTENTION: attention_overlap,
 }
+_TYPES = dict.fromkeys(_RULES, ("int8",)) | dict.fromkeys(
+    ("conv2d", "depthwise_conv2d", "avg_pool2d", "max_pool2d"), ("int8", "int16")
+)
+"""Of outputs."""

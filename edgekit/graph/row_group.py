@@ -179,8 +179,9 @@ def _windows(
     offset = 0
     for name in order:
         fresh, begin, end = needs[name]
-        _, height, width, channels = members.dims(name)
-        window = Window(name, end - begin, fresh, end, height, width * channels, offset, name not in made)
+        tensor = members.graph.tensor(name)
+        height = tensor.dims[1]
+        window = Window(name, end - begin, fresh, end, height, tensor.nbytes // height, offset, name not in made)
         windows[name] = window
         offset += aligned(window.nbytes)
     return windows, offset
@@ -190,8 +191,9 @@ def _places(members: Members, nodes: Sequence[Node], windows: Mapping[str, Windo
     """How far behind the output each tensor from outside must begin: rows are read (copied) before they are
     overwritten, and a step's output is written after all its reads.
     """
-    _, height, width, channels = members.dims(nodes[-1].outputs[0])
-    written = tile * width * channels
+    output = members.graph.tensor(nodes[-1].outputs[0])
+    height = output.dims[1]
+    written = tile * (output.nbytes // height)
     found: dict[str, Overlap] = {}
     for window in windows.values():
         if window.copied:

@@ -29,8 +29,8 @@ SAME_ROW = Reach(1, 1, 0)
 def reach_of(graph: Graph, node: Node) -> Reach | None:
     """The reach of a node of an integer edge graph; None where it cannot work row by row.
 
-    Activations are int8 [1,H,W,C]; both sides of a sum or product are that, or one is a constant that does not change
-    from row to row.
+    Activations are int8 [1,H,W,C], or int16 where convolutions are; both sides of a sum or product are that, or one is
+    a constant that does not change from row to row.
     """
     if node.op not in _RULES or not all(_image(graph, name) for name in streams(graph, node)):
         return None
@@ -46,7 +46,14 @@ def streams(graph: Graph, node: Node) -> tuple[str, ...]:
 
 def _image(graph: Graph, name: str) -> bool:
     tensor = graph.tensor(name)
-    return tensor.dtype == "int8" and len(tensor.dims) == 4 and tensor.dims[0] == 1 and 0 not in tensor.dims
+    known = tensor.dtype == "int8" or (tensor.dtype == "int16" and _wide(graph))
+    return known and len(tensor.dims) == 4 and tensor.dims[0] == 1 and 0 not in tensor.dims
+
+
+def _wide(graph: Graph) -> bool:
+    """Convolutions are on int16. Where they are on int8, int16 between them is one fused step (fused_group.py)."""
+    weighted = (node for node in graph.nodes if node.op in ("conv2d", "depthwise_conv2d"))
+    return any(graph.tensor(node.outputs[0]).dtype == "int16" for node in weighted)
 
 
 def _weighted(graph: Graph, node: Node) -> Reach | None:

@@ -51,6 +51,18 @@ def test_random_row_groups_give_the_interpreters_bytes(oracle: str, sample: list
     assert tally.graphs["agree"] == len(sample)
 
 
+@pytest.mark.parametrize(
+    "oracle", ["host", "dsp-twin", "mve-twin", *(pytest.param(name, marks=pytest.mark.slow) for name in NEEDS)]
+)
+def test_random_row_groups_on_int16_give_the_interpreters_bytes(oracle: str) -> None:
+    program = NEEDS.get(oracle, "gcc")
+    if shutil.which(program) is None:
+        pytest.skip(f"install {program}")
+    sample = rows_cases(SAMPLE[0], 12, wide=True)
+    with cut_into_rows({case.graph.name: case.seed for case in sample}):
+        assert ORACLES[oracle](sample).disagreements == []
+
+
 def bands(outputs: int, keep: bool, order: tuple[int, ...] = (0, 1, 2)) -> Graph:
     """An image cut into three bands of 2, 3 and 1 rows, a 1×1 operator on each, joined in ``order``.
 

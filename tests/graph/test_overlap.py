@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edge_graphs import Builder
+from edge_wide import widened
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,7 +56,9 @@ def test_a_convolution_reads_nothing_that_it_has_overwritten(
     builder = Builder(np.random.default_rng(0), (1, *size))
     builder.conv2d(outputs, kernel, stride=stride, pad=pad)
     graph = builder.graph()
+    wide = {name: how.distance for name, how in input_overlaps(widened(graph, 0)).items()}
     for distance in (how.distance for how in input_overlaps(graph).values()):
+        assert all(found == 2 * distance for found in wide.values())  # two bytes an element
         assert _safe(graph, distance)
         assert distance == 0 or not _safe(graph, distance - outputs - 1)  # not much farther than it must be
 

@@ -23,9 +23,9 @@ def simulate(graph: Graph, group: RowGroup) -> None:
     outside tensor as the group allows.
     """
     held: dict[str, list[int | None]] = {name: [None] * window.rows for name, window in group.windows.items()}
-    output = graph.tensor(group.output).dims
+    output = graph.tensor(group.output)
     for step in range(-group.warm_up, group.steps):
-        written = max(0, step) * group.tile * output[2] * output[3]
+        written = max(0, step) * group.tile * output.nbytes // output.dims[1]
         for window in group.windows.values():
             rows = held[window.tensor]
             first = step * window.fresh + window.end - window.fresh
@@ -50,9 +50,10 @@ def simulate(graph: Graph, group: RowGroup) -> None:
                         assert found == row_needed or (found is None and row_needed < 0), (node.name, name, step)
 
 
+@pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("seed", range(80))
-def test_windows_hold_what_a_step_reads(seed: int) -> None:
-    case = rows_case(seed)
+def test_windows_hold_what_a_step_reads(seed: int, wide: bool) -> None:
+    case = rows_case(seed, wide=wide)
     groups = random_groups(case.graph, seed)
     assert groups
     for group in groups:

@@ -17,6 +17,7 @@ from edgekit.graph.graph import Graph, Node
 from edgekit.graph.integer.interpreter import prepare_node
 from edgekit.graph.ops import activation_inputs
 from edgekit.graph.row_group import RowGroup, Window, member_graph
+from edgekit.graph.tensor import Tensor
 
 _BYTES = """\
 /* By words: memcpy of a size that is not constant goes byte by byte in small runtimes. */
@@ -172,8 +173,7 @@ def _member(
     inputs = [_source(graph, group, layer, position, sources) for position in range(len(layer.inputs))]
     values |= {f"x{i}": text for i, text in enumerate(inputs)} | {"x": inputs[0], "scratch": _at(group.kernels)}
     if node.outputs[0] == group.output:
-        _, _, width, channels = layer.output.dims
-        call = code.call.format_map({**values, "y": f"y + n * {group.tile * width * channels}"}) + "\n"
+        call = code.call.format_map({**values, "y": f"y + n * {group.tile * _row_bytes(layer.output)}"}) + "\n"
         return f"if (n >= 0) {{\n    {call}}}\n" if group.warm_up else call
     window = group.windows[node.outputs[0]]
     to = _at(window.offset + window.kept * window.row_bytes)
@@ -197,10 +197,13 @@ def _source(graph: Graph, group: RowGroup, layer: Layer, position: int, sources:
     if graph.tensor(name).constant:
         return f"constant_{layer.index}_{position}"
     if group.read_in_place(layer.node, name):
-        _, _, width, channels = graph.tensor(name).dims
-        return f"{sources[name]} + n * {group.tile * width * channels}"
+        return f"{sources[name]} + n * {group.tile * _row_bytes(graph.tensor(name))}"
     window = group.windows[name]
     return _at(window.offset + group.first_read(layer.node, name) * window.row_bytes)
+
+
+def _row_bytes(tensor: Tensor) -> int:
+    return tensor.nbytes // tensor.dims[1]
 
 
 def _moved(window: Window) -> str:

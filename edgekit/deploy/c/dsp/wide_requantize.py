@@ -29,8 +29,7 @@ def applies(arithmetic: Accumulate, channel_axis: int) -> bool:
 
 def channel_words(arithmetic: Accumulate, channel_axis: int) -> np.ndarray | None:
     """Bias and m·2^(32−t) of every channel, int64 [O, 2] that fit int32; None where one channel has none."""
-    flat = np.moveaxis(arithmetic.weights.astype(np.int64), channel_axis, 0).reshape(arithmetic.bias.size, -1)
-    bias, reach = arithmetic.bias.astype(np.int64), np.abs(flat).sum(axis=1) * LARGEST
+    bias, reach = arithmetic.bias.astype(np.int64), _reach(arithmetic, channel_axis)
     multiplier, total = arithmetic.multiplier.astype(np.int64), 15 - arithmetic.shift.astype(np.int64)
     reduced = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
     low, high = (
@@ -43,6 +42,19 @@ def channel_words(arithmetic: Accumulate, channel_axis: int) -> np.ndarray | Non
         return None
     factor = np.where(scaled, reduced << np.clip(32 - total, 0, 16), np.where(low == 0, 0, 1 << 16))
     return np.stack([np.where(scaled, bias, low << 16), factor], axis=1)
+
+
+def in_32_bits(arithmetic: Accumulate, channel_axis: int) -> bool:
+    """No sum of any channel, nor a part of it, can leave 32 bits."""
+    most = np.abs(arithmetic.bias.astype(np.int64)) + _reach(arithmetic, channel_axis)
+    return bool(most.max() < _LIMIT)
+
+
+def _reach(arithmetic: Accumulate, channel_axis: int) -> np.ndarray:
+    """How far the products of every channel can go, int64 [O]."""
+    flat = np.moveaxis(arithmetic.weights.astype(np.int64), channel_axis, 0).reshape(arithmetic.bias.size, -1)
+    reach: np.ndarray = np.abs(flat).sum(axis=1) * LARGEST
+    return reach
 
 
 def instructions(arithmetic: Accumulate, total: str, factor: str) -> list[str]:
