@@ -165,3 +165,25 @@ def test_other_powers_are_a_function_of_one_value_if_the_exponent_is_one_number(
     path = bench.save([node("Pow", ["x", "p"], ["y"])], [1, 4], {"p": np.array([1, 2, 3, 4], np.float32)})
     with pytest.raises(UnsupportedOpError, match="Pow with another exponent"):
         lower(load_graph(path))
+
+
+def test_roots_and_quotients_of_what_is_held_above_zero(bench: Any) -> None:
+    """The deviation of attentive pooling, and a clip over its own deviation."""
+    clamped = [node("Clip", ["x", "low"], ["c"]), node("Sqrt", ["c"], ["y"])]
+    bench.agree(bench.save(clamped, [1, 7], {"low": np.array(1e-2, np.float32)}))
+    ratio = [
+        node("ReduceMean", ["x"], ["m"], axes=[2]),
+        node("Sub", ["x", "m"], ["d"]),
+        node("Mul", ["d", "d"], ["s"]),
+        node("ReduceMean", ["s"], ["v"], axes=[2]),
+        node("Sqrt", ["v"], ["r"]),
+        node("Add", ["r", "e"], ["p"]),
+        node("Div", ["d", "p"], ["y"]),
+    ]
+    bench.agree(bench.save(ratio, [1, 3, 40], {"e": np.array(1e-3, np.float32)}), tolerance=1e-3)
+
+
+def test_a_root_of_what_may_be_negative_is_refused(bench: Any) -> None:
+    path = bench.save([node("Clip", ["x", "low"], ["c"]), node("Sqrt", ["c"], ["y"])], [1, 7], {"low": np.float32(-1)})
+    with pytest.raises(UnsupportedOpError, match="may be negative"):
+        lower(load_graph(path))

@@ -432,3 +432,25 @@ def test_an_output_called_like_a_tensor_inside_is_no_obstacle(bench):
     model.graph.node[1].output[0] = model.graph.output[0].name = "n:0"
     onnx.save(model, path)
     assert bench.agree(path).outputs == ("n:0",)
+
+
+def test_a_constant_of_higher_rank_gives_its_rank(bench):
+    # PyTorch's exporter folds a first state of zeros into a constant [1, 1, H] and adds frames [1, H] to it.
+    nodes = [
+        node("Add", ["x", "w"], ["s"]),
+        node("Concat", ["s", "s"], ["c"], axis=0),
+        node("Transpose", ["c"], ["t"], perm=[1, 0, 2]),
+        node("Flatten", ["t"], ["y"]),
+    ]
+    bench.agree(bench.save(nodes, [1, 6], {"w": bench.floats(1, 1, 6)}))
+
+
+def test_many_copies_are_a_gather(bench):
+    nodes = [
+        node("ReduceMean", ["x"], ["m"], axes=[2], keepdims=1),
+        node("Tile", ["m", "times"], ["t"]),
+        node("Concat", ["x", "t"], ["c"], axis=1),
+        node("Flatten", ["c"], ["y"]),
+    ]
+    graph = bench.agree(bench.save(nodes, [1, 3, 40], {"times": np.array([1, 1, 40])}))
+    assert "gather" in [item.op for item in graph.nodes]

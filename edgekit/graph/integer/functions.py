@@ -40,3 +40,25 @@ def names(expression: Expression) -> set[str]:
     if not isinstance(expression, tuple):
         return set()
     return {expression[0]}.union(*(names(part) for part in expression[1:]))
+
+
+def never_negative(expression: Expression, of_positive: bool = False) -> bool:
+    """Whether an expression gives nothing negative, as far as its functions say; ``of_positive``: where x is ≥ 0."""
+    if not isinstance(expression, tuple):
+        return of_positive if isinstance(expression, str) else expression >= 0
+    name, *arguments = expression
+    parts = [never_negative(part, of_positive) for part in arguments]
+    if name in _POSITIVE:
+        return True
+    if name == "max":
+        return any(parts)
+    if name == "pow":
+        return parts[0] or (isinstance(arguments[1], float) and arguments[1] % 2 == 0)
+    if name == "mul" and arguments[0] == arguments[1]:
+        return True
+    return name in _KEEPING and all(parts)
+
+
+_POSITIVE = frozenset({"exp", "logistic", "softplus", "abs"})
+_KEEPING = frozenset({"min", "add", "mul", "div", "tanh", "erf"})
+"""Functions that give nothing negative if their arguments are not."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError, UnsupportedOpError
 from edgekit.graph.graph import Node
+from edgekit.graph.integer.functions import never_negative
 from edgekit.graph.ops import SAME_SCALE_OPS, activation_inputs
 from edgekit.graph.passes.shapes import Dims, output_dims
 from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, in_order, layouts, scatter, transposition, with_ones
@@ -93,7 +94,12 @@ class Builder:
                 return False
             if node.op in POSITIVE_OPS or (node.op == "mul" and node.inputs[0] == node.inputs[1]):
                 continue
-            if node.op == "affine":
+            if node.op == "pointwise":
+                if never_negative(node.attrs["expression"]):
+                    continue
+                if not never_negative(node.attrs["expression"], of_positive=True):
+                    return False
+            elif node.op == "affine":
                 if any(np.min(np.asarray(self.tensors[constant].data)) < 0 for constant in node.inputs[1:]):
                     return False
             elif node.op not in KEEPING_SIGN:

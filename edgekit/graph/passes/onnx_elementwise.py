@@ -181,8 +181,8 @@ def _sides(node: Node, x: Value, y: Value) -> tuple[View, np.ndarray]:
         raise unsupported(node, f"{node.op} of two activations")
     values = np.asarray(constant, np.float64)
     leading = values.ndim - view.index.ndim
-    if leading > 0 and all(dim == 1 for dim in values.shape[:leading]):
-        values = values.reshape(values.shape[leading:])
+    if leading > 0:
+        view = view.moved(view.index.reshape((1,) * leading + view.shape))
     try:
         fits = np.broadcast_shapes(values.shape, view.shape) == view.shape
     except ValueError:

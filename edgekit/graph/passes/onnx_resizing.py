@@ -69,7 +69,7 @@ def mirrored(node: Node, build: Builder, view: View, pads: dict[int, tuple[int, 
 
 
 def tile(node: Node, build: Builder) -> None:
-    """Tile → a concat of copies, an axis at a time."""
+    """Tile → a concat of copies, an axis at a time; a gather of many."""
     repeats = build.ints(node, 1, "repeats")
     view = build.view(node)
     if repeats is None or len(repeats) != view.index.ndim or min(repeats, default=1) < 1:
@@ -78,7 +78,7 @@ def tile(node: Node, build: Builder) -> None:
 
 
 def expand(node: Node, build: Builder) -> None:
-    """Expand → a concat of copies along the axes that grow."""
+    """Expand → a concat of copies along the axes that grow; a gather of many."""
     target = build.ints(node, 1, "shape")
     view = build.view(node)
     if target is None:
@@ -93,11 +93,13 @@ def _repeated(node: Node, build: Builder, view: View, repeats: tuple[int, ...]) 
     for axis, count in enumerate(repeats):
         if count == 1:
             continue
-        if count > MAX_COPIES:
-            raise unsupported(node, f"{node.op} of {count} copies")
         order = common_layout(build, [view])
-        source = build.arranged(node, view, order)
-        output = build.emit("concat", node.name, [source] * count, {"axis": order.index(axis)})
+        source, along = build.arranged(node, view, order), order.index(axis)
+        if count > MAX_COPIES:
+            attrs = {"axis": along, "indices": tuple(range(view.shape[axis])) * count}
+            output = build.emit("gather", node.name, [source], attrs)
+        else:
+            output = build.emit("concat", node.name, [source] * count, {"axis": along})
         view = View(output, np.ascontiguousarray(build.direct(output).index.transpose(np.argsort(order))))
     return view
 
