@@ -62,7 +62,7 @@ def band_groups(
 def _joins_rows(graph: Graph, node: Node) -> bool:
     output = graph.tensor(node.outputs[0])
     rows = node.op == "concat" and node.attrs["axis"] == 1 and len(output.dims) == 4 and output.dims[0] == 1
-    return rows and output.dtype == "int8" and node.outputs[0] not in node.inputs
+    return rows and output.dtype in ("int8", "int16") and node.outputs[0] not in node.inputs
 
 
 def _part(
@@ -91,10 +91,10 @@ def _group(
     may_overlap: Mapping[str, Mapping[str, Overlap]],
 ) -> BandGroup:
     source, output = cut[0][0].inputs[0], members[-1].outputs[0]
-    _, _, width, channels = graph.tensor(source).dims
+    row_bytes = graph.tensor(source).nbytes // graph.tensor(source).dims[1]
     bands, target = [], 0
     for cutter, node in cut:
-        bands.append(Band(node, cutter.attrs["begin"][1] * width * channels, target))
+        bands.append(Band(node, cutter.attrs["begin"][1] * row_bytes, target))
         target += graph.tensor(node.outputs[0]).nbytes
     in_place = (
         all(band.source == band.target and _over_its_input(graph, band.node, may_overlap) for band in bands)

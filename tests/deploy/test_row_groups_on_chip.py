@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edge_graphs import Builder
+from edge_wide import narrow_ends, widened
 from fuzz_oracles import ORACLES, Case
 from int8_oracles import random_int8
 from random_rows import cut_into_rows, rows_cases
@@ -103,6 +104,16 @@ def test_bands_of_rows_are_read_and_written_where_the_whole_tensors_lie(graph: G
     assert plan.plan.sizes.keys() <= {"input", "joined", "sum", "concat_6:scratch"}
     clips = random_int8(np.random.default_rng(1), (4, 6, 5, 4))
     case = Case(0, graph, clips, run_integer(graph, clips).reshape(4, -1))
+    for oracle in ("host", "dsp-twin"):
+        assert ORACLES[oracle]([case]).disagreements == []
+
+
+@pytest.mark.parametrize("graph", [bands(0, False), bands(4, False), bands(0, False, (2, 0, 1))])
+def test_bands_of_int16_as_well(graph: Graph) -> None:
+    wide = narrow_ends(widened(graph, 0))
+    assert "bands" in [step.op for step in firmware(wide).plan.steps]
+    clips = random_int8(np.random.default_rng(1), (4, 6, 5, 4))
+    case = Case(0, wide, clips, run_integer(wide, clips).reshape(4, -1))
     for oracle in ("host", "dsp-twin"):
         assert ORACLES[oracle]([case]).disagreements == []
 
