@@ -114,7 +114,7 @@ def compile(
         raise BadConfigError(
             "a limit of flash needs an image to measure", mend="let edgekit build one, or leave it out"
         )
-    graph = with_rounding(lower(load_graph(path)), rounding)
+    graph = lower(with_rounding(load_graph(path), rounding))
     prefix = name if name is not None else identifier(path.stem)
     compiler = find_toolchain(chosen, toolchain) if build else None
     job = _Job(graph, choose_frontend(graph, frontend), chosen, prefix, project, compiler)

@@ -12,6 +12,7 @@ from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.common_step import common_steps
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
+from edgekit.graph.rounding import with_rounding
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -65,17 +66,19 @@ class Qdq:
         return path
 
 
-def compared(path: Any, clips: int = 60, wide: bool = False) -> tuple[Graph, np.ndarray, np.ndarray]:
+def compared(
+    path: Any, clips: int = 60, wide: bool = False, rounding: str = "twice"
+) -> tuple[Graph, np.ndarray, np.ndarray]:
     """The integer graph, its outputs, and those of ONNX Runtime without its own fusions, channels last.
 
-    ``wide``: parts of it may be int16.
+    ``wide``: parts of it may be int16. ``rounding``: of the integer graph.
     """
     x = np.random.default_rng(1).normal(0, 1, (clips, *SHAPE[1:])).astype(np.float32)
     options = runtime.SessionOptions()
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = runtime.InferenceSession(str(path), options)
     expected = np.concatenate([session.run(None, {"x": clip[None]})[0] for clip in x])
-    graph = lower(load_graph(path))
+    graph = lower(with_rounding(load_graph(path), rounding))
     assert {tensor.dtype for tensor in graph.tensors.values()} <= {
         "int8",
         "int32",
@@ -239,3 +242,47 @@ def test_what_is_read_before_it_is_rounded_is_not_rounded_there(tmp_path: Any) -
     assert graph.tensor(graph.nodes[0].outputs[0]).dtype == "int16"
     assert np.abs(actual - expected).max() <= 0.3 * 0.002 * 255 * 1.1
     assert np.mean(np.abs(actual - expected) > 0.01) < 0.05
+
+
+def _norm_model(tmp_path: Any, zero: int = 0) -> Any:
+    build = Qdq()
+    x = build.quantized(stem(build), 0.02, zero)
+    norm = build.op("ReduceL2", [x], "norm", axes=[2, 3], keepdims=1)
+    mean = build.op("ReduceMean", [norm], "mean", axes=[1], keepdims=1)
+    share = build.op("Div", [norm, build.op("Add", [mean, build.constant("eps", 1e-6)], "above")], "share")
+    return build.model(build.quantized(build.op("Mul", [x, share], "scaled"), 0.03, 0), tmp_path)
+
+
+def test_rounded_once_a_norm_is_nearer_to_its_runtime(tmp_path: Any) -> None:
+    path = _norm_model(tmp_path)
+    off = {}
+    for rounding in ("twice", "once"):
+        _, actual, expected = compared(path, 200, wide=True, rounding=rounding)
+        off[rounding] = float(np.mean(np.abs(actual - expected) > 0.015))
+    assert off["once"] < 0.8 * off["twice"] and off["once"] < 0.01
+
+
+def test_rounded_once_squares_of_int8_are_whole_numbers(tmp_path: Any) -> None:
+    graph, _, _ = compared(_norm_model(tmp_path, zero=128), wide=True, rounding="once")
+    squares = [node for node in graph.nodes if node.op == "mul" and len(set(node.inputs)) == 1]
+    source = next(node for node in graph.nodes if node.outputs[0] == squares[0].inputs[0])
+    scale = graph.tensor(source.inputs[0]).scale_zero()[0]
+    assert graph.tensor(squares[0].outputs[0]).scale_zero()[0] == pytest.approx(scale**2, rel=1e-6)
+
+
+def test_rounded_once_int16_steps_nest_in_those_of_int8(tmp_path: Any) -> None:
+    build = Qdq()
+    relu = stem(build)
+    mean = build.op("ReduceMean", [relu], "mean", axes=[2, 3], keepdims=1)
+    product = build.op("Mul", [build.quantized(relu, 0.3, 0), build.quantized(mean, 0.002, 0)], "product")
+    path = build.model(build.quantized(product, 0.02, 0), tmp_path)
+    graph, actual, expected = compared(path, wide=True, rounding="once")
+    borders = [
+        tuple(graph.tensor(name).scale_zero()[0] for name in (*node.outputs, *node.inputs))
+        for node in graph.nodes
+        if node.op == "quantize" and graph.tensor(node.outputs[0]).dtype == "int8"
+    ]
+    assert len(borders) >= 2
+    for narrow, wide in borders:
+        assert round(narrow / wide) % 2 == 1 and narrow / wide == pytest.approx(round(narrow / wide), rel=1e-5)
+    assert np.mean(np.abs(actual - expected) > 0.01) < 0.01

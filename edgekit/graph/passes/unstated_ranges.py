@@ -16,13 +16,12 @@ from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph
 from edgekit.graph.ops import SAME_SCALE_OPS
 from edgekit.graph.passes.reachable_range import reachable_range
+from edgekit.graph.passes.whole_steps import whole_steps
 from edgekit.graph.passes.widen import WIDE, widths
 from edgekit.graph.tensor import Quantization
 
 _PROBES = 32
 _MARGIN = 2.0
-_ONE_WAY = 1 + 1e-4
-"""Steps that differ by less are one."""
 _HEADROOM = 1 / 16
 """Share of an output's range beyond either end: clips that nobody calibrated with have larger logits."""
 
@@ -63,23 +62,9 @@ def with_unstated(
         if node.op == "rsqrt" and node.inputs[0] in found:
             # Beyond the root of the input's smallest step no value occurs but that for 0.
             high = min(high, found[node.inputs[0]].scalar()[0] ** -0.5)
-        low, high = min(low, 0.0), max(high, 0.0)
-        found[name] = _nested(_int16(low, high), graph, name, quants) if width[name] == WIDE else _int8(low, high)
+        plain = (_int16 if width[name] == WIDE else _int8)(min(low, 0.0), max(high, 0.0))
+        found[name] = whole_steps(graph, node, quants, width, plain)
     return found
-
-
-def _nested(quant: Quantization, graph: Graph, name: str, quants: Mapping[str, Quantization]) -> Quantization:
-    """A little coarser, so that one step of the int8 that the tensor is rounded to is an odd number of its own.
-
-    Rounding twice is rounding once then (unstated_widths.FINER). As it is, where it is rounded in several ways or none
-    (quantizers that saw the same values may differ in their last digits: that is one way).
-    """
-    readers = [node for node in graph.consumers().get(name, []) if node.op == "quantize" and node.outputs[0] in quants]
-    steps = [quants[node.outputs[0]].scalar()[0] for node in readers]
-    count = int(min(steps, default=0.0) / quant.scalar()[0])
-    if count < 1 or max(steps) > min(steps) * _ONE_WAY:
-        return quant
-    return Quantization(np.array([np.float32(min(steps) / (count - 1 + count % 2))]), quant.zero_point)
 
 
 def _extremes(graph: Graph, quants: Mapping[str, Quantization], clips: np.ndarray) -> dict[str, tuple[float, float]]:

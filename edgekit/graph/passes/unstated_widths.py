@@ -9,18 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
 from edgekit.graph.graph import Graph, Node
 from edgekit.graph.ops import FIXED_OUTPUTS, INT16_OPS, SAME_SCALE_OPS, activation_inputs
 from edgekit.graph.passes.widen import WIDE, WIDTH
+from edgekit.graph.rounding import ONCE, TWICE, Rounding, rounding_of
 from edgekit.graph.tensor import Quantization, Tensor
 
-FINER = 127
-"""Steps of int16 in one of int8: an odd number with which 255 steps to either side of the zero point fit. Going over is
-exact. On the way back every half of an int8 step lies in the middle between two of int16: a value that was rounded to
-these first is rounded to the int8 that it would have been rounded to at once."""
+FINER: Mapping[Rounding, int] = MappingProxyType({TWICE: 128, ONCE: 127})
+"""Steps of int16 in one of int8, by how the graph rounds: 255 to either side of the zero point fit, and going over is
+exact.
+
+128 is a power of two: coming back rounds once although TensorFlow Lite's rescaling rounds twice. 127 is odd: halves of
+an int8 step lie in the middle between two of int16, so that what was rounded to these first comes back as the int8 that
+it would have been rounded to at once."""
 
 
 def widened_unstated(graph: Graph, stated: Mapping[str, Quantization]) -> tuple[Graph, dict[str, Quantization]]:
@@ -66,8 +71,8 @@ class _Widening:
     def add(self, node: Node, wide: bool) -> None:
         """The node in its width, quantize nodes in front where its inputs have another, and behind what is stated."""
         width, name = (WIDE if wide else "int8"), node.outputs[0]
-        if node.op == "quantize" and name in self.known:
-            self._put(node, "int8")  # from either width
+        if node.op == "quantize" and not wide and self.width[node.inputs[0]] == WIDE:
+            self._put(node, "int8")
             return
         read = activation_inputs(node)
         node = node.replace(inputs=tuple(self._in(one, width) if one in read else one for one in node.inputs))
@@ -78,7 +83,7 @@ class _Widening:
         if node.op in SAME_SCALE_OPS and node.inputs[0] in self.known:
             self.known[inner] = self.known[node.inputs[0]]
         elif name in self.known:
-            self.known[inner] = _finer(self.known[name])
+            self.known[inner] = self._finer(name)
         self.tensors.append(self.graph.tensor(name).replace(name=inner))
         self._put(node.replace(outputs=(inner,), attrs={**node.attrs, WIDTH: WIDE}), WIDE)
         self._put(Node("quantize", f"{name}/rounded", (inner,), (name,)), "int8")
@@ -91,9 +96,14 @@ class _Widening:
             copy = self.copies[name, width] = f"{name}/{width}"
             self.tensors.append(self.graph.tensor(name).replace(name=copy))
             if width == WIDE and name in self.known:
-                self.known[copy] = _finer(self.known[name])
+                self.known[copy] = self._finer(name)
             self._put(Node("quantize", f"{name}/to_{width}", (name,), (copy,), {WIDTH: width}), width)
         return self.copies[name, width]
+
+    def _finer(self, name: str) -> Quantization:
+        """int16 steps that hold every value of an int8 tensor exactly."""
+        scale = self.known[name].scale / FINER[rounding_of(self.graph)]
+        return Quantization(scale.astype(np.float32), np.zeros(1, np.int64))
 
     def _put(self, node: Node, width: str) -> None:
         self.nodes.append(node)
@@ -101,7 +111,8 @@ class _Widening:
 
 
 def _wide(graph: Graph, stated: Mapping[str, Quantization]) -> set[str]:
-    """Names of the nodes that compute in int16."""
+    """Names of the nodes that compute in int16; a graph that rounds once goes from there straight to stated int8."""
+    once = rounding_of(graph) == ONCE
     unstated = {
         node.outputs[0]
         for node in graph.nodes
@@ -111,7 +122,7 @@ def _wide(graph: Graph, stated: Mapping[str, Quantization]) -> set[str]:
         node.name
         for node in graph.nodes
         if node.outputs[0] in unstated
-        or (_has_wide_form(node) and node.op != "quantize" and _reads_beyond(node, unstated))
+        or (_has_wide_form(node) and _reads_beyond(node, unstated) and not (once and node.op == "quantize"))
         or _pools_finer(node, stated)
     }
 
@@ -131,8 +142,3 @@ def _reads_beyond(node: Node, unstated: set[str]) -> bool:
 
 def _has_wide_form(node: Node) -> bool:
     return node.op in INT16_OPS and node.op not in FIXED_OUTPUTS
-
-
-def _finer(quant: Quantization) -> Quantization:
-    """int16 steps that hold every value of an int8 tensor exactly."""
-    return Quantization((quant.scale / FINER).astype(np.float32), np.zeros(1, np.int64))
