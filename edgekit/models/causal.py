@@ -7,12 +7,12 @@ that computes it once a frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
 
 from edgekit.core.errors import BadConfigError
+from edgekit.models.registry import causality
 
 AXES = ("height", "width")
 """Where time lies in [N, C, H, W]: front-ends of layout "time_freq" have it in height, "freq_time" in width."""
@@ -47,27 +47,6 @@ def need_frames(given: int, frames: int, model: str) -> None:
         )
 
 
-_TWINS: Mapping[str, Callable[[str], dict[str, Any]]] = {
-    "ds-cnn": lambda axis: {"causal": axis},
-    "bc-resnet": lambda axis: {"causal": True},
-    "ds-tcn": lambda axis: {"time": axis},
-    "windowed-ast": lambda axis: {"time": axis},
-    "kws-gru": lambda axis: {"time": axis},
-    "kws-lstm": lambda axis: {"time": axis},
-}
-"""Model to the arguments of its causal twin; the last four stream whatever their arguments."""
-
-_WHOLE: Mapping[str, str] = {
-    "cp-mobile": "its means, and with GRN its norms, are over the whole window",
-    "cp-resnet": "its borders are part of what it learns, and its field of view is longer than most windows",
-    "tf-sepnet": "its residual norms and its means over time are of the whole window",
-    "small-vit": "every patch looks at every other: windowed-ast is the transformer that streams",
-    "mobile-vit": "every patch looks at every other: windowed-ast is the transformer that streams",
-    "keyword-mlp": "its gates mix all frames of the window",
-}
-"""Student without a twin to the reason."""
-
-
 def causal_arguments(model: str, layout: str) -> dict[str, Any]:
     """Arguments that make the causal twin of a registry model for a front-end of this layout.
 
@@ -78,12 +57,12 @@ def causal_arguments(model: str, layout: str) -> dict[str, Any]:
     Raises:
         BadConfigError: the model has no causal twin, or not for this layout.
     """
-    if model not in _TWINS:
-        why = f": {_WHOLE[model]}" if model in _WHOLE else ""
-        mend = f"use one of {', '.join(_TWINS)}"
-        raise BadConfigError(f"{model} has no causal twin{why}", where="--causal", mend=mend)
-    if model == "bc-resnet" and layout != "freq_time":
+    said = causality()
+    twin = said.get(model, "")
+    if isinstance(twin, str):
+        others = sorted(name for name, other in said.items() if not isinstance(other, str))
+        why = f": {twin}" if twin else ""
         raise BadConfigError(
-            "bc-resnet takes frequency in height", where="--causal", mend='use a front-end of layout "freq_time"'
+            f"{model} has no causal twin{why}", where="--causal", mend=f"use one of {', '.join(others)}"
         )
-    return _TWINS[model]("height" if layout == "time_freq" else "width")
+    return twin("height" if layout == "time_freq" else "width")

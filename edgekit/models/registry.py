@@ -31,15 +31,30 @@ _MODULES: dict[str, str] = {
 }
 _BUILDERS: dict[str, Callable[..., Any]] = {}
 
+Causality = Callable[[str], dict[str, Any]] | str
+"""What a student says of its causal twin: its arguments where time is "height" or "width", or why there is none."""
+_CAUSALITY: dict[str, Causality] = {}
 
-def register(name: str) -> Callable[[Builder], Builder]:
-    """Decorator: make a class or function available as ``build_model(name, **arguments)``."""
+
+def register(name: str, *, causal: Causality = "") -> Callable[[Builder], Builder]:
+    """Decorator: make a class or function available as ``build_model(name, **arguments)``.
+
+    Args:
+        name: of the model.
+        causal: see :data:`Causality`; "" says nothing, and there is no twin.
+    """
 
     def put(builder: Builder) -> Builder:
-        _BUILDERS[name] = builder
+        _BUILDERS[name], _CAUSALITY[name] = builder, causal
         return builder
 
     return put
+
+
+def causality() -> dict[str, Causality]:
+    """What every model says of its causal twin."""
+    _open_shelves()
+    return dict(_CAUSALITY)
 
 
 @cache

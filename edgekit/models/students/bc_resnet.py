@@ -7,6 +7,8 @@ classes (``dcase`` convention): τ = 1 9,232 parameters and 2.48 MMAC, τ = 3 54
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from edgekit.core.errors import BadConfigError
@@ -23,7 +25,15 @@ CAUSAL_FRAMES = 5 + 2 * sum(count * 2**stage for stage, (_, count, _) in enumera
 """Frames that one output of the causal network looks at: stem, time convolutions of all blocks, tail."""
 
 
-@register("bc-resnet")
+def _twin(axis: str) -> dict[str, Any]:
+    """Its causal twin, for front-ends that have frequency in height."""
+    if axis == "height":
+        mend = 'use a front-end of layout "freq_time"'
+        raise BadConfigError("bc-resnet takes frequency in height", where="--causal", mend=mend)
+    return {"causal": True}
+
+
+@register("bc-resnet", causal=_twin)
 class BcResNet(nn.Module):
     """Strided 5×5 stem, four stages of broadcasted residual blocks, depthwise 5×5 tail, global mean, 1×1.
 

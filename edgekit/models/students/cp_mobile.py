@@ -18,7 +18,7 @@ from edgekit.models.registry import register
 _BASELINE_STRIDES: dict[str, tuple[int, int]] = {"3": (1, 2), "4": (2, 1)}
 
 
-@register("cp-mobile")
+@register("cp-mobile", causal="its means, and with GRN its norms, are over the whole window")
 class CpMobile(nn.Module):
     """Two strided stem convolutions, three stages of inverted-residual blocks, 1×1 head, global mean.
 

@@ -39,7 +39,9 @@ _LAYOUTS = {"2022": _Layout(2, 2, True, (2, 1)), "2020": _Layout(4, 1, False, (2
 _POOLED_AFTER = (1, 2, 4)
 
 
-@register("cp-resnet")
+@register(
+    "cp-resnet", causal="its borders are part of what it learns, and its field of view is longer than most windows"
+)
 class CpResNet(nn.Module):
     """Strided 5×5 stem, three stages of residual blocks, 1×1 head, global mean.
 

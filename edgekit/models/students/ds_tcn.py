@@ -20,7 +20,7 @@ from edgekit.models.causal import AXES, need_frames, newest
 from edgekit.models.registry import register
 
 
-@register("ds-tcn")
+@register("ds-tcn", causal=lambda axis: {"time": axis})
 class DsTcn(nn.Module):
     """Depthwise-separable blocks over time, mean over the frames that are left, dense.
 

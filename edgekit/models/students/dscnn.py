@@ -21,7 +21,7 @@ from edgekit.models.level import PeakLevel
 from edgekit.models.registry import register
 
 
-@register("ds-cnn")
+@register("ds-cnn", causal=lambda axis: {"causal": axis})
 class DsCnn(nn.Module):
     """Stem convolution, depthwise-separable blocks, global mean, dense.
 

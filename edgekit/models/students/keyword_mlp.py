@@ -15,7 +15,7 @@ from edgekit.models.causal import AXES
 from edgekit.models.registry import register
 
 
-@register("keyword-mlp")
+@register("keyword-mlp", causal="its gates mix all frames of the window")
 class KeywordMlp(nn.Module):
     """Frame projection, gated MLP blocks with a norm after each, norm, mean over the frames, linear head.
 

@@ -22,7 +22,7 @@ PATCH = 2
 """Side of the patches that are unfolded; attention joins the pixels at the same place of all patches."""
 
 
-@register("mobile-vit")
+@register("mobile-vit", causal="every patch looks at every other: windowed-ast is the transformer that streams")
 class MobileVit(nn.Module):
     """Strided stem, inverted residuals down to an eighth, MobileViT blocks around a last halving, mean, linear.
 

@@ -71,7 +71,7 @@ def _remember(layer: nn.Module, units: int) -> None:
             nn.init.ones_(bias.data[units : 2 * units])
 
 
-@register("kws-gru")
+@register("kws-gru", causal=lambda axis: {"time": axis})
 def kws_gru(
     classes: int = 12,
     units: int = 32,
@@ -84,7 +84,7 @@ def kws_gru(
     return RecurrentKeywords("GRU", classes, units, layers, features, time, dropout)
 
 
-@register("kws-lstm")
+@register("kws-lstm", causal=lambda axis: {"time": axis})
 def kws_lstm(
     classes: int = 12,
     units: int = 32,

@@ -23,7 +23,7 @@ from edgekit.models.transformer import TransformerBlock, initialise, make_norm
 _POSITIONS = ("sine", "learned", "none")
 
 
-@register("small-vit")
+@register("small-vit", causal="every patch looks at every other: windowed-ast is the transformer that streams")
 class SmallVit(nn.Module):
     """Patch projection, positional codes, class (and distillation) token, pre-norm transformer blocks, linear head.
 

@@ -23,7 +23,7 @@ _SHUFFLE_2023 = 10
 """Groups of the channel shuffle in the first layout; the second has as many as half the channels."""
 
 
-@register("tf-sepnet")
+@register("tf-sepnet", causal="its residual norms and its means over time are of the whole window")
 class TfSepNet(nn.Module):
     """Stem, four stages of separate-convolution blocks between norms and pools, 1×1, mean.
 

@@ -18,7 +18,7 @@ from edgekit.models.registry import register
 from edgekit.models.transformer import FeedForward, initialise, make_norm
 
 
-@register("windowed-ast")
+@register("windowed-ast", causal=lambda axis: {"time": axis})
 class WindowedAst(nn.Module):
     """Patch projection, pre-norm blocks with attention over the latest tokens, mean over the tokens left, linear head.
 
