@@ -8,10 +8,11 @@ with 256 clips of spk00–17; files that are in ``--out`` are taken. All clips o
 by edgekit's integers and by the file's own runtime: ONNX Runtime without fusions, LiteRT's reference kernels. Beside it
 stands how often that runtime agrees with itself, run as it is by default (fused, or optimised). ``widest_margin`` is
 the largest distance between the best two logits, in steps of the output, of a clip with another label.
-``rounded_once`` has the equal labels where edgekit's interpreter rounds every sum once, as ONNX Runtime does, instead
-of twice, as TFLite and TFLM do: an experiment that says how many of the other labels come from there.
-``in_real_numbers`` has them where edgekit's graph of the file rounds activations as the file says and computes with
-real numbers between: what differs there would be read wrongly.
+Each file has a row for each rounding of edgekit's graph (``--rounding`` of ``edgekit quantize``): "twice" as TFLite and
+TFLM round a rescaled sum, "once" as these do with TFLITE_SINGLE_ROUNDING. ``in_real_numbers`` has the equal labels
+where edgekit's graph of the file rounds activations as the file says and computes with real numbers between: what
+differs there would be read wrongly. ``with_int32_biases`` has them where these real numbers have the integer graph's
+biases, which chips keep in steps of input times weight: an experiment that says what comes from there alone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 
 import numpy as np
 from foreign_files import MAKERS, Float
-from foreign_rounding import in_real_numbers, rounded_once
+from foreign_rounding import in_real_numbers
 from results_file import write_results
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -41,6 +42,7 @@ from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
+from edgekit.graph.rounding import ONCE, ROUNDINGS, Rounding, with_rounding
 from edgekit.quantize.compare import dequantized_outputs
 
 CALIBRATION, MEASURED = "speaker=spk00..spk17", "speaker=spk18..spk25"
@@ -77,35 +79,47 @@ def tflite_logits(path: Path, clips: np.ndarray, *, default: bool) -> np.ndarray
     return (np.stack(answers) - zero_point) * scale
 
 
-def row(model: str, quantizer: str, path: Path, seen: np.ndarray, clips: np.ndarray) -> dict[str, Any]:
-    """One file against its own runtime; ``seen`` gives an output that is left in float its range."""
+def rows_of(model: str, quantizer: str, path: Path, seen: np.ndarray, clips: np.ndarray) -> list[dict[str, Any]]:
+    """One file against its own runtime, a row a rounding; ``seen`` gives an output that is left in float its range."""
     onnx = path.suffix == ".onnx"
     runtime: Callable[..., np.ndarray] = onnx_logits if onnx else tflite_logits
-    last = np.ascontiguousarray(clips.transpose(0, 2, 3, 1))
-    integer = lower(load_graph(path), np.ascontiguousarray(seen.transpose(0, 2, 3, 1)))
-    ours = dequantized_outputs(integer, last).reshape(len(clips), -1)
-    theirs = runtime(path, clips, default=False).reshape(ours.shape)
-    usual = runtime(path, clips, default=True).reshape(ours.shape)
-    step = integer.tensor(integer.outputs[0]).scale_zero()[0]
-    other = ours.argmax(axis=1) != theirs.argmax(axis=1)
-    best = np.sort(theirs[other], axis=1)
-    with rounded_once():
-        once = dequantized_outputs(integer, last).reshape(ours.shape)
-    real = in_real_numbers(path, last).reshape(ours.shape) if onnx else ours
-    return {
+    theirs, usual = (runtime(path, clips, default=default).reshape(len(clips), -1) for default in (False, True))
+    told = {
         "model": model,
         "quantizer": quantizer,
         "runtime": "ONNX Runtime" if onnx else "LiteRT",
         "clips": len(clips),
-        "equal_labels": float(1.0 - other.mean()),
-        "rounded_once": float((once.argmax(axis=1) == theirs.argmax(axis=1)).mean()) if onnx else None,
-        "in_real_numbers": float((real.argmax(axis=1) == theirs.argmax(axis=1)).mean()) if onnx else None,
-        "runtime_equals_itself": float((theirs.argmax(axis=1) == usual.argmax(axis=1)).mean()),
+        "runtime_equals_itself": _equal(usual, theirs),
+    }
+    seen, last = (np.ascontiguousarray(part.transpose(0, 2, 3, 1)) for part in (seen, clips))
+    return [told | _row(path, rounding, seen, last, theirs) for rounding in ROUNDINGS]
+
+
+def _row(path: Path, rounding: Rounding, seen: np.ndarray, clips: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
+    """What edgekit's graph of a file gives beside its runtime's logits [N, classes]; clips [N, H, W, C]."""
+    integer = lower(with_rounding(load_graph(path), rounding), seen)
+    ours = dequantized_outputs(integer, clips).reshape(theirs.shape)
+    step = integer.tensor(integer.outputs[0]).scale_zero()[0]
+    best = np.sort(theirs[ours.argmax(axis=1) != theirs.argmax(axis=1)], axis=1)
+    experiments: dict[str, float | None] = {"in_real_numbers": None, "with_int32_biases": None}
+    if path.suffix == ".onnx" and rounding == ONCE:
+        experiments["in_real_numbers"] = _equal(in_real_numbers(path, clips), theirs)
+        experiments["with_int32_biases"] = _equal(in_real_numbers(path, clips, integer), theirs)
+    return {
+        "rounding": rounding,
+        "equal_labels": _equal(ours, theirs),
+        **experiments,
+        "rms_steps": float(np.sqrt(np.square((ours - theirs) / step).mean())),
         "largest_steps": float(np.abs(ours - theirs).max() / step),
         "widest_margin": float(((best[:, -1] - best[:, -2]) / step).max(initial=0.0)),
         "float_tensors": sum(tensor.dtype.startswith("float") for tensor in integer.tensors.values()),
-        "c_equals_interpreter": _c_agrees(integer, last[:IN_C]),
+        "c_equals_interpreter": _c_agrees(integer, clips[:IN_C]),
     }
+
+
+def _equal(logits: np.ndarray, theirs: np.ndarray) -> float:
+    """Share of clips with the same label."""
+    return float((logits.reshape(theirs.shape).argmax(axis=1) == theirs.argmax(axis=1)).mean())
 
 
 def _c_agrees(integer: Graph, clips: np.ndarray) -> bool:
@@ -132,7 +146,7 @@ def measured(name: str, run: Path, folder: Path, data: Path) -> list[dict[str, A
     for quantizer, (file, make) in MAKERS.items():
         if not (folder / file).is_file():
             make(given, folder / file)
-        rows.append(row(name, quantizer, folder / file, seen, np.ascontiguousarray(clips, np.float32)))
+        rows += rows_of(name, quantizer, folder / file, seen, np.ascontiguousarray(clips, np.float32))
     return rows
 
 
