@@ -30,6 +30,7 @@ class Value:
     data: Any = None
     raw: bytes | None = None
     scale: float | None = None
+    zero_point: int = 0
     variable: bool = False
     buffer: int | None = None
 
@@ -130,7 +131,7 @@ def _tensor(builder: Any, value: Value, payloads: list[bytes]) -> int:
     quantization = None
     if value.scale is not None:
         scales = builder.CreateNumpyVector(np.array([value.scale], np.float32))
-        zeros = builder.CreateNumpyVector(np.array([0], np.int64))
+        zeros = builder.CreateNumpyVector(np.array([value.zero_point], np.int64))
         tflite.QuantizationParametersStart(builder)
         tflite.QuantizationParametersAddScale(builder, scales)
         tflite.QuantizationParametersAddZeroPoint(builder, zeros)

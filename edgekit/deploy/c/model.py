@@ -79,7 +79,11 @@ def emit_model(
     """
     for node in graph.nodes:
         if node.op not in EMITTERS:
-            raise UnsupportedOpError(f"operator {node.op!r} has no C kernel", where=node.name)
+            raise UnsupportedOpError(
+                f"operator {node.op!r} has no C kernel",
+                where=node.name,
+                mend="make the whole model integer (edgekit quantize)",
+            )
     plan = firmware(graph, optimize, bent.max_arena, bent.flash_price)
     steps = [_emit_step(plan, nodes, target, lambda layer: emit_layer(layer, optimize, bent)) for nodes in plan.steps]
     merged = MergedFunctions()

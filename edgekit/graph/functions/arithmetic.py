@@ -19,4 +19,7 @@ FUNCTIONS = (
 )
 
 # ONNX's Sqrt has a rule of its own: what is divided by it is multiplied by rsqrt instead.
-OPERATORS = (Operator(lambda attrs: ("pow", ("max", "x", 0.0), 0.5), tflite="SQRT"),)
+OPERATORS = (
+    Operator(lambda attrs: ("pow", ("max", "x", 0.0), 0.5), tflite="SQRT"),
+    Operator(lambda attrs: ("pow", "x", 2.0), tflite="SQUARE"),
+)

@@ -12,6 +12,7 @@ from edgekit.graph.passes.check_edge import check_edge
 from edgekit.graph.passes.cut_concat import cut_concat
 from edgekit.graph.passes.drop_dead import drop_dead
 from edgekit.graph.passes.fold_affine import fold_affine
+from edgekit.graph.passes.fold_islands import fold_islands
 from edgekit.graph.passes.fold_pad import fold_pad
 from edgekit.graph.passes.fold_shuffle import fold_shuffle
 from edgekit.graph.passes.fuse_activation import fuse_activation
@@ -30,7 +31,7 @@ FLOAT_PASSES: tuple[Callable[[Graph], Graph], ...] = (
     fold_shuffle,
 )
 """What runs over the plain lowering of an ONNX graph, in this order; each returns a new graph."""
-TFLITE_PASSES: tuple[Callable[[Graph], Graph], ...] = (fold_pad, drop_dead, check_edge)
+TFLITE_PASSES: tuple[Callable[[Graph], Graph], ...] = (fold_pad, fold_islands, drop_dead, check_edge)
 """What runs over the plain lowering of a TFLite graph."""
 FINAL_PASSES: tuple[Callable[[Graph], Graph], ...] = (merge_reshape, drop_dead, check_edge)
 """What runs after a QDQ model has become an integer graph (a float model stays as it is in between)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from edgekit.core.errors import BadFileError
@@ -105,6 +106,32 @@ def _one_of(node: Node, state: State) -> list[Part]:
     ]
 
 
+def _reduce_max(node: Node, state: State) -> list[Part]:
+    """REDUCE_MAX as a max_pool2d over the axes, brought together as [1, outer, n, inner] by a transpose if need be."""
+    source, dims = node.inputs[0], state.dims(node.inputs[0])
+    listed = state.axes(node, 1)
+    if not dims or any(not -len(dims) <= axis < len(dims) for axis in listed):
+        raise BadFileError(f"{node.op} over axes {listed} of rank {len(dims)}", where=node.name)
+    axes = sorted({axis % len(dims) for axis in listed}) or [0]
+    kept = bool(node.attrs.get("keep_dims", False))
+    result = tuple(1 if axis in axes else dim for axis, dim in enumerate(dims) if kept or axis not in axes)
+    parts = []
+    if axes != list(range(axes[0], axes[-1] + 1)):
+        perm = (*axes, *(axis for axis in range(len(dims)) if axis not in axes))
+        parts.append(Part("transpose", {"perm": perm}, (source,), f"{node.name}/together"))
+        source, dims, axes = f"{node.name}/together", tuple(dims[axis] for axis in perm), list(range(len(axes)))
+    outer, inner = dims[: axes[0]], dims[axes[-1] + 1 :]
+    covered = prod(dims[axes[0] : axes[-1] + 1])
+    window = {"window": (1, covered), "stride": (1, covered), "pad": ((0, 0), (0, 0)), "activation": "none"}
+    folded, whole = f"{node.name}/folded", f"{node.name}/largest"
+    return [
+        *parts,
+        Part("reshape", {}, (source,), folded, (1, prod(outer), covered, prod(inner))),
+        Part("max_pool2d", window, (folded,), whole),
+        Part("reshape", {}, (whole,), node.outputs[0], result),
+    ]
+
+
 def parts_of(node: Node, state: State) -> list[Part] | None:
     """The edge operators of a node of this file; None of any other node."""
     if node.op == "STRIDED_SLICE" and node.attrs.get("shrink_axis_mask", 0) and len(node.inputs) == 4:
@@ -120,5 +147,6 @@ EXPANDED: Mapping[str, tuple[tuple[int, ...], Callable[[Node, State], list[Part]
     "SPLIT_V": ((3,), _split),
     "UNPACK": ((1,), _unpack),
     "PACK": ((), _pack),
+    "REDUCE_MAX": ((2,), _reduce_max),
 }
 """Operator to the numbers of inputs it may have (any where empty) and to what makes parts of it."""

@@ -67,6 +67,15 @@ def _gather(node: Node, state: State) -> Lowered:
     return "gather", {"axis": axis % rank, "indices": tuple(indices)}, node.inputs[:1]
 
 
+def _reverse(node: Node, state: State) -> Lowered:
+    """REVERSE_V2 along one axis, as a gather."""
+    dims, axes = state.dims(node.inputs[0]), state.axes(node, 1)
+    if len(axes) != 1 or not -len(dims) <= axes[0] < len(dims):
+        raise UnsupportedOpError(f"REVERSE_V2 along {axes}", where=node.name, mend="reverse one axis")
+    axis = axes[0] % len(dims)
+    return "gather", {"axis": axis, "indices": tuple(reversed(range(dims[axis])))}, node.inputs[:1]
+
+
 def _concat(node: Node, state: State) -> Lowered:
     rank = len(state.dims(node.inputs[0]))
     axis = option(node, "axis")
@@ -104,6 +113,7 @@ MOVES: Mapping[str, Rule] = {
     "STRIDED_SLICE": _strided_slice,
     "CONCATENATION": _concat,
     "GATHER": _gather,
+    "REVERSE_V2": _reverse,
     "RESIZE_NEAREST_NEIGHBOR": _resize("resize_nearest"),
     "RESIZE_BILINEAR": _resize("resize_bilinear"),
 }
