@@ -454,3 +454,9 @@ def test_many_copies_are_a_gather(bench):
     ]
     graph = bench.agree(bench.save(nodes, [1, 3, 40], {"times": np.array([1, 1, 40])}))
     assert "gather" in [item.op for item in graph.nodes]
+
+
+def test_more_copies_than_memory_holds(bench):
+    path = bench.save([node("Tile", ["x", "times"], ["y"])], [1, 3, 40], {"times": np.array([1, 2**8, 2**8])})
+    with pytest.raises(UnsupportedOpError, match="copies"):
+        lower(load_graph(path))

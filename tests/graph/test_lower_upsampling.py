@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from onnx import helper
 
-from edgekit.core.errors import BadFileError, UnsupportedOpError
+from edgekit.core.errors import BadFileError, EdgekitError, UnsupportedOpError
 from edgekit.graph.graph import Graph
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
@@ -66,6 +66,16 @@ def test_what_is_not_carried(bench: Any) -> None:
         [node("ConvTranspose", ["x", "w"], ["y"], group=2)], [1, 3, 4, 4], {"w": bench.floats(3, 2, 2, 2)}
     )
     with pytest.raises(BadFileError):
+        lower(load_graph(path))
+
+
+@pytest.mark.parametrize(
+    "attrs", [{"dilations": [2**30, 1]}, {"strides": [2**30, 2**30]}, {"output_padding": [2**40, 0]}]
+)
+def test_attributes_that_would_take_all_memory(bench: Any, attrs: dict[str, Any]) -> None:
+    nodes = [node("ConvTranspose", ["x", "w"], ["y"], **attrs)]
+    path = bench.save(nodes, [1, 3, 4, 4], {"w": bench.floats(3, 2, 2, 2)})
+    with pytest.raises(EdgekitError):
         lower(load_graph(path))
 
 

@@ -69,4 +69,5 @@ def _table(graph: Graph, island: Sequence[Node], source: str, target: str) -> np
         values = run_float(Graph(island[-1].name, "edge", tensors, nodes, ("x",), (names[-1],)), values[None])[0]
     scale, zero_point = graph.tensor(target).scale_zero()
     rounded = round_half_away(values.astype(np.float32) / np.float32(scale)) + zero_point
-    return np.clip(rounded, INT8_MIN, INT8_MAX).astype(np.int8)
+    table: np.ndarray = np.clip(rounded, INT8_MIN, INT8_MAX).astype(np.int8)
+    return table

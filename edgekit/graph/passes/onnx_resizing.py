@@ -8,7 +8,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
-from edgekit.graph.passes.onnx_builder import Builder, common_layout, unsupported
+from edgekit.graph.passes.onnx_builder import MAX_INDEX, Builder, common_layout, unsupported
 from edgekit.graph.passes.onnx_elementwise import of_views
 from edgekit.graph.passes.onnx_weighted import unbatched
 from edgekit.graph.passes.views import View
@@ -93,6 +93,8 @@ def _repeated(node: Node, build: Builder, view: View, repeats: tuple[int, ...]) 
     for axis, count in enumerate(repeats):
         if count == 1:
             continue
+        if count * view.index.size > MAX_INDEX:
+            raise unsupported(node, f"{node.op} of {count} copies of {view.index.size} elements")
         order = common_layout(build, [view])
         source, along = build.arranged(node, view, order), order.index(axis)
         if count > MAX_COPIES:

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
-from edgekit.graph.passes.onnx_builder import Builder, unsupported
+from edgekit.graph.passes.onnx_builder import MAX_INDEX, Builder, unsupported
 from edgekit.graph.passes.onnx_slicing import sliced
 from edgekit.graph.passes.onnx_weighted import conv
 from edgekit.graph.passes.views import View
@@ -60,8 +60,11 @@ def conv_transpose(node: Node, build: Builder) -> None:
     extra, pads = _list(node, "output_padding", rank, 0, 0), _list(node, "pads", 2 * rank, 0, 0)
     if group < 1 or weights.shape[0] % group or weights.shape[0] != view.shape[1]:
         raise BadFileError(f"ConvTranspose with {group} groups and weights {weights.shape}", where=node.name)
+    reach = tuple((size - 1) * gap + 1 for size, gap in zip(weights.shape[2:], dilation, strict=True))
+    taps = tuple(-(-(size + more) // step) for size, more, step in zip(reach, extra, stride, strict=True))
+    if prod(weights.shape[:2]) * prod(taps) * prod(stride) > MAX_INDEX:
+        raise unsupported(node, f"ConvTranspose of {weights.shape} with strides {stride} and dilations {dilation}")
     kernel = _spread(weights, dilation)
-    taps = tuple(-(-(size + more) // step) for size, more, step in zip(kernel.shape[2:], extra, stride, strict=True))
     phases = prod(stride)
     name = f"{node.name}/phases"
     build.values[f"{name}/w"] = _phases(kernel, group, stride, taps)
