@@ -20,6 +20,7 @@ from edgekit.core.optional import require
 from edgekit.graph.graph import Graph
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
+from edgekit.graph.rounding import rounding_of, with_rounding
 
 EXTRA = "nncf"
 """The extra that brings NNCF and ONNX Runtime."""
@@ -31,7 +32,7 @@ def quantized_by(method: str, model: Path, graph: Graph, clips: np.ndarray) -> G
     Args:
         method: a key of :data:`METHODS`.
         model: float ``.onnx``.
-        graph: the model, lowered, whose metadata the result carries.
+        graph: the model, lowered, whose metadata (its rounding among them) the result carries.
         clips: float32 [N, H, W, C].
 
     Raises:
@@ -46,7 +47,7 @@ def quantized_by(method: str, model: Path, graph: Graph, clips: np.ndarray) -> G
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         out = Path(folder) / "quantized.onnx"
         _run(method, model, inputs, out)
-        integer = lower(load_graph(out), clips)
+        integer = lower(with_rounding(load_graph(out), rounding_of(graph)), clips)
     return integer.replace(name=graph.name, metadata=dict(graph.metadata))
 
 

@@ -187,3 +187,11 @@ def test_another_rounding_is_refused(model: Path, features: Path, tmp_path: Path
     out = tmp_path / "m.tflite"
     assert main(["quantize", str(model), "--calib", str(features), "-o", str(out), "--rounding", "up"]) == 2
     assert not out.exists()
+
+
+def test_another_packages_quantizer_rounds_as_is_asked(model: Path, features: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    out = tmp_path / "ort.tflite"
+    asked = ["quantize", str(model), "--calib", str(features), "--method", "ort", "--rounding", "once", "-o", str(out)]
+    assert main(asked) == 0
+    assert rounding_of(lower(load_graph(out))) == "once"
