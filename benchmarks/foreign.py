@@ -6,13 +6,14 @@
 (``quantize_static``) and TensorFlow's converter (in the Python of ``EDGEKIT_TENSORFLOW_PYTHON``) each make a file of it
 with 256 clips of spk00–17; files that are in ``--out`` are taken. All clips of other speakers (spk18–25) are answered
 by edgekit's integers and by the file's own runtime: ONNX Runtime without fusions, LiteRT's reference kernels. Beside it
-stands how often that runtime agrees with itself, run as it is by default (fused, or optimised). ``widest_margin`` is
-the largest distance between the best two logits, in steps of the output, of a clip with another label.
-Each file has a row for each rounding of edgekit's graph (``--rounding`` of ``edgekit quantize``): "twice" as TFLite and
-TFLM round a rescaled sum, "once" as these do with TFLITE_SINGLE_ROUNDING. ``in_real_numbers`` has the equal labels
-where edgekit's graph of the file rounds activations as the file says and computes with real numbers between: what
-differs there would be read wrongly. ``with_int32_biases`` has them where these real numbers have the integer graph's
-biases, which chips keep in steps of input times weight: an experiment that says what comes from there alone.
+stands how often that runtime agrees with itself, run as it is by default (fused, or optimised), and in
+``equal_labels_by_default`` how often edgekit does with that. ``widest_margin`` is the largest distance between the best
+two logits, in steps of the output, of a clip with another label. Each file has a row for each rounding of edgekit's
+graph (``--rounding`` of ``edgekit quantize``): "twice" as TFLite and TFLM round a rescaled sum, "once" as these do with
+TFLITE_SINGLE_ROUNDING. ``in_real_numbers`` has the equal labels where edgekit's graph of the file rounds activations as
+the file says and computes with real numbers between: what differs there would be read wrongly. ``with_int32_biases``
+has them where these real numbers have the integer graph's biases, which chips keep in steps of input times weight: an
+experiment that says what comes from there alone.
 """
 
 from __future__ import annotations
@@ -92,10 +93,12 @@ def rows_of(model: str, quantizer: str, path: Path, seen: np.ndarray, clips: np.
         "runtime_equals_itself": _equal(usual, theirs),
     }
     seen, last = (np.ascontiguousarray(part.transpose(0, 2, 3, 1)) for part in (seen, clips))
-    return [told | _row(path, rounding, seen, last, theirs) for rounding in ROUNDINGS]
+    return [told | _row(path, rounding, seen, last, theirs, usual) for rounding in ROUNDINGS]
 
 
-def _row(path: Path, rounding: Rounding, seen: np.ndarray, clips: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
+def _row(
+    path: Path, rounding: Rounding, seen: np.ndarray, clips: np.ndarray, theirs: np.ndarray, usual: np.ndarray
+) -> dict[str, Any]:
     """What edgekit's graph of a file gives beside its runtime's logits [N, classes]; clips [N, H, W, C]."""
     integer = lower(with_rounding(load_graph(path), rounding), seen)
     ours = dequantized_outputs(integer, clips).reshape(theirs.shape)
@@ -108,6 +111,7 @@ def _row(path: Path, rounding: Rounding, seen: np.ndarray, clips: np.ndarray, th
     return {
         "rounding": rounding,
         "equal_labels": _equal(ours, theirs),
+        "equal_labels_by_default": _equal(ours, usual),
         **experiments,
         "rms_steps": float(np.sqrt(np.square((ours - theirs) / step).mean())),
         "largest_steps": float(np.abs(ours - theirs).max() / step),
