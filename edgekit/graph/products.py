@@ -49,9 +49,9 @@ class MatrixProduct:
 
 
 def product_of(graph: Graph, node: Node) -> MatrixProduct | None:
-    """The product of an int8 batch_matmul of enough rows; None where each output is computed by itself."""
+    """The product of a batch_matmul of enough rows; None where each output is computed by itself."""
     first, output = graph.tensor(node.inputs[0]), graph.tensor(node.outputs[0])
-    if first.dtype != "int8" or node.attrs["adj_x"] or len(first.dims) < 2 or 0 in output.dims:
+    if first.dtype not in ("int8", "int16") or node.attrs["adj_x"] or len(first.dims) < 2 or 0 in output.dims:
         return None
     product = MatrixProduct(output.dims[-2], first.dims[-1], output.dims[-1])
     return product if product.rows >= ROWS and product.depth > 0 else None
