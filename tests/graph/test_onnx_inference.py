@@ -13,8 +13,8 @@ from onnx import TensorProto, defs, helper, numpy_helper, shape_inference
 
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Graph
-from edgekit.graph.readers.onnx_inference import RANK_GIVERS
 from edgekit.graph.readers.onnx_reader import read_onnx
+from edgekit.graph.readers.onnx_traps import RANK_GIVERS
 
 node = helper.make_node
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL

@@ -17,15 +17,13 @@ import numpy as np
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
 from edgekit.graph.passes.onnx_constants import evaluate
-from edgekit.graph.readers.limits import MAX_NODES, MAX_RANK, check_dims
+from edgekit.graph.readers.limits import MAX_NODES, check_dims
 from edgekit.graph.readers.onnx_source import DEFAULT_DOMAINS
+from edgekit.graph.readers.onnx_traps import check_node
 from edgekit.graph.tensor import Dim, Shape, Unknown
 
 MAX_FOLDED = 256
 """Elements of a value that is followed: no shape is longer, and weights are."""
-
-RANK_GIVERS: Mapping[str, tuple[int, ...]] = {"Expand": (1,), "ConstantOfShape": (0,), "Reshape": (1,), "Tile": (1,)}
-"""Operators and their inputs whose length is a rank of the result. onnx makes as many dimensions as the length says."""
 
 SAME_TYPE = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
 """Operators whose schema carries a function instead of an inference: their output is like their first input."""
@@ -151,7 +149,6 @@ def infer_node(proto: Any, node: Node, scope: Scope) -> None:
         scope.values[node.outputs[0]] = value
         scope.types[node.outputs[0]] = _type_of(value)
         return
-    _check_permutation(node, scope)
     found = _inferred(proto, node, scope)
     for name in filter(None, node.outputs):
         scope.put(name, found.get(name))
@@ -170,7 +167,7 @@ def _inferred(proto: Any, node: Node, scope: Scope) -> Mapping[str, Any]:
     schema = defs.get_schema(proto.op_type, version, domain)
     if not schema.has_type_and_shape_inference_function:
         return {}
-    _check_rank(node, scope)
+    check_node(node, scope)
     types = {name: scope.types.get(name) or TypeProto() for name in node.inputs if name}
     data = {name: _proto(scope, name) for name in types if _small(scope.values.get(name))}
     try:
@@ -196,22 +193,6 @@ def _opset(domain: str, version: int) -> Any:
     from onnx import OperatorSetIdProto
 
     return OperatorSetIdProto(domain=domain, version=version)
-
-
-def _check_rank(node: Node, scope: Scope) -> None:
-    for index in RANK_GIVERS.get(node.op, ()):
-        name = node.inputs[index] if index < len(node.inputs) else ""
-        shape = scope.shape(name) if name else None
-        if shape and isinstance(shape[0], int) and shape[0] > MAX_RANK:
-            raise BadFileError(f"{node.op} makes rank {shape[0]}, above the limit of {MAX_RANK}", where=node.name)
-
-
-def _check_permutation(node: Node, scope: Scope) -> None:
-    """A Transpose names every axis of its input once, which onnx does not check."""
-    shape = scope.shape(node.inputs[0]) if node.op == "Transpose" and node.inputs else None
-    axes = node.attrs.get("perm")
-    if shape is not None and axes is not None and (not isinstance(axes, tuple) or sorted(axes) != [*range(len(shape))]):
-        raise BadFileError(f"Transpose by {axes} does not name every axis of rank {len(shape)}", where=node.name)
 
 
 def _small(value: np.ndarray | None) -> bool:
