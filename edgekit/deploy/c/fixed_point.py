@@ -131,9 +131,10 @@ static inline int32_t rescale(int32_t x, int32_t multiplier, int32_t shift) {
 }
 """,
         "rescale_right": """\
-/* x * multiplier * 2^(-shift - 32), rounded once, halves up: right shifts by at least one bit. */
+/* x * multiplier * 2^(-shift - 32), rounded once, halves up: what is cut off first does not matter to a half. */
 static inline int32_t rescale_right(int32_t x, int32_t multiplier, int32_t shift) {
-    return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << (31 + shift))) >> (32 + shift));
+    const int32_t high = (int32_t)(((int64_t)x * multiplier) >> 31);
+    return ((high >> shift) + 1) >> 1;
 }
 """,
         "mve_value": MVE_VALUE_ONCE,
