@@ -18,7 +18,7 @@ from edgekit.deploy.target import find_target
 from edgekit.graph.graph import Graph
 from edgekit.graph.rounding import ONCE, with_rounding
 
-SAMPLE = (*range(7_700_000, 7_700_030), 7_710_116)
+SAMPLE = (*range(7_700_000, 7_700_016), 7_710_116)
 """Seeds; the last one's layers run by rows."""
 NEEDS = {"cortex-m4": "arm-none-eabi-gcc", "cortex-m55": "qemu-system-arm"}
 
@@ -35,7 +35,7 @@ def sample() -> list[Case]:
 
 def test_the_sample_has_bytes_that_two_roundings_do_not_give(sample: list[Case]) -> None:
     twice = [outputs_of(with_rounding(case.graph, "twice"), case.clips) for case in sample]
-    assert sum(not np.array_equal(own, case.expected) for own, case in zip(twice, sample, strict=True)) >= 5
+    assert sum(not np.array_equal(own, case.expected) for own, case in zip(twice, sample, strict=True)) >= 3
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def _layers(seed: int) -> Graph:
 
 @pytest.mark.parametrize("isa", TWINS)
 def test_kernels_of_every_instruction_set_take_part(isa: str, tmp_path: Path) -> None:
-    kernels = kernels_of(check_twins([_layers(seed) for seed in (1, 2, 3)], TWINS[isa], tmp_path))
-    assert isa == "portable" or sum(kernel.startswith(isa) for kernel in kernels) >= 9
+    kernels = kernels_of(check_twins([_layers(seed) for seed in (1, 2)], TWINS[isa], tmp_path))
+    assert isa == "portable" or sum(kernel.startswith(isa) for kernel in kernels) >= 6
 
 
 def test_instructions_of_an_emulated_m4(tmp_path: Path) -> None:
