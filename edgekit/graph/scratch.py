@@ -157,6 +157,9 @@ def _fully_connected(graph: Graph, node: Node) -> int:
     if node.attrs.get(CODES):
         outputs, depth = graph.tensor(node.inputs[1]).dims
         return dense_patches(graph.tensor(node.outputs[0]).elements // outputs, depth).packed_nbytes
+    if all(graph.tensor(name).dtype == "int16" for name in (node.inputs[0], node.outputs[0])):
+        outputs, depth = graph.tensor(node.inputs[1]).dims
+        return dense_patches(graph.tensor(node.outputs[0]).elements // max(outputs, 1), depth).wide_nbytes
     patches = dense_patches_of(graph, node)
     return patches.nbytes if patches else 0
 

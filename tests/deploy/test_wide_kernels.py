@@ -21,6 +21,7 @@ from edgekit.deploy.toolchain import COMMON_FLAGS, find_toolchain
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.fixed_point import multiply_wide
 from edgekit.graph.integer.params import Accumulate, Clamp
+from edgekit.graph.rounding import ONCE, with_rounding
 from edgekit.graph.scratch import scratch_sizes
 
 
@@ -98,6 +99,12 @@ def test_random_layers_equal_the_interpreter(isa: str, op: str, tmp_path: Path) 
         check_twins([narrow_ends(wide_graph(op, seed)) for seed in range(40, 52)], TWINS[isa], tmp_path)
     )
     assert sum(kernel.startswith(("dsp", "mve")) for kernel in kernels) >= (4 if "conv" in op else 1)
+
+
+@pytest.mark.parametrize("isa", ["dsp", "mve"])
+def test_graphs_that_round_once_as_well(isa: str, tmp_path: Path) -> None:
+    graphs = [with_rounding(make(3), ONCE) for make in GRAPHS.values()]
+    assert any("wide" in kernel for kernel in kernels_of(check_twins(graphs, TWINS[isa], tmp_path)))
 
 
 @pytest.mark.parametrize("optimize", OPTIMIZE)

@@ -11,6 +11,7 @@ from edgekit.deploy.c.dsp import product as dsp_product
 from edgekit.deploy.c.dsp import wide_product as dsp_wide_product
 from edgekit.deploy.c.kernel import Code, Function, Layer
 from edgekit.deploy.c.mve import product as mve_product
+from edgekit.deploy.c.mve import wide_product as mve_wide_product
 from edgekit.deploy.c.neon import product as neon_product
 from edgekit.deploy.c.nest import loops, offset, strides
 from edgekit.deploy.c.product import Product, portable
@@ -41,6 +42,7 @@ PROVIDERS: dict[str, Provider] = {
 }
 
 WIDE_PROVIDERS: dict[str, Provider] = {
+    "mve": Provider(mve_wide_product.mve, mve_wide_product.fits),
     "dsp": Provider(dsp_wide_product.dsp, dsp_wide_product.fits),
 }
 """Of int16 activations; portable C computes each output by itself there (batch_matmul.py)."""

@@ -13,18 +13,20 @@ NO_PAD = ((0, 0), (0, 0))
 
 
 def as_pointwise(layer: Layer, *, few: bool = False) -> Layer:
-    """``layer``, or where it is fully_connected on a block of int8 rows or more, an equal conv2d [1,rows,1,K].
+    """``layer``, or where it is fully_connected on a block of rows or more, an equal conv2d [1,rows,1,K].
 
     Args:
         layer: of any operator.
         few: with fewer rows than a block, too.
     """
-    if layer.node.op != "fully_connected" or layer.output.dtype != "int8" or layer.inputs[0].dtype != "int8":
+    types = {layer.inputs[0].dtype, layer.output.dtype}
+    if layer.node.op != "fully_connected" or types not in ({"int8"}, {"int16"}):
         return layer
     arithmetic = cast(FullyConnectedParams, layer.params).arithmetic
     outputs, depth = arithmetic.weights.shape
     rows = layer.output.elements // outputs
-    if not few and not dense_patches(rows, depth).block:
+    patches = dense_patches(rows, depth)
+    if not few and not (patches.block if types == {"int8"} else patches.wide_nbytes):
         return layer
     weights = arithmetic.weights.reshape(outputs, 1, 1, depth)
     params = ConvParams(replace(arithmetic, weights=weights), (1, 1), (1, 1), NO_PAD)

@@ -222,6 +222,7 @@ WIDE_KERNELS: Mapping[tuple[str, str], tuple[Kernel, ...]] = MappingProxyType(
         ("depthwise_conv2d", "dsp"): (_depthwise(1, dsp_depthwise.fits), _depthwise(2, dsp_depthwise.fits_unrolled)),
         ("fully_connected", "dsp"): (_only(dsp_wide_dense.emit_wide_dense, dsp_wide_dense.fits),),
         ("batch_matmul", "dsp"): _matmul("dsp"),
+        ("batch_matmul", "mve"): _matmul("mve"),
     }
 )
 """The same for layers with int16 activations."""

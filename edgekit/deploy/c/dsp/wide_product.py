@@ -85,26 +85,28 @@ def fits(product: Product) -> bool:
 
 def dsp(product: Product, base: int) -> tuple[Function, ...]:
     """The functions; ``base`` is the number of functions in front of them."""
-    padded, params = _padded(product), product.params
+    padded = -(-product.depth // 4) * 4
     sizes = {"columns": product.columns, "depth": product.depth, "padded": padded}
-    step, following = (1, product.depth) if params.adj_y else (product.stride, 1)
-    prepare = fill(_PREPARE, self="@self@", **sizes, step=step, next=following)
     rows = fill(
         _ROWS, self="@self@", rows=ROWS, columns=product.columns, depth=product.depth, spread=f"@f{base}@",
         pair=f"@f{base + 1}@", two_strides=PAIR * product.stride,
     )  # fmt: skip
-    one = fill(_ONE, self="@self@", **sizes, value=_value(product))
+    one = fill(_ONE, self="@self@", **sizes, value=value(product, "sum"))
     return (
         spread(product.depth, PAIR),
         Function(f"pair_wide_{product.name}", _pair(product, padded)),
-        Function(f"columns_wide_{product.name}", prepare),
+        Function(f"columns_wide_{product.name}", prepare(product, padded)),
         Function(f"rows_wide_{product.name}", rows),
         *((Function(f"row_wide_{product.name}", one),) if product.rest else ()),
     )
 
 
-def _padded(product: Product) -> int:
-    return -(-product.depth // 4) * 4
+def prepare(product: Product, padded: int) -> str:
+    """Text of ``(b, columns)``: the columns one behind the other, of ``padded`` values each."""
+    step, following = (1, product.depth) if product.params.adj_y else (product.stride, 1)
+    return fill(
+        _PREPARE, self="@self@", columns=product.columns, depth=product.depth, padded=padded, step=step, next=following
+    )
 
 
 def _total(rescale: Rescale) -> int:
@@ -117,14 +119,15 @@ def _reduced(rescale: Rescale) -> int:
     return (rescale.multiplier + (1 << 15)) >> 16 if rescale.multiplier < 0x7FFF0000 else 0x7FFF
 
 
-def _value(product: Product) -> str:
+def value(product: Product, total: str) -> str:
+    """A C expression: the output of the sum ``total``."""
     clamp, how = product.params.clamp, product.params.rescale
-    return f"clamp16(rescale_wide(sum, {how.multiplier}, ({how.shift})), ({clamp.low}), {clamp.high})"
+    return f"clamp16(rescale_wide({total}, {how.multiplier}, ({how.shift})), ({clamp.low}), {clamp.high})"
 
 
 def _pair(product: Product, padded: int) -> str:
     twin = fill(
-        _TWIN, columns=product.columns, padded=padded, stride=product.stride, value=_value(product),
+        _TWIN, columns=product.columns, padded=padded, stride=product.stride, value=value(product, "sum"),
     )  # fmt: skip
     comment = f"Two rows of {padded} values, two by two beside each other, with {product.columns} columns."
     parameters = ("const uint32_t *block", "const int16_t *columns", "int16_t *y")
