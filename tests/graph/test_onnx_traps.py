@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.core.errors import BadFileError
+from edgekit.graph.graph import Node
 from edgekit.graph.readers.onnx_reader import read_onnx
+from edgekit.graph.readers.onnx_traps import check_node
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 TRAPS: dict[str, tuple[Any, list[int]]] = {
     "fewer parts than outputs": (helper.make_node("Split", ["x"], ["a", "y"], axis=1, num_outputs=1), [4, 2, 2]),
@@ -71,11 +76,23 @@ def test_onnx_does_not_survive_it(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("equation", ["ij,jk->ik", "...ij,...jk", "i j , j k", "ii->", "->"])
 def test_equations_of_the_grammar_are_asked_about(equation: str, tmp_path: Path) -> None:
-    from edgekit.graph.graph import Node
-    from edgekit.graph.readers.onnx_traps import check_node
-
     class Nothing:
         def shape(self, name: str) -> None:
             return None
 
     check_node(Node("Einsum", "e", ("x",), ("y",), {"equation": equation}), Nothing())
+
+
+def test_no_trap_is_let_through_in_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import fuzz_inference
+
+    rows = fuzz_inference.measured(4000, seed=11)
+    assert not [row for row in rows if row["let_through"]]
+
+
+def test_the_campaign_met_traps_and_let_none_through() -> None:
+    result = json.loads((BENCHMARKS / "results" / "fuzz_inference.json").read_text())
+    assert result["nodes"] >= 500_000
+    assert {row["operator"] for row in result["rows"]} <= {"Einsum", "GatherND", "Split"}
+    assert sum(row["traps"] for row in result["rows"]) > 0 == sum(row["let_through"] for row in result["rows"])
