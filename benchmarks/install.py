@@ -101,6 +101,7 @@ def as_user(user: str | None, folder: Path, python: str, script: str) -> float:
 
 def newcomer(python: str, user: str | None, folder: Path) -> dict[str, Any]:
     """One newcomer: seconds of the set-up, of the demo, and the demo's rows as it printed them."""
+    taken = commit()  # now: the tree may move on while the newcomer waits
     export(folder, user)
     load = os.getloadavg()[0]
     setup, demo = (as_user(user, folder, python, f"./scripts/{script}") for script in ("setup", "demo"))
@@ -113,7 +114,7 @@ def newcomer(python: str, user: str | None, folder: Path) -> dict[str, Any]:
         "python": version,
         "torch": torch,
         "environment_gb": round(weigh(folder / ".venv") / 1000, 1),
-        "commit": commit(),
+        "commit": taken,
         "root": user is None,
         "setup_seconds": setup,
         "demo_seconds": demo,
