@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def make_model(name: str, clips: int) -> PcmModel:
     """One row of MODELS with ``clips`` clips to compare labels on."""
     registered, arguments, preset = MODELS[name]
     spec = PRESETS[preset]
-    graph = _quantized(registered, arguments, spec)
+    graph = quantize_graph(*float_model(registered, arguments, spec))
     pcm = _pcm(spec, CHECKED, clips)
     scale, zero_point = graph.tensor(graph.inputs[0]).scale_zero()
     inputs = quantize_features(_features(spec, pcm), scale, zero_point)[..., None]
@@ -85,7 +86,8 @@ def _features(spec: FrontendSpec, pcm: np.ndarray) -> np.ndarray:
     return np.stack([features(spec, clip) for clip in pcm]).astype(np.float32)
 
 
-def _quantized(registered: str, arguments: dict[str, Any], spec: FrontendSpec) -> Graph:
+def float_model(registered: str, arguments: Mapping[str, Any], spec: FrontendSpec) -> tuple[Graph, np.ndarray]:
+    """A float edge graph with random weights, and clips to calibrate with, float32 [N, H, W, 1]."""
     torch.manual_seed(0)
     module = build_model(registered, classes=CLASSES, **arguments).train()
     with torch.no_grad():
@@ -103,7 +105,7 @@ def _quantized(registered: str, arguments: dict[str, Any], spec: FrontendSpec) -
         path = Path(folder) / "model.onnx"
         export_module(module, spec.feature_shape, path, {})
         graph = lower(load_graph(path))
-    return quantize_graph(graph, _features(spec, _pcm(spec, CALIBRATION, 32))[..., None])
+    return graph, _features(spec, _pcm(spec, CALIBRATION, 32))[..., None]
 
 
 def _centre_scores(module: torch.nn.Module, seen: torch.Tensor) -> None:
