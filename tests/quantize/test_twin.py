@@ -13,7 +13,7 @@ from edgekit.export.tflite_writer import tflite_bytes
 from edgekit.features.quantized import quantize_features
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
-from edgekit.graph.integer.params_arithmetic import multiplied, multiplier_of
+from edgekit.graph.integer.params_rescale import multiplied, multiplier_of
 from edgekit.graph.rounding import rounding_of, with_rounding
 from edgekit.quantize.ptq import PtqOptions, prepared, quantize_graph, quantize_prepared
 

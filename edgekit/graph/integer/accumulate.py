@@ -13,7 +13,7 @@ from edgekit.graph.integer.fixed_point import (
     wrap_int32,
 )
 from edgekit.graph.integer.params import Accumulate
-from edgekit.graph.integer.params_arithmetic import multiplied, multiplier_of
+from edgekit.graph.integer.params_rescale import multiplied, multiplier_of
 from edgekit.graph.integer.rescale import LIMITS, fused_clamp, input_output
 from edgekit.graph.rounding import Rounding, rounding_of
 from edgekit.graph.tensor import Quantization, Tensor

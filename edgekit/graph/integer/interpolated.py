@@ -16,7 +16,7 @@ from edgekit.graph.integer.fixed_point import (
     round_half_away,
 )
 from edgekit.graph.integer.params import Rescale, WideRsqrtParams, WideSigmoidParams, WideSoftmaxParams
-from edgekit.graph.integer.params_arithmetic import multiplied
+from edgekit.graph.integer.params_rescale import multiplied
 from edgekit.graph.integer.rescale import full_clamp, input_output, to_rescale
 from edgekit.graph.ops import fixed_output
 from edgekit.graph.rounding import rounding_of

@@ -30,7 +30,7 @@ from edgekit.graph.integer.functions import evaluate
 from edgekit.graph.integer.hard_swish import hard_swish_table
 from edgekit.graph.integer.interpolated import require_fixed
 from edgekit.graph.integer.params import LookupParams
-from edgekit.graph.integer.params_arithmetic import multiplied
+from edgekit.graph.integer.params_rescale import multiplied
 from edgekit.graph.integer.rescale import input_output, to_rescale
 from edgekit.graph.rounding import Rounding, rounding_of
 from edgekit.graph.tensor import Tensor

@@ -1,7 +1,7 @@
 """The parameters of all integer nodes under one roof: ``Params`` is any of them, ``Prepared`` those of a graph.
 
-They are defined by what they are for: params_arithmetic.py (sums and products), params_functions.py, params_moves.py,
-params_bilinear.py and params_recurrent.py.
+They are defined by what they are for: params_arithmetic.py (sums and products), params_rescale.py, params_functions.py,
+params_moves.py, params_bilinear.py and params_recurrent.py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from edgekit.graph.integer.params_arithmetic import (
     PreluParams,
     QuantizeParams,
     RequantizeParams,
-    Rescale,
 )
 from edgekit.graph.integer.params_bilinear import BilinearParams, Line
 from edgekit.graph.integer.params_functions import (
@@ -45,6 +44,7 @@ from edgekit.graph.integer.params_moves import (
     TransposeParams,
 )
 from edgekit.graph.integer.params_recurrent import Gate, LstmParams, SvdfParams
+from edgekit.graph.integer.params_rescale import Rescale
 
 __all__ = [
     "Accumulate",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.graph.integer.params_arithmetic import Clamp, MatmulParams, Rescale
+from edgekit.graph.integer.params_arithmetic import Clamp, MatmulParams
+from edgekit.graph.integer.params_rescale import Rescale
 
 
 @dataclass(frozen=True)

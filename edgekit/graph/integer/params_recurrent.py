@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.graph.integer.params_arithmetic import Clamp, Rescale
+from edgekit.graph.integer.params_arithmetic import Clamp
 from edgekit.graph.integer.params_functions import WideSigmoidParams
+from edgekit.graph.integer.params_rescale import Rescale
 
 
 @dataclass(frozen=True, eq=False)

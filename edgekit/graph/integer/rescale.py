@@ -14,7 +14,7 @@ from edgekit.graph.integer.fixed_point import (
     round_half_away,
 )
 from edgekit.graph.integer.params import Clamp, Rescale
-from edgekit.graph.integer.params_arithmetic import multiplier_of
+from edgekit.graph.integer.params_rescale import multiplier_of
 from edgekit.graph.ops import INT16_OPS
 from edgekit.graph.rounding import Rounding
 from edgekit.graph.tensor import Tensor

@@ -22,7 +22,7 @@ from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer import fixed_point as fp
 from edgekit.graph.integer.interpreter import run_integer
-from edgekit.graph.integer.params_arithmetic import Rescale, multiplier_of
+from edgekit.graph.integer.params_rescale import Rescale, multiplier_of
 from edgekit.graph.passes.lower import lower
 from edgekit.graph.readers.load import load_graph
 from edgekit.graph.rounding import ONCE, TWICE, rounding_of, with_rounding
