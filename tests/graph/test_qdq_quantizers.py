@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.graph.float_interpreter import run_float
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.common_step import common_steps
-from edgekit.graph.passes.lower import lower
+from edgekit.graph.passes.lower import lower, lower_unrounded
 from edgekit.graph.readers.load import load_graph
 from edgekit.graph.rounding import with_rounding
 
@@ -286,3 +287,17 @@ def test_rounded_once_int16_steps_nest_in_those_of_int8(tmp_path: Any) -> None:
     for narrow, wide in borders:
         assert round(narrow / wide) % 2 == 1 and narrow / wide == pytest.approx(round(narrow / wide), rel=1e-5)
     assert np.mean(np.abs(actual - expected) > 0.01) < 0.01
+
+
+def test_a_relu_that_the_quantizer_dropped_stays_in_the_float_graph(tmp_path: Any) -> None:
+    build = Qdq()
+    x = build.quantized("x", 0.03, 128)
+    conv = build.op("Conv", [x, build.weights("w", (4, 2, 3, 3))], "conv", pads=[1, 1, 1, 1])
+    scaled = build.op("Mul", [build.quantized(conv, 0.02, 0), build.constant("two", 2.0)], "scaled")
+    path = build.model(build.quantized(scaled, 0.04, 0), tmp_path)
+    _, _, expected = compared(path)
+    clips = np.random.default_rng(1).normal(0, 1, (60, *SHAPE[1:])).astype(np.float32)
+    real = run_float(lower_unrounded(load_graph(path)), np.moveaxis(clips, 1, -1))
+    assert real.min() >= 0.0 and expected.max() > 3.0
+    inside = expected < 0.04 * 254  # what the range cuts off above is not kept
+    assert np.abs(real - expected)[inside].max() < 0.25

@@ -93,9 +93,21 @@ def _rescaled_parts(node: Node, tensors: dict[str, Tensor]) -> tuple[Node, list[
 
 
 def without_rounding(graph: Graph) -> Graph:
-    """The float graph itself, without fake_quant."""
-    bare, _ = _without_fakes(graph)
+    """The float graph itself, without fake_quant.
+
+    Where a range begins at 0, clipping to it may be all that is left of a ReLU (ONNX Runtime's quantizer drops those):
+    it stays one.
+    """
+    nodes = [node.replace(op="relu", attrs={}) if _clips_at_zero(graph, node) else node for node in graph.nodes]
+    bare, _ = _without_fakes(graph.rebuild(nodes))
     return bare.rebuild(node.replace(op="reshape") if node.op == "quantize" else node for node in bare.nodes)
+
+
+def _clips_at_zero(graph: Graph, node: Node) -> bool:
+    """Whether a fake_quant makes negative values 0; the model's inputs are features, which no ReLU made."""
+    if node.op != "fake_quant" or node.inputs[0] in graph.inputs or node.outputs[0] in graph.outputs:
+        return False
+    return all(zero_point == -128 for zero_point in node.attrs["zero_point"])
 
 
 def _without_fakes(graph: Graph) -> tuple[Graph, dict[str, Quantization]]:
