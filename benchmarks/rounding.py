@@ -12,22 +12,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from one_build import measured
 from pcm_models import make_model
 from results_file import write_results
 
-from edgekit.bench.cortex_m import CPU_MODELS
-from edgekit.bench.elf import read_elf
-from edgekit.bench.emulate import emulate
-from edgekit.bench.qemu import run_in_qemu
-from edgekit.bench.sizes import image_sizes
-from edgekit.deploy.generate import generate
-from edgekit.deploy.project import build
-from edgekit.deploy.target import find_target
 from edgekit.graph.graph import Graph
 from edgekit.graph.integer.interpreter import run_integer
 from edgekit.graph.passes.integer_core import integer_core
@@ -58,8 +50,8 @@ def main() -> int:
         for core in CORES:
             row: dict[str, Any] = {"model": name, "target": core, "bytes_moved": moved}
             for rounding in ROUNDINGS:
-                measured = _measured(with_rounding(graph, rounding), core, clips, expected[rounding])
-                row |= {f"{what}_{rounding}": value for what, value in measured.items()}
+                found = measured(with_rounding(graph, rounding), core, clips, expected[rounding])
+                row |= {f"{what}_{rounding}": value for what, value in found.items()}
             row["instructions_ratio"] = row["instructions_once"] / row["instructions_twice"]
             rows.append(row)
     write_results("rounding", rows, about="--optimize balanced, zig")
@@ -73,23 +65,6 @@ def _clips(graph: Graph) -> np.ndarray:
 
 def _outputs(graph: Graph, clips: np.ndarray) -> np.ndarray:
     return run_integer(graph, clips).reshape(len(clips), -1)
-
-
-def _measured(graph: Graph, core: str, clips: np.ndarray, expected: np.ndarray) -> dict[str, int]:
-    """One build: instructions of an inference, flash, and output bytes that are not the interpreter's."""
-    target = find_target(core)
-    with tempfile.TemporaryDirectory() as folder:
-        image = build(generate(graph, None, target, "model", "balanced"), target, Path(folder) / "image")
-        if core in CPU_MODELS:
-            run = emulate(image, clips, counted=1)
-        else:
-            run = run_in_qemu(image, clips, expected.shape[1], counted=True)
-        flash = image_sizes(read_elf(image.path)).flash
-    return {
-        "instructions": int(run.counts[0].model),
-        "flash": flash,
-        "bytes_differ": int(np.sum(run.scores != expected)),
-    }
 
 
 if __name__ == "__main__":

@@ -9,23 +9,14 @@ and of flash, ``--widths none`` and ``--widths all``; outputs of all clips are h
 from __future__ import annotations
 
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from one_build import measured
 from pcm_models import float_model
 from results_file import write_results
 
-from edgekit.bench.cortex_m import CPU_MODELS
-from edgekit.bench.elf import read_elf
-from edgekit.bench.emulate import emulate
-from edgekit.bench.qemu import run_in_qemu
-from edgekit.bench.sizes import image_sizes
 from edgekit.budget.counting import count
-from edgekit.deploy.generate import generate
-from edgekit.deploy.project import build
-from edgekit.deploy.target import find_target
 from edgekit.features.presets import PRESETS
 from edgekit.features.spec import FrontendSpec
 from edgekit.graph.graph import Graph
@@ -72,25 +63,10 @@ def _macs(graph: Graph) -> int:
 
 
 def _measured(graph: Graph, core: str) -> dict[str, int]:
-    """One build: instructions of an inference, arena, flash, and output bytes of CLIPS inputs that differ."""
-    target = find_target(core)
-    sources = generate(graph, None, target, "model", "balanced")
+    """A build's figures on CLIPS random inputs."""
     dims = graph.tensor(graph.inputs[0]).dims[1:]
     clips = np.random.default_rng(0).integers(-128, 128, (CLIPS, *dims), dtype=np.int8)
-    expected = run_integer(graph, clips).reshape(CLIPS, -1)
-    with tempfile.TemporaryDirectory() as folder:
-        image = build(sources, target, Path(folder) / "image")
-        if core in CPU_MODELS:
-            run = emulate(image, clips, counted=1)
-        else:
-            run = run_in_qemu(image, clips, expected.shape[1], counted=True)
-        flash = image_sizes(read_elf(image.path)).flash
-    return {
-        "instructions": int(run.counts[0].model),
-        "arena": int(sources.manifest["arena_bytes"]),
-        "flash": flash,
-        "bytes_differ": int(np.sum(run.scores != expected)),
-    }
+    return measured(graph, core, clips, run_integer(graph, clips).reshape(CLIPS, -1))
 
 
 if __name__ == "__main__":

@@ -49,9 +49,4 @@ def softmax(node: Node, build: Builder) -> None:
     behind = (*(other for other in range(rank) if other != axis), axis)
     order = next((item for item in fitting if item[-1] == axis), behind)
     source = build.arranged(node, view, order)
-    build.result(node, ordered(build, build.emit("softmax", node.name, [source], {"beta": 1.0}), order))
-
-
-def ordered(build: Builder, name: str, order: tuple[int, ...]) -> View:
-    """The ONNX view of an edge tensor whose axes are the ONNX axes ``order``."""
-    return View(name, np.ascontiguousarray(build.direct(name).index.transpose(np.argsort(order))))
+    build.result(node, build.ordered(build.emit("softmax", node.name, [source], {"beta": 1.0}), order))

@@ -15,7 +15,17 @@ from edgekit.graph.graph import Node
 from edgekit.graph.integer.functions import never_negative
 from edgekit.graph.ops import SAME_SCALE_OPS, activation_inputs
 from edgekit.graph.passes.shapes import Dims, output_dims
-from edgekit.graph.passes.views import NHWC_OF_NCHW, View, direct, in_order, layouts, scatter, transposition, with_ones
+from edgekit.graph.passes.views import (
+    NHWC_OF_NCHW,
+    View,
+    direct,
+    in_order,
+    layouts,
+    permuted,
+    scatter,
+    transposition,
+    with_ones,
+)
 from edgekit.graph.tensor import Tensor
 
 MAX_INDEX = 2**22
@@ -224,6 +234,10 @@ class Builder:
     def direct(self, name: str) -> View:
         """View of an edge tensor as it is."""
         return direct(name, self.tensors[name].dims)
+
+    def ordered(self, name: str, order: tuple[int, ...]) -> View:
+        """The ONNX view of an edge tensor whose axes are the ONNX axes ``order``."""
+        return permuted(name, self.tensors[name].dims, order)
 
     def _unique(self, name: str) -> str:
         label, count = name, 1

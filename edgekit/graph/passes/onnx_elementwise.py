@@ -208,4 +208,4 @@ def of_views(node: Node, build: Builder, x: View, y: View, op: str = "") -> View
     order = order or (preferred[0] if preferred else tuple(range(rank)))
     names = [build.arranged(node, side, order) for side in sides]
     output = build.emit(op, node.name, names, {"activation": "none"})
-    return View(output, np.ascontiguousarray(build.direct(output).index.transpose(np.argsort(order))))
+    return build.ordered(output, order)

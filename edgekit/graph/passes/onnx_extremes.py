@@ -11,7 +11,7 @@ from edgekit.graph.graph import Node
 from edgekit.graph.passes.onnx_builder import Builder, unsupported
 from edgekit.graph.passes.onnx_elementwise import of_views
 from edgekit.graph.passes.onnx_pooling import covered_axes, reduced
-from edgekit.graph.passes.views import View, layouts
+from edgekit.graph.passes.views import View, layouts, permuted
 
 
 def reduce_extreme(node: Node, build: Builder) -> None:
@@ -46,8 +46,7 @@ def largest(node: Node, build: Builder, view: View, axes: tuple[int, ...]) -> Vi
     window = (1, build.tensors[folded].dims[2])
     attrs = {"window": window, "stride": window, "pad": ((0, 0), (0, 0)), "activation": "none"}
     output = build.emit("max_pool2d", f"{node.name}/max", [folded], attrs)
-    dims = [1 if axis in axes else view.shape[axis] for axis in order]
-    return View(output, np.ascontiguousarray(np.arange(prod(dims)).reshape(dims).transpose(np.argsort(order))))
+    return permuted(output, tuple(1 if axis in axes else view.shape[axis] for axis in order), order)
 
 
 def _together(view: View, order: tuple[int, ...], axes: tuple[int, ...]) -> bool:

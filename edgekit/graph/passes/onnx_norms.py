@@ -8,7 +8,6 @@ import numpy as np
 
 from edgekit.core.errors import BadFileError
 from edgekit.graph.graph import Node
-from edgekit.graph.passes.onnx_attention import ordered
 from edgekit.graph.passes.onnx_builder import Builder, common_layout, unsupported
 from edgekit.graph.passes.views import View, in_order
 
@@ -57,7 +56,7 @@ def normalized(node: Node, build: Builder, view: View, axes: tuple[int, ...], ep
         return view.like(build.reshaped(normal, dims, f"{node.name}/whole"))
     source = build.arranged(node, view, order)
     covered = tuple(sorted(order.index(axis) for axis in axes))
-    return ordered(build, _normal(node, build, source, covered, epsilon), order)
+    return build.ordered(_normal(node, build, source, covered, epsilon), order)
 
 
 def _periodic(view: View, axes: tuple[int, ...]) -> tuple[int, int, int, int] | None:

@@ -128,7 +128,7 @@ def reduced(node: Node, build: Builder, view: View, axes: tuple[int, ...], keep:
     source = build.arranged(node, view, order)
     edge_axes = tuple(sorted(order.index(axis) for axis in axes))
     output = build.emit(op, node.name, [source], {"axes": edge_axes, "keep_dims": True})
-    kept = build.direct(output).index.transpose(np.argsort(order))
+    kept = build.ordered(output, order).index
     squeezed = kept if keep else kept.reshape([dim for axis, dim in enumerate(kept.shape) if axis not in axes])
     return View(output, np.ascontiguousarray(squeezed))
 
@@ -155,4 +155,4 @@ def pad(node: Node, build: Builder) -> None:
         build.result(node, view)
         return
     output = build.emit("pad", node.name, [source], {"pads": pads})
-    build.result(node, View(output, np.ascontiguousarray(build.direct(output).index.transpose(np.argsort(order)))))
+    build.result(node, build.ordered(output, order))

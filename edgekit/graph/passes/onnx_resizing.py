@@ -65,7 +65,7 @@ def mirrored(node: Node, build: Builder, view: View, pads: dict[int, tuple[int, 
     source = build.arranged(node, view, order)
     attrs = {"pads": tuple(pads.get(axis, (0, 0)) for axis in order), "mode": "reflect"}
     output = build.emit("mirror_pad", node.name, [source], attrs)
-    build.result(node, View(output, np.ascontiguousarray(build.direct(output).index.transpose(np.argsort(order)))))
+    build.result(node, build.ordered(output, order))
 
 
 def tile(node: Node, build: Builder) -> None:
@@ -102,7 +102,7 @@ def _repeated(node: Node, build: Builder, view: View, repeats: tuple[int, ...]) 
             output = build.emit("gather", node.name, [source], attrs)
         else:
             output = build.emit("concat", node.name, [source] * count, {"axis": along})
-        view = View(output, np.ascontiguousarray(build.direct(output).index.transpose(np.argsort(order))))
+        view = build.ordered(output, order)
     return view
 
 

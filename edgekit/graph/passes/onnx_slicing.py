@@ -70,7 +70,7 @@ def concat(node: Node, build: Builder) -> None:
         for i, value in enumerate(values)
     ]
     output = build.emit("concat", node.name, names, {"axis": order.index(axis)})
-    build.result(node, _ordered(build, output, order))
+    build.result(node, build.ordered(output, order))
 
 
 def gather(node: Node, build: Builder) -> None:
@@ -90,7 +90,7 @@ def gather(node: Node, build: Builder) -> None:
         order = common_layout(build, [view])
         attrs = {"axis": order.index(axis), "indices": tuple((flat % dim).tolist())}
         whole = build.emit("gather", node.name, [build.arranged(node, view, order)], attrs)
-        build.result(node, _ordered(build, whole, order))
+        build.result(node, build.ordered(whole, order))
         return
     pieces = [sliced(node, build, view, {axis: part}) for part in parts]
     order = common_layout(build, pieces)
@@ -98,7 +98,7 @@ def gather(node: Node, build: Builder) -> None:
     whole = names[0]
     if len(names) > 1:
         whole = build.emit("concat", f"{node.name}/joined", names, {"axis": order.index(axis)})
-    result = _ordered(build, whole, order)
+    result = build.ordered(whole, order)
     build.result(node, result if indices.ndim else result.moved(np.take(result.index, 0, axis=axis)))
 
 
@@ -130,9 +130,4 @@ def sliced(node: Node, build: Builder, view: View, parts: dict[int, Part]) -> Vi
     rows: Iterable[Part] = [parts.get(axis, (0, view.shape[axis], 1)) for axis in order]
     begin, size, stride = zip(*rows, strict=True)
     output = build.emit("slice", node.name, [source], {"begin": begin, "size": size, "stride": stride})
-    return _ordered(build, output, order)
-
-
-def _ordered(build: Builder, name: str, order: tuple[int, ...]) -> View:
-    """The ONNX view of an edge tensor whose axes are the ONNX axes ``order``."""
-    return View(name, np.ascontiguousarray(build.direct(name).index.transpose(np.argsort(order))))
+    return build.ordered(output, order)
